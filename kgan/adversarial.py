@@ -1,0 +1,284 @@
+"""What every adversarial model shares, whatever its networks: feeding, logs, seeds and state."""
+
+import contextlib
+import random
+
+import keras
+import tensorflow as tf
+from keras import ops
+from tensorflow.python.framework.config import is_op_determinism_enabled
+
+from kgan import feeding
+from kgan.errors import InputError
+
+if keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        f"kgan trains with TensorFlow, but Keras runs on {keras.backend.backend()!r}. Set the "
+        "environment variable KERAS_BACKEND=tensorflow before Keras is imported."
+    )
+
+
+def _counter(name):
+    return keras.Variable(
+        0, dtype="int64", trainable=False, aggregation="only_first_replica", name=name
+    )
+
+
+class AdversarialModel(keras.Model):
+    """A Keras model of several players; `kgan.GAN` is the one with two networks.
+
+    A subclass sets `logs` and `evaluation_metrics` when it is compiled, `sample_shape` and
+    `data_range` when it is made, and writes `train_step` and `test_step`.
+
+    Attributes:
+        iterations: training steps taken, an int64 variable, saved with the model.
+        seed: the seed of all the model draws.
+        resume_within_epoch: set it after restoring a state from the middle of an epoch; the
+            next `fit` then enters its data where that state left it.
+    """
+
+    def __init__(self, seed=None, name=None):
+        super().__init__(name=name)
+        self.seed = random.randrange(2**31) if seed is None else int(seed)
+        # Training, and sampling by the way, draw apart: looking must not change the run.
+        self._training_seeds = keras.random.SeedGenerator(self.seed)
+        self._sampling_seeds = keras.random.SeedGenerator(self.seed + 1)
+        self.iterations = _counter("iterations")
+        self._evaluated_batches = _counter("evaluated_batches")
+        self._evaluating = False
+        self.logs = None
+        self.evaluation_metrics = ()
+        self.resume_within_epoch = False
+
+    def _next_seed(self, generator):
+        seed = ops.cast(generator.next(), "int32")
+        replica = tf.distribute.get_replica_context()
+        if replica is None or replica.num_replicas_in_sync == 1:
+            return seed
+        # Replicas hold equal seeds; unfolded they would all draw the same latents.
+        apart = ops.cast(replica.replica_id_in_sync_group, "int32") * 1_000_003
+        return seed + tf.stack([apart, tf.zeros_like(apart)])
+
+    def next_seed(self):
+        """A fresh seed of the training stream, an int32 tensor of shape `(2,)`."""
+        return self._next_seed(self._training_seeds)
+
+    @contextlib.contextmanager
+    def state_kept(self, *networks):
+        """Runs layers in training mode and drops what they would have written to their state.
+
+        Batch-norm averages and spectral-norm vectors stay as they are; seed generators move
+        on, or the next turn would draw this one's Dropout mask again.
+        """
+        seeds = [state for network in networks for state in seed_states(network)]
+        with keras.StatelessScope() as scope:
+            yield
+        for seed in seeds:
+            moved = scope.get_current_value(seed)
+            if moved is not None:
+                seed.assign(moved)
+
+    # Fitting and evaluating.
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        initial_epoch=0,
+        steps_per_epoch=None,
+        validation_steps=None,
+        validation_batch_size=None,
+        validation_freq=1,
+    ):
+        """Trains the players against each other.
+
+        The arguments are those of `keras.Model.fit`, with `x` the real samples.
+
+        Args:
+            x: a `tf.data.Dataset` (of samples or of `(samples, labels)` batches), an array, a
+                tensor, a `keras.utils.PyDataset` or a generator of batches. Samples are
+                float, in `data_range`. Datasets of `kgan.data` are brought to that range
+                where theirs is another; their shuffle is a function of seed and epoch, and so
+                is that of arrays, which drop an incomplete last batch.
+            y: labels, with `x` an array.
+
+        Returns:
+            A `keras.callbacks.History`.
+
+        Raises:
+            InputError: before training where the data does not fit the model (dtype, shape,
+                range, too few samples); during training where a later batch holds NaN, Inf or
+                values out of range. The weights then stay as of the step before.
+        """
+        self._require_compiled("fit")
+        if validation_split and validation_data is None:
+            (x, y), validation_data = feeding.held_out(x, y, validation_split)
+        data = feeding.training_data(
+            self, x, y, batch_size=batch_size, shuffle=shuffle, steps_per_epoch=steps_per_epoch
+        )
+        if validation_data is not None:
+            validation_data = feeding.evaluation_data(
+                self, *feeding.unpaired(validation_data), validation_batch_size or batch_size
+            )
+        self._decide_jit(data.first_batch)
+        if data.position is not None:
+            callbacks = feeding.with_callback(callbacks, feeding.EnterEpoch(data))
+        with feeding.data_errors(self):
+            return super().fit(
+                data.dataset,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                validation_data=validation_data,
+                shuffle=False,
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch,
+                validation_steps=validation_steps,
+                validation_freq=validation_freq,
+            )
+
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        verbose="auto",
+        sample_weight=None,
+        steps=None,
+        callbacks=None,
+        return_dict=True,
+        **kwargs,
+    ):
+        """Losses, scores and metrics on held-out real samples, as a dictionary.
+
+        The latents are the same at each call, so that figures differ by the model alone.
+
+        Args:
+            x, y, batch_size, verbose, steps, callbacks: as in `keras.Model.evaluate`.
+            return_dict: False returns a list in the order of the names.
+
+        Raises:
+            InputError: where the data does not fit the model.
+        """
+        self._require_compiled("evaluate")
+        if sample_weight is not None:
+            raise InputError("sample_weight has no meaning for a GAN; leave it out.")
+        # Within `fit` Keras passes a dataset that is prepared already.
+        if not kwargs.get("_use_cached_eval_dataset"):
+            x = feeding.evaluation_data(self, x, y, batch_size)
+        if getattr(x, "position", None) is not None:
+            x.position.seek(0)
+        self._evaluating = True
+        try:
+            with feeding.data_errors(self):
+                return super().evaluate(
+                    x,
+                    verbose=verbose,
+                    steps=steps,
+                    callbacks=callbacks,
+                    return_dict=return_dict,
+                    **kwargs,
+                )
+        finally:
+            self._evaluating = False
+            self._evaluated_batches.assign(0)
+
+    def evaluation_seed(self):
+        """The seed of the batch under evaluation: the same batch, the same seed."""
+        batch = ops.cast(self._evaluated_batches.value, "int32")
+        self._evaluated_batches.assign_add(1)
+        return tf.stack([tf.constant(self.seed % 2**31, tf.int32) ^ 0x5EED, batch])
+
+    @property
+    def metrics(self):
+        """All running means and metrics, which Keras resets between epochs."""
+        means = list(self.logs.means.values()) if self.logs else []
+        return [*means, *self.evaluation_metrics]
+
+    def get_metrics_result(self):
+        """The running means in training; in evaluation the metrics too.
+
+        Keras asks after every training epoch as well, and then a metric that needs an
+        eigenvalue problem must not be asked.
+        """
+        if not self._evaluating:
+            return self.logs.results()
+        results = self.logs.results(self.evaluated_logs)
+        for metric in self.evaluation_metrics:
+            result = metric.result()
+            results.update(result if isinstance(result, dict) else {metric.name: result})
+        return results
+
+    def _require_compiled(self, method):
+        if not self.compiled:
+            raise InputError(
+                f"Call `compile()` before `{method}`: without arguments it takes the paper's "
+                "settings."
+            )
+
+    def _decide_jit(self, batch):
+        """XLA where every operation of the step compiles, if `compile` left that open."""
+        if not self.auto_jit or self.train_function is not None:
+            return
+        self.jit_compile = (
+            not self.run_eagerly
+            and tf.distribute.get_strategy().num_replicas_in_sync == 1
+            and self.distribute_strategy.num_replicas_in_sync == 1
+            and not is_op_determinism_enabled()
+            and all(layer.supports_jit for layer in self._flatten_layers())
+            and _compiles(self.train_step, batch)
+        )
+        self.test_function = None
+
+    # State.
+
+    def save_own_variables(self, store):
+        store["iterations"] = self.iterations.numpy()
+        for index, state in enumerate(seed_states(self)):
+            # By order: their paths are numbered afresh in every process.
+            store[f"seed_{index}"] = state.numpy()
+
+    def load_own_variables(self, store):
+        keys = set(store.keys())
+        if "iterations" in keys:
+            self.iterations.assign(store["iterations"])
+        for index, state in enumerate(seed_states(self)):
+            if f"seed_{index}" in keys:
+                state.assign(store[f"seed_{index}"])
+
+    def get_compile_config(self):
+        if not self.compiled:
+            return None
+        return {
+            name: keras.saving.serialize_keras_object(value)
+            for name, value in self._compile_arguments.items()
+        }
+
+    def compile_from_config(self, config):
+        self.compile(
+            **{name: keras.saving.deserialize_keras_object(v) for name, v in config.items()}
+        )
+
+
+def seed_states(network):
+    """The state of every seed generator in a network, Dropout's for instance, in order."""
+    return [v for v in network.variables if v.name == "seed_generator_state"]
+
+
+def _compiles(step, batch) -> bool:
+    """Whether XLA can compile every operation of a step; runs nothing and changes no state."""
+    function = tf.function(step, jit_compile=True, autograph=False)
+    try:
+        function.experimental_get_compiler_ir(batch)(stage="hlo")
+    except (tf.errors.OpError, ValueError, TypeError, NotImplementedError) as error:
+        if isinstance(error, InputError):
+            raise
+        return False
+    return True

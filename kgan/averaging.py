@@ -1,0 +1,59 @@
+"""The exponential moving average of a network, batch-norm statistics included."""
+
+import keras
+import tensorflow as tf
+
+from kgan.errors import InputError
+
+
+class WeightAverage(keras.layers.Layer):
+    """Averages of all weights of a network, kept beside it.
+
+    After update t (from 0) the average moves by ``1 - min(decay, (1 + t) / (10 + t))`` towards
+    the weights: the ramp keeps the random start out of the average of a young run. The moving
+    statistics of normalization layers are weights like the others and averaged with them;
+    averaged weights with the latest statistics would not fit each other.
+
+    Args:
+        network: a built Keras model.
+        decay: in [0, 1), 0.999 for instance; or a schedule of the training step.
+    """
+
+    def __init__(self, network, decay):
+        super().__init__(name="weight_average", trainable=False)
+        if not callable(decay) and not 0 <= decay < 1:
+            raise InputError(
+                f"ema is a decay in [0, 1), such as 0.999, or a schedule; got {decay!r}."
+            )
+        self.decay = decay
+        # A plain tuple behind a function: an attribute would make the network a child of this
+        # layer and save it twice.
+        weights = tuple(network.weights)
+        self._averaged = lambda: weights
+        for weight in weights:
+            average = self.add_weight(
+                shape=weight.shape,
+                dtype=weight.dtype,
+                initializer="zeros",
+                trainable=False,
+                aggregation="only_first_replica",
+                name=weight.name,
+            )
+            average.assign(weight.value)
+        self.built = True
+
+    def update(self, step):
+        """Moves every average towards its weight, after training step `step` (from 0)."""
+        step = tf.cast(step, tf.float32)
+        decay = self.decay(step) if callable(self.decay) else self.decay
+        decay = tf.minimum(tf.cast(decay, tf.float32), (1.0 + step) / (10.0 + step))
+        for weight, average in self.pairs():
+            value = tf.convert_to_tensor(weight.value)
+            if value.dtype.is_floating:
+                now = tf.convert_to_tensor(average.value)
+                value = now + tf.cast(1.0 - decay, now.dtype) * (value - now)
+            average.assign(value)
+
+    def pairs(self):
+        """(weight, its average) for every weight of the network."""
+        return list(zip(self._averaged(), self.weights, strict=True))

@@ -1,0 +1,206 @@
+"""What two networks and their data must be to play; each misfit has its message."""
+
+import keras
+import numpy as np
+
+from kgan import latents as latents_module
+from kgan.errors import InputError
+
+_SQUASHING = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "softmax": (0.0, 1.0)}
+
+
+def _last_activation(network) -> str | None:
+    """The name of the activation a network ends in, or None where that cannot be seen."""
+    layers = [
+        layer
+        for layer in getattr(network, "layers", [])
+        if not isinstance(layer, (keras.layers.Reshape, keras.layers.Flatten))
+    ]
+    if not layers:
+        return None
+    last = layers[-1]
+    if isinstance(last, keras.Model):
+        return _last_activation(last)
+    if type(last).__name__ == "Softmax":
+        return "softmax"
+    return getattr(getattr(last, "activation", None), "__name__", None)
+
+
+def output_range(generator) -> tuple[float, float] | None:
+    """The range a generator's last activation confines its samples to; None where it doesn't."""
+    return _SQUASHING.get(_last_activation(generator))
+
+
+def value_range(given) -> tuple[float, float]:
+    """A (low, high) pair of floats, checked."""
+    try:
+        low, high = (float(bound) for bound in given)
+    except (TypeError, ValueError):
+        raise InputError(f"data_range is a pair (low, high) or None; got {given!r}.") from None
+    if not low < high:
+        raise InputError(f"data_range needs low < high; got ({low}, {high}).")
+    return low, high
+
+
+def positive(name: str, value) -> int:
+    """`value` as a positive integer."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise InputError(f"{name} must be a positive integer; got {value!r}.")
+    return int(value)
+
+
+def find_latents(generator, latents):
+    """The latents given, or standard normal ones of the generator's input shape.
+
+    Raises:
+        InputError: where there is no shape to go by, or the generator takes another.
+    """
+    shape = getattr(generator, "input_shape", None) if generator.built else None
+    if isinstance(shape, (dict, list)):
+        raise InputError(
+            f"The generator takes {len(shape)} inputs of shapes {shape}; kgan.GAN feeds it one "
+            "batch of latents. Conditional games subclass kgan.GAN and override `forward`."
+        )
+    if latents is None:
+        if shape is None:
+            raise InputError(
+                "The generator has no input shape yet, so its latents are unknown. Start it "
+                "with `keras.Input((100,))`, or say `GAN(..., latents=100)`."
+            )
+        if None in shape[1:]:
+            raise InputError(
+                f"The generator's input shape {shape} is open; say `GAN(..., latents=...)`."
+            )
+        return latents_module.Normal(shape[1:])
+    latents = latents_module.get(latents)
+    if shape is not None and not same_shape(latents.shape, shape[1:]):
+        raise InputError(
+            f"The latents have shape {latents.shape}, but the generator takes {shape[1:]}. "
+            "Give both the same shape: the generator's input is the latent."
+        )
+    return latents
+
+
+def same_shape(shape, expected) -> bool:
+    """Whether shapes agree, None fitting anything."""
+    return len(shape) == len(expected) and all(
+        a is None or b is None or a == b for a, b in zip(shape, expected, strict=True)
+    )
+
+
+def scores_are_raw(discriminator) -> None:
+    """Refuses a discriminator that ends in a squashing activation."""
+    activation = _last_activation(discriminator)
+    if activation in ("sigmoid", "softmax"):
+        raise InputError(
+            f"The discriminator ends in a {activation}, but kgan's losses take raw scores. "
+            "Remove that activation (for instance `Dense(1)` in place of "
+            "`Dense(1, activation='sigmoid')`): the losses apply the sigmoid themselves, "
+            "in a form that does not overflow."
+        )
+
+
+def one_score_each(shape) -> None:
+    """Refuses scores that are not `(batch,)`, `(batch, 1)` or patches `(batch, ..., 1)`."""
+    if len(shape) > 1 and shape[-1] not in (1, None):
+        raise InputError(
+            f"The discriminator gives scores of shape {tuple(shape)}; expected one raw score a "
+            "sample, (batch, 1), or one a patch, (batch, height, width, 1). "
+            "End it in `Dense(1)` or in a convolution with one filter."
+        )
+
+
+def _shape_hint(shape, expected) -> str:
+    if len(shape) + 1 == len(expected) and expected[-1] == 1:
+        return "Add the channel axis: `images[..., None]`."
+    if len(shape) == len(expected) == 3 and shape[:2] == expected[:2]:
+        return (
+            f"The images have {shape[-1]} channels, the networks {expected[-1]}: "
+            "`kgan.data.load(..., channels=...)` converts."
+        )
+    if len(shape) == len(expected) == 3:
+        return (
+            "Build the networks for this size, or resize the images: "
+            "`kgan.data.load(..., size=...)`."
+        )
+    return "Build the networks for this shape, or reshape the data."
+
+
+def batch_fits(real, sample_shape, data_range) -> None:
+    """Refuses a first batch that cannot be trained on: its dtype, shape, values or range.
+
+    Args:
+        real: array of shape `(batch, ...)`.
+        sample_shape: shape of one sample as the discriminator takes it, None where free.
+        data_range: (low, high) or None.
+    """
+    if not np.issubdtype(real.dtype, np.floating):
+        raise InputError(
+            f"The data has dtype {real.dtype}; expected floating-point samples"
+            f"{f' in the range {data_range}' if data_range else ''}. {_scaling(data_range)}"
+        )
+    if real.shape[0] == 0:
+        raise InputError("The first batch of the data is empty.")
+    if not same_shape(real.shape[1:], sample_shape):
+        raise InputError(
+            f"The data has samples of shape {real.shape[1:]}; the discriminator takes "
+            f"{tuple(sample_shape)}. {_shape_hint(real.shape[1:], tuple(sample_shape))}"
+        )
+    values = real.astype(np.float32)
+    if not np.isfinite(values).all():
+        raise InputError(not_finite(0))
+    if data_range is not None:
+        low, high = widened(data_range)
+        if values.min() < low or values.max() > high:
+            raise InputError(outside(values.min(), values.max(), data_range))
+
+
+def not_finite(batch) -> str:
+    """The message for a batch that holds NaN or Inf."""
+    return (
+        f"Batch {batch} of the data holds NaN or Inf. Clean the data (`numpy.isfinite` finds "
+        "the places) and start again."
+    )
+
+
+def widened(data_range) -> tuple[float, float]:
+    """The data range with room for rounding."""
+    low, high = data_range
+    slack = 1e-3 * (high - low)
+    return low - slack, high + slack
+
+
+def _scaling(data_range) -> str:
+    low, high = data_range or (-1.0, 1.0)
+    formula = f"images / {255 / (high - low):g}" + (f" - {-low:g}" if low < 0 else "")
+    return (
+        f"Images in 0..255 are scaled by `{formula}`; `kgan.data.load` and "
+        "`kgan.data.from_arrays` do it for you."
+    )
+
+
+def outside(lowest, highest, data_range) -> str:
+    """The message for values outside the data range."""
+    low, high = data_range
+    if lowest >= 0 and 1.5 < highest <= 255:
+        hint = "They look like raw images. " + _scaling(data_range)
+    elif lowest >= -1.001 and highest <= 1.001 and data_range == (0.0, 1.0):
+        hint = "They look like images in [-1, 1]: scale them by `(images + 1) / 2`."
+    else:
+        hint = "Scale the data to it."
+    return (
+        f"The data lies in [{lowest:.4g}, {highest:.4g}], outside the generator's range "
+        f"[{low:g}, {high:g}]; the discriminator would win by that alone. {hint} If the "
+        "generator's range is another, say `GAN(..., data_range=(low, high))`; None checks "
+        "nothing."
+    )
+
+
+def metric(given):
+    """A Keras metric for evaluation, checked."""
+    if not isinstance(given, keras.metrics.Metric):
+        raise InputError(
+            f"metrics takes keras.metrics.Metric objects whose update_state gets "
+            f"(real, fake); got {given!r}."
+        )
+    return given

@@ -1,0 +1,301 @@
+"""From what a user hands to `fit` to the stream of real samples a step takes."""
+
+import contextlib
+import re
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kgan import checks
+from kgan.errors import InputError
+
+_MARK = "kgan-values"
+
+
+@dataclass
+class TrainingData:
+    """A prepared dataset and where it stands.
+
+    Attributes:
+        dataset: what Keras iterates over; `discriminator_steps` batches an element.
+        first_batch: its first element, for checks and compilation.
+        position: the source's position, where it has one; see `kgan.data`.
+        batches_per_epoch: batches in one pass of the source, where `position` is known.
+        batches_per_step: batches of the source a training step takes.
+        endless: whether the passes follow each other without end (`steps_per_epoch` given).
+    """
+
+    dataset: tf.data.Dataset
+    first_batch: Any
+    position: Any = None
+    batches_per_epoch: int | None = None
+    batches_per_step: int = 1
+    endless: bool = False
+
+
+class EnterEpoch(keras.callbacks.Callback):
+    """Points the data at the epoch that the model's step counter stands in.
+
+    So a run that was saved and loaded sees the samples in the order of the unbroken run.
+    """
+
+    def __init__(self, data: TrainingData):
+        super().__init__()
+        self.data = data
+        self.begun = False
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.data.endless and self.begun:
+            return
+        self.begun = True
+        if self.data.endless:
+            steps, rest = 0, 0
+            batches = int(self.model.iterations.numpy()) * self.data.batches_per_step
+            passes, skip = divmod(batches, self.data.batches_per_epoch)
+        else:
+            steps = max(1, self.data.batches_per_epoch // self.data.batches_per_step)
+            passes, rest = divmod(int(self.model.iterations.numpy()), steps)
+            # Only a restored state continues within an epoch; a user's next `fit` is a new one.
+            skip = rest * self.data.batches_per_step if self.model.resume_within_epoch else 0
+        self.model.resume_within_epoch = False
+        self.data.position.seek(passes, skip)
+
+
+def training_data(model, x, y, *, batch_size, shuffle, steps_per_epoch) -> TrainingData:
+    """What `fit` trains on, checked against the model as far as a first batch tells."""
+    if isinstance(x, tf.distribute.DistributedDataset):
+        return TrainingData(x, None)
+    per_step = model.discriminator_steps
+    source = _as_dataset(model, x, y, batch_size, shuffle=shuffle, training=True)
+    first = _first_batch(source)
+    checked, source_first = _checked(model, source, first)
+    info, position = getattr(source, "info", None), getattr(source, "position", None)
+    batch = int(model.unpack(source_first)[0].shape[0])
+    if batch % model.accumulation_steps:
+        raise InputError(
+            f"A batch of {batch} does not divide into accumulation_steps="
+            f"{model.accumulation_steps} equal slices. Choose a batch size that does."
+        )
+    dataset, endless = checked, False
+    batches = int(source.cardinality())
+    if steps_per_epoch is not None and batches != tf.data.INFINITE_CARDINALITY:
+        dataset, endless = dataset.repeat(), True
+    if per_step > 1 or model.accumulation_steps > 1:
+        dataset = dataset.rebatch(per_step * batch, drop_remainder=True)
+        source_first = tf.nest.map_structure(
+            lambda tensor: tf.repeat(tensor, per_step, axis=0), source_first
+        )
+        if 0 <= batches < per_step and not endless:
+            raise InputError(
+                f"The dataset has {batches} batches, fewer than discriminator_steps={per_step} "
+                "that one training step takes. Use smaller batches or more data."
+            )
+    dataset = dataset.prefetch(tf.data.AUTOTUNE)
+    if batches >= 0 and not endless:
+        # Keras reads the length of the progress bar from here; TensorFlow loses it on the way.
+        dataset.cardinality = lambda: tf.constant(batches // per_step, tf.int64)
+    return TrainingData(
+        dataset,
+        source_first,
+        position if info else None,
+        info.steps_per_epoch if info else None,
+        per_step,
+        endless,
+    )
+
+
+def evaluation_data(model, x, y, batch_size) -> tf.data.Dataset:
+    """Held-out data for `evaluate`, in order and checked like training data."""
+    if isinstance(x, tf.distribute.DistributedDataset):
+        return x
+    source = _as_dataset(model, x, y, batch_size, shuffle=False, training=False)
+    dataset, _ = _checked(model, source, _first_batch(source))
+    batches, position = source.cardinality(), getattr(source, "position", None)
+    dataset = dataset.prefetch(tf.data.AUTOTUNE)
+    dataset.cardinality = lambda: batches
+    dataset.position = position
+    return dataset
+
+
+def held_out(x, y, fraction: float):
+    """The last `fraction` of arrays as validation data, as Keras takes it."""
+    if not hasattr(x, "shape"):
+        raise InputError("validation_split needs arrays; pass validation_data with a dataset.")
+    if not 0 < fraction < 1:
+        raise InputError(f"validation_split must lie between 0 and 1; got {fraction}.")
+    cut = int(len(x) * (1 - fraction))
+    labels, held_labels = (None, None) if y is None else (y[:cut], y[cut:])
+    return (x[:cut], labels), (x[cut:], held_labels)
+
+
+def unpaired(validation_data):
+    """(x, y) of what `validation_data` may be."""
+    if isinstance(validation_data, (tuple, list)):
+        x, y = (*validation_data, None)[:2]
+        return x, y
+    return validation_data, None
+
+
+def with_callback(callbacks, callback):
+    """The callbacks with one more at the front."""
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks.append(callback)
+        return callbacks
+    if callbacks is None:
+        callbacks = []
+    elif not isinstance(callbacks, (list, tuple)):
+        callbacks = [callbacks]
+    return [callback, *callbacks]
+
+
+@contextlib.contextmanager
+def data_errors(model):
+    """Turns the failed check of a later batch into a message for the user."""
+    try:
+        with warnings.catch_warnings():
+            # Keras says so of every epoch that is entered in the middle.
+            warnings.filterwarnings("ignore", message="Your input ran out of data")
+            yield
+    except tf.errors.InvalidArgumentError as error:
+        found = re.search(rf"\[{_MARK}\] \[(\d+)\] \[(\S+)\] \[(\S+)\]", str(error))
+        if found is None:
+            raise
+        batch, lowest, highest = int(found[1]), float(found[2]), float(found[3])
+        message = checks.not_finite(batch)
+        if np.isfinite([lowest, highest]).all() and lowest <= highest:
+            message = f"Batch {batch}: " + checks.outside(lowest, highest, model.data_range)
+        raise InputError(
+            f"{message} The weights are as they were after step {int(model.iterations.numpy())}."
+        ) from None
+
+
+def _as_dataset(model, x, y, batch_size, *, shuffle, training) -> tf.data.Dataset:
+    if isinstance(x, tf.data.Dataset):
+        for name, value in (("y", y), ("batch_size", batch_size)):
+            if value is not None and training:
+                raise InputError(f"A dataset brings its own {name}; leave {name}= out.")
+        return x
+    if isinstance(x, keras.utils.PyDataset):
+        return _from_batches(lambda: (x[index] for index in range(len(x))), len(x))
+    if hasattr(x, "__next__"):
+        return _from_stream(x)
+    if x is None or not hasattr(x, "__len__"):
+        raise InputError(
+            "The data must be a tf.data.Dataset, an array, a keras.utils.PyDataset or a "
+            f"generator of batches; got {type(x).__name__}."
+        )
+    from kgan import data
+
+    x = np.asarray(x)
+    if len(x) == 0:
+        raise InputError("The data is empty: it holds no samples.")
+    checks.batch_fits(x[:1], model.sample_shape, model.data_range)
+    batch_size = checks.positive("batch_size", batch_size or model.batch_size)
+    if training and len(x) < batch_size:
+        raise InputError(
+            f"The data has {len(x)} samples, fewer than one batch of {batch_size}. "
+            f"Choose batch_size={len(x)} or less, or bring more data."
+        )
+    return data.from_arrays(
+        x, y, batch_size=batch_size, seed=model.seed, shuffle=shuffle, drop_remainder=training
+    )
+
+
+def _from_batches(batches, count):
+    first = next(iter(batches()), None)
+    if first is None:
+        raise InputError("The data is empty: it yields no batches.")
+    first = tf.nest.map_structure(np.asarray, first)
+    spec = tf.nest.map_structure(
+        lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), first
+    )
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=spec)
+    return (
+        dataset if count is None else dataset.apply(tf.data.experimental.assert_cardinality(count))
+    )
+
+
+def _from_stream(stream):
+    """A generator can be run through once only, so its first batch is put back."""
+    kept = []
+
+    def batches():
+        while True:
+            if kept:
+                yield kept.pop()
+                continue
+            batch = next(stream, None)
+            if batch is None:
+                return
+            yield batch
+
+    first = next(stream, None)
+    if first is None:
+        raise InputError("The data is empty: the generator yields no batches.")
+    kept.append(first)
+    spec = tf.nest.map_structure(
+        lambda array: tf.TensorSpec((None, *np.shape(array)[1:]), np.asarray(array).dtype), first
+    )
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=spec)
+    dataset.first_batch = tf.nest.map_structure(tf.convert_to_tensor, first)
+    return dataset
+
+
+def _first_batch(source):
+    if hasattr(source, "first_batch"):
+        return source.first_batch
+    for batch in source.take(1):
+        return batch
+    raise InputError(
+        "The dataset is empty: it yields no batches. With drop_remainder=True a dataset "
+        "smaller than one batch yields none."
+    )
+
+
+def _checked(model, source, first):
+    """The source brought to the model's range, with every batch checked as it passes."""
+    if len(tf.nest.flatten(model.unpack(first)[0])) and not hasattr(
+        model.unpack(first)[0], "shape"
+    ):
+        raise InputError(f"The dataset yields {type(first).__name__}; expected batches of samples.")
+    rescale = _rescaling(getattr(source, "info", None), model.data_range)
+    if rescale is not None:
+        first, source_mapped = rescale(first), source.map(rescale, tf.data.AUTOTUNE)
+    else:
+        source_mapped = source
+    checks.batch_fits(model.unpack(first)[0].numpy(), model.sample_shape, model.data_range)
+    bounds = checks.widened(model.data_range) if model.data_range else None
+
+    def check(index, batch):
+        real = model.unpack(batch)[0]
+        fine = tf.reduce_all(tf.math.is_finite(real))
+        if bounds is not None:
+            fine &= tf.reduce_all((real >= bounds[0]) & (real <= bounds[1]))
+        # The raw operation, for `tf.debugging.Assert` adds a condition that Grappler warns of.
+        refuse = tf.raw_ops.Assert(
+            condition=fine, data=[_MARK, index, tf.reduce_min(real), tf.reduce_max(real)]
+        )
+        with tf.control_dependencies([refuse]):
+            return tf.nest.map_structure(tf.identity, batch)
+
+    return source_mapped.enumerate().map(check, tf.data.AUTOTUNE), first
+
+
+def _rescaling(info, wanted):
+    """From the range a `kgan.data` dataset knows it has to the model's; None where they agree."""
+    given = getattr(info, "value_range", None)
+    if given is None or wanted is None or tuple(given) == tuple(wanted):
+        return None
+    scale = (wanted[1] - wanted[0]) / (given[1] - given[0])
+
+    def rescale(*batch):
+        batch = batch[0] if len(batch) == 1 else batch
+        real, *rest = batch if isinstance(batch, (tuple, list)) else (batch,)
+        real = (real - given[0]) * scale + wanted[0]
+        return (real, *rest) if rest else real
+
+    return rescale

@@ -1,0 +1,454 @@
+"""GAN: the adversarial Keras model, and the one place where two players take turns."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from kgan import checks, losses, optimizers, sampling
+from kgan import penalties as penalty_terms
+from kgan.adversarial import AdversarialModel
+from kgan.averaging import WeightAverage
+from kgan.errors import InputError
+from kgan.logs import Logs
+from kgan.phases import Generated, Phase, part_of, take_turn
+from kgan.terms import Turn
+from kgan.terms import get as find_term
+
+
+@keras.saving.register_keras_serializable("kgan")
+class GAN(AdversarialModel):
+    """A generative adversarial network over any two Keras models (Goodfellow et al. 2014).
+
+    Args:
+        generator: takes a batch of latents, `(batch, *latent_shape)`, and returns samples,
+            `(batch, *sample_shape)`: images, signals, points, anything.
+        discriminator: takes samples and returns one raw score each, `(batch, 1)`, or one a
+            patch, `(batch, ..., 1)`. No sigmoid at its end: the losses apply it.
+        latents: where the noise comes from: a shape for standard normal latents, or a
+            `kgan.latents.Latents`. By default standard normal, of the generator's input shape.
+        data_range: (low, high) of the samples, both the data's and the generator's; None
+            leaves it unchecked. "auto" reads it off the generator's last activation: tanh
+            means (-1, 1), sigmoid (0, 1), anything else None.
+        seed: of all the model draws; by default one that `keras.utils.set_random_seed` settles.
+        name: name of the model.
+
+    Raises:
+        InputError: where the networks do not fit the latents, each other or the losses.
+
+    Example:
+
+    ```python
+    gan = kgan.GAN(generator, discriminator)
+    gan.compile(loss="hinge", penalties=[kgan.penalties.R1(10.0)])
+    gan.fit(dataset, epochs=20)
+    images = gan.generate(16, seed=0)
+    ```
+
+    Families override the small methods under "The game" below; `train_step` stays.
+    """
+
+    def __init__(
+        self, generator, discriminator, latents=None, data_range="auto", seed=None, name=None
+    ):
+        super().__init__(seed=seed, name=name)
+        for role, network in (("generator", generator), ("discriminator", discriminator)):
+            if not isinstance(network, keras.Model):
+                raise InputError(f"The {role} must be a keras.Model; got {network!r}.")
+        self.latents = checks.find_latents(generator, latents)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.data_range = data_range
+        if data_range == "auto":
+            self.data_range = checks.output_range(generator)
+        elif data_range is not None:
+            self.data_range = checks.value_range(data_range)
+        self.average = None
+        self._sampling = None
+        self.sample_shape = self._try_networks()
+        self.built = True
+
+    # The logs that evaluation reports beside the metrics.
+    evaluated_logs = ("d_loss", "g_loss", "d_real", "d_fake")
+
+    @property
+    def networks(self) -> dict[str, keras.Model]:
+        """The networks by role."""
+        return {"generator": self.generator, "discriminator": self.discriminator}
+
+    def _try_networks(self):
+        """The shape of one sample, found by sending two latents through both networks."""
+        fake = self.forward(self.draw(2, tf.constant([0, 0])), training=False)
+        sample_shape = tuple(fake.shape[1:])
+        expected = getattr(self.discriminator, "input_shape", None)
+        if isinstance(expected, tuple) and not checks.same_shape(sample_shape, expected[1:]):
+            raise InputError(
+                f"The generator makes samples of shape {sample_shape}, but the discriminator "
+                f"takes {expected[1:]}. Build both for one shape."
+            )
+        checks.scores_are_raw(self.discriminator)
+        checks.one_score_each(self.score(fake).shape)
+        return sample_shape
+
+    # The game: what families change.
+
+    def defaults(self) -> dict[str, Any]:
+        """What `compile` uses where it is told nothing else: the paper's settings.
+
+        Here Adam as in Radford et al. 2016, section 4, and the non-saturating loss.
+        """
+        return {
+            "d_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.5),
+            "g_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.5),
+            "loss": "non_saturating",
+            "penalties": (),
+            "discriminator_steps": 1,
+            "joint_batch": False,
+        }
+
+    def unpack(self, data) -> tuple[Any, Any]:
+        """(real samples, condition) of what the dataset yields; labels are ignored here."""
+        real = data[0] if isinstance(data, (tuple, list)) else data
+        return real, None
+
+    def draw(self, count, seed, truncation=None):
+        """What the generator is fed, for `count` samples."""
+        return self.latents.sample(count, seed, truncation)
+
+    def forward(self, latents, condition=None, training=False):
+        """Samples the generator makes of what it is fed."""
+        return self.generator(latents, training=training)
+
+    def score(self, samples, condition=None, training=False):
+        """Raw float32 scores of samples, `(batch, 1)` or `(batch, ..., 1)`."""
+        return ops.cast(self.discriminator(samples, training=training), "float32")
+
+    def phases(self) -> list[Phase]:
+        """The turns of one training step, in order."""
+        discriminator = Phase(
+            "discriminator",
+            "d",
+            self.discriminator.trainable_variables,
+            self.d_optimizer,
+            self._discriminator_plays,
+        )
+        generator = Phase(
+            "generator",
+            "g",
+            self.generator.trainable_variables,
+            self.g_optimizer,
+            self._generator_plays,
+        )
+        return [discriminator] * self.discriminator_steps + [generator]
+
+    def preview(self, count: int = 64, seed: int = 0) -> dict[str, np.ndarray]:
+        """Named arrays of samples that show how the model is doing, for callbacks to draw."""
+        return {"samples": self.generate(count, seed=seed)}
+
+    # The turns.
+
+    def _discriminator_plays(self, real, condition, generated=None):
+        if generated is None:
+            latents = self.draw(tf.shape(real)[0], self.next_seed())
+            with self.state_kept(self.generator):
+                fake = self.forward(latents, condition, training=True)
+        else:
+            latents, fake = generated.latents, generated.samples
+        fake = tf.stop_gradient(fake)
+        real_scores, fake_scores = self._score_both(real, fake, condition)
+        self.logs.track("d_real", ops.mean(real_scores))
+        self.logs.track("d_fake", ops.mean(fake_scores))
+        loss = self.loss.discriminator_weight * self.loss.discriminator(real_scores, fake_scores)
+        turn = Turn(self, real, fake, latents, condition, real_scores, fake_scores)
+        return loss + _own_losses(self.discriminator), turn
+
+    def _score_both(self, real, fake, condition):
+        if not self.joint_batch:
+            return (
+                self.score(real, condition, training=True),
+                self.score(fake, condition, training=True),
+            )
+        both = ops.concatenate([fake, ops.cast(real, fake.dtype)])
+        if condition is not None:
+            condition = tf.nest.map_structure(lambda c: ops.concatenate([c, c]), condition)
+        scores = self.score(both, condition, training=True)
+        count = tf.shape(fake)[0]
+        return scores[count:], scores[:count]
+
+    def _generator_plays(self, real, condition, generated=None):
+        if generated is None:
+            latents = self.draw(tf.shape(real)[0], self.next_seed())
+            fake = self.forward(latents, condition, training=True)
+        else:
+            latents, fake = generated.latents, generated.samples
+        real_scores = None
+        with self.state_kept(self.discriminator):
+            fake_scores = self.score(fake, condition, training=True)
+            if self.loss.generator_uses_real:
+                real_scores = self.score(real, condition, training=True)
+        loss = self.loss.generator(fake_scores, real_scores)
+        turn = Turn(self, real, fake, latents, condition, real_scores, fake_scores)
+        return loss + _own_losses(self.generator), turn
+
+    def train_step(self, data):
+        """One step: each phase once, each on real samples of its own where it asks for them."""
+        real, condition = self.unpack(data)
+        phases = self.phases()
+        critics = sum(phase.player == "discriminator" for phase in phases)
+        generated = self._generate_once(real, condition) if self.shared_forward else None
+        taken = 0
+        for phase in phases:
+            part = part_of((real, condition), min(taken, critics - 1), critics)
+            take_turn(self, phase, *part, generated)
+            taken += phase.player == "discriminator"
+        if self.average is not None:
+            self.average.update(self.iterations)
+        self.iterations.assign_add(1)
+        return self.logs.results()
+
+    def _generate_once(self, real, condition):
+        latents = self.draw(tf.shape(real)[0], self.next_seed())
+        with tf.GradientTape() as tape:
+            samples = self.forward(latents, condition, training=True)
+        return Generated(latents, samples, tape)
+
+    # Training.
+
+    def compile(
+        self,
+        d_optimizer=None,
+        g_optimizer=None,
+        loss=None,
+        penalties=None,
+        terms: Iterable = (),
+        metrics: Iterable = (),
+        discriminator_steps: int | None = None,
+        accumulation_steps: int = 1,
+        ema=None,
+        joint_batch: bool | None = None,
+        shared_forward: bool = False,
+        log_gradient_norms: bool = False,
+        skip_nonfinite: bool = True,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+    ):
+        """Settles how the game is trained. Without arguments: as the model's paper does.
+
+        Args:
+            d_optimizer, g_optimizer: a Keras optimizer, or its name, for each player. Learning
+                rate schedules, gradient clipping (`global_clipnorm`, `clipnorm`, `clipvalue`)
+                and weight decay are the optimizer's own arguments.
+            loss: a name from `kgan.losses` ("non_saturating", "hinge", ...) or a
+                `kgan.losses.Loss`.
+            penalties: terms that regularize the discriminator: names ("r1", "r2",
+                "gradient_penalty") or `kgan.penalties` objects. None means the paper's, `[]`
+                none at all.
+            terms: further `kgan.Term` objects; a plain function of a `kgan.terms.Turn`
+                becomes a term of the generator.
+            metrics: Keras metrics with `update_state(real, fake)`, for validation and
+                `evaluate`.
+            discriminator_steps: updates of the discriminator a step, each on fresh real
+                samples and fresh latents (WGAN, algorithm 1).
+            accumulation_steps: work through each batch in so many slices to save memory; the
+                update is the whole batch's, batch statistics apart.
+            ema: decay of an exponential moving average of the generator (0.999, say), or a
+                schedule of it. `generate`, evaluation, callbacks and exports then use it.
+            joint_batch: score real and generated samples in one batch. The same function
+                without batch normalization, other statistics with it.
+            shared_forward: train both players on the same generated samples; saves a forward
+                pass of the generator. For one discriminator step and no accumulation.
+            log_gradient_norms: log `d_gradient_norm` and `g_gradient_norm`.
+            skip_nonfinite: leave out an update whose gradient holds NaN or Inf. On one device
+                only; with float16, loss scaling does it.
+            run_eagerly, steps_per_execution: as in `keras.Model.compile`.
+            jit_compile: compile with XLA; "auto" does where every operation of the step
+                can be compiled.
+
+        Raises:
+            InputError: for an unknown name, or settings that cannot go together.
+        """
+        given = {
+            "d_optimizer": d_optimizer,
+            "g_optimizer": g_optimizer,
+            "loss": loss,
+            "penalties": penalties,
+            "discriminator_steps": discriminator_steps,
+            "joint_batch": joint_batch,
+        }
+        settings = self.defaults() | {k: v for k, v in given.items() if v is not None}
+        checks.positive("steps_per_execution", steps_per_execution)
+        self.accumulation_steps = checks.positive("accumulation_steps", accumulation_steps)
+        self.discriminator_steps = checks.positive(
+            "discriminator_steps", settings["discriminator_steps"]
+        )
+        if shared_forward and (self.discriminator_steps > 1 or accumulation_steps > 1):
+            raise InputError(
+                "shared_forward makes one batch of samples a step; it cannot go with "
+                f"discriminator_steps={self.discriminator_steps} and "
+                f"accumulation_steps={accumulation_steps}. Set both to 1 or turn it off."
+            )
+        adversarial = losses.get(settings["loss"])
+        self.terms = (
+            *(penalty_terms.get(penalty) for penalty in settings["penalties"]),
+            *(find_term(term) for term in terms),
+        )
+        self.joint_batch = bool(settings["joint_batch"])
+        self.shared_forward = bool(shared_forward)
+        self.log_gradient_norms = bool(log_gradient_norms)
+        self.skip_nonfinite = bool(skip_nonfinite)
+        self.auto_jit = jit_compile == "auto"
+        norms = ("d_gradient_norm", "g_gradient_norm") if log_gradient_norms else ()
+        with self.distribute_strategy.scope():
+            super().compile(
+                optimizer=None,
+                run_eagerly=run_eagerly,
+                steps_per_execution=steps_per_execution,
+                jit_compile=False if self.auto_jit else jit_compile,
+            )
+            self.logs = Logs([*self.evaluated_logs, *(term.name for term in self.terms), *norms])
+            self._set_optimizers(settings["d_optimizer"], settings["g_optimizer"])
+            self.average = None if ema is None else WeightAverage(self.generator, ema)
+        self._sampling = None
+        self.loss = adversarial
+        self.evaluation_metrics = tuple(checks.metric(metric) for metric in metrics)
+        self._compile_arguments = {
+            "d_optimizer": self.d_optimizer,
+            "g_optimizer": self.g_optimizer,
+            "loss": self.loss,
+            "penalties": list(self.terms),
+            "metrics": list(self.evaluation_metrics),
+            "discriminator_steps": self.discriminator_steps,
+            "accumulation_steps": self.accumulation_steps,
+            "ema": ema,
+            "joint_batch": self.joint_batch,
+            "shared_forward": self.shared_forward,
+            "log_gradient_norms": self.log_gradient_norms,
+            "skip_nonfinite": self.skip_nonfinite,
+            "run_eagerly": run_eagerly,
+            "steps_per_execution": steps_per_execution,
+            "jit_compile": jit_compile,
+        }
+
+    def _set_optimizers(self, d_optimizer, g_optimizer):
+        if d_optimizer is g_optimizer and not isinstance(d_optimizer, str):
+            raise InputError(
+                "The players share one optimizer object; its moments belong to one set of "
+                "weights. Give each player its own."
+            )
+        float16 = any(
+            layer.compute_dtype == "float16"
+            for network in (self.generator, self.discriminator)
+            for layer in network._flatten_layers()
+        )
+        self.d_optimizer = optimizers.get(d_optimizer, float16)
+        self.g_optimizer = optimizers.get(g_optimizer, float16)
+        # Unbuilt optimizers are left out when a saved model is loaded.
+        self.d_optimizer.build(self.discriminator.trainable_variables)
+        self.g_optimizer.build(self.generator.trainable_variables)
+        self.optimizer = optimizers.Players(self.d_optimizer, self.g_optimizer)
+
+    def test_step(self, data):
+        """Losses and scores of the networks in inference mode, and the metrics' updates."""
+        real, condition = self.unpack(data)
+        latents = self.draw(tf.shape(real)[0], self.evaluation_seed())
+        fake = self.sample(latents, condition)
+        real_scores, fake_scores = self.score(real, condition), self.score(fake, condition)
+        weight = self.loss.discriminator_weight
+        self.logs.track("d_loss", weight * self.loss.discriminator(real_scores, fake_scores))
+        self.logs.track("g_loss", self.loss.generator(fake_scores, real_scores))
+        self.logs.track("d_real", ops.mean(real_scores))
+        self.logs.track("d_fake", ops.mean(fake_scores))
+        for metric in self.evaluation_metrics:
+            metric.update_state(real, fake)
+        # Keras replaces these by `get_metrics_result()` once the evaluation is over.
+        return self.logs.results(self.evaluated_logs) | {
+            metric.name: tf.zeros([]) for metric in self.evaluation_metrics
+        }
+
+    # Sampling.
+
+    def call(self, inputs, training=False):
+        """Samples from latents; `predict(latents)` goes through here."""
+        return self.forward(inputs, training=True) if training else self.sample(inputs)
+
+    def sample(self, latents, condition=None):
+        """Samples in inference mode, by the averaged generator where there is one."""
+        if self.average is None:
+            return self.forward(latents, condition, training=False)
+        with keras.StatelessScope([(w, average.value) for w, average in self.average.pairs()]):
+            return self.forward(latents, condition, training=False)
+
+    def sampling_function(self):
+        """`sample` as a compiled function of latents."""
+        if self._sampling is None:
+            self._sampling = tf.function(self.sample, reduce_retracing=True)
+        return self._sampling
+
+    def generate(
+        self,
+        n: int | None = None,
+        *,
+        latents=None,
+        seed: int | None = None,
+        truncation: float | None = None,
+        batch_size: int = 256,
+    ) -> np.ndarray:
+        """New samples, in the data's range.
+
+        Args:
+            n: how many; may be left out where `latents` says it.
+            latents: an array of latents, `(n, *latent_shape)`, in place of drawn ones.
+            seed: the same seed gives the same samples; None draws new ones at each call.
+            truncation: draw latents nearer the centre; see the latents' `sample`.
+            batch_size: samples made at a time.
+
+        Returns:
+            A float array of shape `(n, *sample_shape)`, made by the averaged generator where
+            `compile(ema=...)` asked for one.
+
+        Raises:
+            InputError: for a count that is no positive integer, or latents of another shape.
+        """
+        return sampling.generate(self, n, latents, seed, truncation, batch_size)
+
+    def export(self, filepath, format="tf_saved_model", verbose=None, **kwargs):
+        """Writes the generator for serving; it loads where kgan is not installed.
+
+        A SavedModel gets two signatures: `serve(latents)` and `sample(count, seed)`, which
+        draws the latents of `generate(count, seed=seed)` itself. Both return samples in the
+        data's range, by the averaged generator where there is one. Other formats ("onnx", ...)
+        are Keras's own, of the generator.
+
+        Args:
+            filepath: folder of the SavedModel, or file of another format.
+            format: "tf_saved_model", or what `keras.Model.export` knows.
+            verbose, **kwargs: as in `keras.Model.export`.
+        """
+        sampling.export(self, filepath, format, verbose, **kwargs)
+
+    def get_config(self):
+        return {
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "latents": keras.saving.serialize_keras_object(self.latents),
+            "data_range": self.data_range,
+            "seed": self.seed,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        for name in ("generator", "discriminator", "latents"):
+            if isinstance(config.get(name), dict):
+                config[name] = keras.saving.deserialize_keras_object(config[name])
+        return cls(**config)
+
+
+def _own_losses(network):
+    """Weight and activity regularizers of a network; 0 where it has none."""
+    return sum((ops.cast(loss, "float32") for loss in network.losses), 0.0)

@@ -1,0 +1,136 @@
+"""Where the generator's noise comes from, and how to move about in it."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kgan.errors import InputError
+
+
+class Latents:
+    """A distribution of latents; the base class of those below and of your own.
+
+    Override `sample`, and `get_config` if you add settings.
+
+    Args:
+        shape: shape of one latent, an int or a tuple: `100` and `(100,)` are the same.
+    """
+
+    def __init__(self, shape):
+        shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+        if not shape or any(not isinstance(n, (int, np.integer)) or n < 1 for n in shape):
+            raise InputError(f"A latent's shape is one or more positive integers; got {shape}.")
+        self.shape = tuple(int(n) for n in shape)
+
+    def sample(self, count, seed, truncation=None) -> tf.Tensor:
+        """`count` latents, a float32 tensor of shape `(count, *shape)`.
+
+        Args:
+            count: an int or a scalar integer tensor.
+            seed: an integer tensor of shape `(2,)`; the same seed gives the same latents.
+            truncation: None, or how far from the centre to draw, for those that support it.
+        """
+        raise NotImplementedError
+
+    def get_config(self):
+        return {"shape": self.shape}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+def _batch_shape(count, shape):
+    return tf.concat([[tf.cast(count, tf.int32)], tf.constant(shape, tf.int32)], 0)
+
+
+@keras.saving.register_keras_serializable("kgan")
+class Normal(Latents):
+    """Independent standard normal numbers."""
+
+    def sample(self, count, seed, truncation=None):
+        """As `Latents.sample`.
+
+        Args:
+            truncation: redraw numbers beyond this many standard deviations (the truncation
+                trick, Brock et al. 2019, section 3.1); fidelity rises, variety falls.
+        """
+        shape = _batch_shape(count, self.shape)
+        if truncation is None:
+            return tf.random.stateless_normal(shape, seed)
+        if not truncation > 0:
+            raise InputError(f"truncation must be positive; got {truncation}.")
+        # The inverse of the distribution function draws the truncated law in one go.
+        bound = float(truncation)
+        edge = tf.math.erf(bound / np.sqrt(2.0))
+        uniform = tf.random.stateless_uniform(shape, seed, -1.0, 1.0)
+        latents = np.sqrt(2.0) * tf.math.erfinv(uniform * tf.cast(edge, tf.float32))
+        return tf.clip_by_value(latents, -bound, bound)
+
+
+@keras.saving.register_keras_serializable("kgan")
+class Uniform(Latents):
+    """Independent numbers, uniform in [low, high).
+
+    `truncation` in (0, 1] shrinks the interval about its middle by that factor.
+    """
+
+    def __init__(self, shape, low: float = -1.0, high: float = 1.0):
+        super().__init__(shape)
+        self.low, self.high = float(low), float(high)
+        if not self.low < self.high:
+            raise InputError(f"Uniform latents need low < high; got {low} and {high}.")
+
+    def sample(self, count, seed, truncation=None):
+        low, high = self.low, self.high
+        if truncation is not None:
+            if not 0 < truncation <= 1:
+                raise InputError(f"truncation of uniform latents is in (0, 1]; got {truncation}.")
+            middle, half = (low + high) / 2, (high - low) / 2 * truncation
+            low, high = middle - half, middle + half
+        return tf.random.stateless_uniform(_batch_shape(count, self.shape), seed, low, high)
+
+    def get_config(self):
+        return {**super().get_config(), "low": self.low, "high": self.high}
+
+
+def get(latents: "int | tuple | dict | Latents") -> Latents:
+    """Standard normal latents of that shape, or the object itself."""
+    if isinstance(latents, dict):
+        return keras.saving.deserialize_keras_object(latents)
+    if isinstance(latents, (int, np.integer, tuple, list)):
+        return Normal(latents)
+    if not hasattr(latents, "sample") or not hasattr(latents, "shape"):
+        raise InputError(
+            f"latents must be a shape or a kgan.latents.Latents; got {latents!r}. "
+            "For example latents=100, or latents=kgan.latents.Uniform(100)."
+        )
+    return latents
+
+
+def interpolate(start, end, steps: int = 8, spherical: bool = True) -> np.ndarray:
+    """Latents on the way from `start` to `end`, ends included.
+
+    Args:
+        start, end: latents of one shape.
+        steps: how many, at least 2.
+        spherical: along the great circle (White 2016, section 2.1), which keeps to the shell
+            where normal latents lie; otherwise along the straight line.
+
+    Returns:
+        A float32 array of shape `(steps, *shape)`.
+    """
+    start, end = np.asarray(start, np.float64), np.asarray(end, np.float64)
+    if start.shape != end.shape or steps < 2:
+        raise InputError(
+            "interpolate needs two latents of one shape and steps >= 2; "
+            f"got shapes {start.shape} and {end.shape}, steps={steps}."
+        )
+    t = np.linspace(0.0, 1.0, steps).reshape(-1, *[1] * start.ndim)
+    if spherical:
+        cosine = np.vdot(start, end) / (np.linalg.norm(start) * np.linalg.norm(end))
+        angle = np.arccos(np.clip(cosine, -1.0, 1.0))
+        if np.sin(angle) > 1e-6:
+            path = np.sin((1 - t) * angle) * start + np.sin(t * angle) * end
+            return (path / np.sin(angle)).astype(np.float32)
+    return ((1 - t) * start + t * end).astype(np.float32)

@@ -1,0 +1,183 @@
+"""The GAN of Goodfellow et al. 2014 with fully connected networks, in four well-known forms."""
+
+import math
+from dataclasses import dataclass
+
+import keras
+from keras import layers
+
+from kgan import latents, losses
+from kgan.errors import InputError, unknown
+from kgan.gan import GAN
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The settings of one form.
+
+    Attributes:
+        units: width of each hidden layer.
+        activation: of the hidden layers; "leaky_relu" has slope 0.2.
+        output: activation of the generator's last layer.
+        latents: class of the noise.
+        loss: the loss and its settings.
+        learning_rate, beta_1: of both players' Adam.
+        batch_size: as its tutorials have it.
+        length: how long its tutorials train, in words.
+        stddev: of the truncated normal weights; None is Keras's own initializer.
+        joint_batch: whether real and generated samples are scored in one batch.
+    """
+
+    units: tuple[int, ...]
+    activation: str
+    output: str
+    latents: type
+    loss: losses.Loss
+    learning_rate: float
+    beta_1: float
+    batch_size: int
+    length: str
+    stddev: float | None = None
+    joint_batch: bool = False
+
+
+VARIANTS = {
+    "relu": Variant(
+        (128, 128), "relu", "tanh", latents.Uniform,
+        losses.NonSaturating(real_label=0.9), 1e-3, 0.9, 100, "100 epochs",
+    ),
+    "leaky_relu": Variant(
+        (128, 128), "leaky_relu", "tanh", latents.Uniform,
+        losses.NonSaturating(real_label=0.9), 1e-3, 0.9, 100, "500 epochs",
+    ),
+    # Half the sum of two means is the mean over the joint batch.
+    "joint_batch": Variant(
+        (256, 256), "leaky_relu", "tanh", latents.Normal,
+        losses.NonSaturating(real_label=0.9, discriminator_weight=0.5), 2e-4, 0.5, 128,
+        "100 epochs", joint_batch=True,
+    ),
+    "minimax": Variant(
+        (128,), "relu", "sigmoid", latents.Normal,
+        losses.Minimax(), 1e-3, 0.9, 32, "100,000 steps",
+        stddev=0.01,
+    ),
+}  # fmt: skip
+
+
+@keras.saving.register_keras_serializable("kgan")
+class VanillaGAN(GAN):
+    """Goodfellow et al. 2014, Generative adversarial nets, in four forms for small images.
+
+    ===========  ===============================  =======================  ==================
+    variant      networks, hidden layers          latents, loss            Adam, batch
+    ===========  ===============================  =======================  ==================
+    relu         2x128 ReLU, tanh output          100, uniform(-1, 1);     1e-3; 100
+                                                  non-saturating, 0.9
+    leaky_relu   2x128 leaky ReLU 0.2, tanh       the same                 1e-3; 100
+    joint_batch  2x256 leaky ReLU 0.2, tanh;      100, normal; binary      2e-4, beta_1 0.5;
+                 one joint batch for the          cross-entropy, 0.9       128
+                 discriminator
+    minimax      1x128 ReLU, sigmoid output,      100, normal; saturating  1e-3; 32
+                 truncated normal weights 0.01    minimax (eq. 1)
+    ===========  ===============================  =======================  ==================
+
+    0.9 is the label of real samples (one-sided label smoothing). The sigmoid makes images in
+    [0, 1], the tanh in [-1, 1]: `gan.data_range` says which, and `fit` brings datasets of
+    `kgan.data` to it.
+
+    Args:
+        image_shape: (height, width, channels), or any other shape of a sample.
+        variant: one of the names above.
+        latent_size: length of a latent.
+        seed, name: as in `kgan.GAN`.
+
+    Raises:
+        InputError: for an unknown variant or a shape that is none.
+    """
+
+    def __init__(
+        self, image_shape=(28, 28, 1), variant="leaky_relu", latent_size=100, seed=None, name=None
+    ):
+        if variant not in VARIANTS:
+            raise unknown("variant of the vanilla GAN", variant, VARIANTS)
+        settings = VARIANTS[variant]
+        image_shape = tuple(image_shape)
+        if not image_shape or not all(isinstance(n, int) and n > 0 for n in image_shape):
+            raise InputError(
+                f"image_shape is (height, width, channels), positive integers; got {image_shape}."
+            )
+        super().__init__(
+            _generator(settings, image_shape, latent_size),
+            _discriminator(settings, image_shape),
+            latents=settings.latents(latent_size),
+            seed=seed,
+            name=name,
+        )
+        self.variant = variant
+        self.image_shape = image_shape
+        self.latent_size = latent_size
+
+    @property
+    def settings(self) -> Variant:
+        """The settings of this variant."""
+        return VARIANTS[self.variant]
+
+    @property
+    def batch_size(self) -> int:
+        """The batch size its tutorials use."""
+        return self.settings.batch_size
+
+    def defaults(self):
+        adam = {"learning_rate": self.settings.learning_rate, "beta_1": self.settings.beta_1}
+        return super().defaults() | {
+            "d_optimizer": keras.optimizers.Adam(**adam),
+            "g_optimizer": keras.optimizers.Adam(**adam),
+            "loss": self.settings.loss,
+            "joint_batch": self.settings.joint_batch,
+        }
+
+    def get_config(self):
+        return {
+            "image_shape": self.image_shape,
+            "variant": self.variant,
+            "latent_size": self.latent_size,
+            "seed": self.seed,
+            "name": self.name,
+        }
+
+
+def _hidden(settings, units):
+    activation = (
+        layers.LeakyReLU(negative_slope=0.2)
+        if settings.activation == "leaky_relu"
+        else layers.ReLU()
+    )
+    return [layers.Dense(units, kernel_initializer=_initializer(settings)), activation]
+
+
+def _initializer(settings):
+    # One object a layer: an initializer draws the same values each time it is called.
+    if settings.stddev is None:
+        return keras.initializers.GlorotUniform()
+    return keras.initializers.TruncatedNormal(stddev=settings.stddev)
+
+
+def _generator(settings, image_shape, latent_size):
+    hidden = [layer for units in settings.units for layer in _hidden(settings, units)]
+    output = layers.Dense(
+        math.prod(image_shape),
+        activation=settings.output,
+        kernel_initializer=_initializer(settings),
+    )
+    return keras.Sequential(
+        [keras.Input((latent_size,)), *hidden, output, layers.Reshape(image_shape)],
+        name="generator",
+    )
+
+
+def _discriminator(settings, image_shape):
+    hidden = [layer for units in settings.units for layer in _hidden(settings, units)]
+    score = layers.Dense(1, kernel_initializer=_initializer(settings))
+    return keras.Sequential(
+        [keras.Input(image_shape), layers.Flatten(), *hidden, score], name="discriminator"
+    )

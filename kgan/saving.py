@@ -1,0 +1,36 @@
+"""Loading what `gan.save` wrote."""
+
+import pathlib
+
+import keras
+
+from kgan import gan, latents, losses, models, penalties, terms  # noqa: F401  (registers classes)
+from kgan.errors import InputError
+
+
+def load(filepath, custom_objects=None, compile=True) -> "gan.GAN":
+    """A model saved with `gan.save(filepath)`, ready to go on training.
+
+    Both networks, both optimizers with their moments, the average, the seeds and the compile
+    settings come back as they were.
+
+    Args:
+        filepath: a `.keras` file.
+        custom_objects: your own classes and functions by name, where they are not registered
+            with `keras.saving.register_keras_serializable`.
+        compile: False leaves the optimizers and the compile settings out.
+
+    Raises:
+        InputError: where there is no such file, or it holds no GAN.
+    """
+    path = pathlib.Path(filepath)
+    if not path.is_file():
+        raise InputError(f"There is no file {str(path)!r} to load.")
+    models.register_all()
+    try:
+        loaded = keras.saving.load_model(path, custom_objects=custom_objects, compile=compile)
+    except (OSError, KeyError, EOFError) as error:
+        raise InputError(f"{str(path)!r} cannot be read as a saved model: {error}") from error
+    if not isinstance(loaded, gan.AdversarialModel):
+        raise InputError(f"{str(path)!r} holds a {type(loaded).__name__}, not a GAN.")
+    return loaded
