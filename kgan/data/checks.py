@@ -1,0 +1,151 @@
+"""Checks of what the user gave; each failure says what to give instead."""
+
+import operator
+from collections.abc import Iterable
+
+import numpy as np
+
+from kgan.data.info import Range
+from kgan.errors import InputError, unknown
+
+# Samples looked at in one go: keeps the temporary arrays of a check small.
+CHUNK = 4096
+
+
+def natural(name: str, value: object, least: int = 0) -> int:
+    """`value` as an int of at least `least`, or an `InputError` that names it."""
+    try:
+        # True and False pass for integers in Python; as a count they are a slip.
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or number < least:
+        raise InputError(f"{name} must be a whole number of at least {least}; got {value!r}.")
+    return number
+
+
+def image_size(size: object) -> tuple[int, int] | None:
+    """`(height, width)` from None, one number for a square, or a pair."""
+    if size is None:
+        return None
+    if isinstance(size, (tuple, list)):
+        if len(size) != 2:
+            raise InputError(f"size must be one number or (height, width); got {size!r}.")
+        return natural("size", size[0], 1), natural("size", size[1], 1)
+    side = natural("size", size, 1)
+    return side, side
+
+
+def channel_count(channels: object) -> int | None:
+    """1 (grey), 3 (colour), 4 (colour with alpha) or None (as the source has it)."""
+    if channels is None or (not isinstance(channels, bool) and channels in (1, 3, 4)):
+        return channels
+    raise InputError(
+        f"channels must be 1 (grey), 3 (colour) or 4 (colour with alpha); got {channels!r}."
+    )
+
+
+def value_range(name: str, given: object) -> Range | None:
+    """A pair of finite numbers, the lower first, or None."""
+    if given is None:
+        return None
+    try:
+        low, high = (float(number) for number in given)
+    except (TypeError, ValueError):
+        low = high = 0.0
+    if not (np.isfinite([low, high]).all() and low < high):
+        raise InputError(
+            f"{name} must be two numbers (lowest, highest), like (-1, 1), or None; got {given!r}."
+        )
+    return low, high
+
+
+def options(source: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raise for the first option that the source does not have."""
+    known = set(known)
+    for name in given:
+        if name not in known:
+            raise unknown(f"option of data source {source!r}:", name, known)
+
+
+def enough(name: str, size: int, batch_size: int, drop_remainder: bool) -> None:
+    """Raise for a data set that is empty or yields not one batch."""
+    if size == 0:
+        raise InputError(f"The data set {name!r} is empty: it holds no samples.")
+    if drop_remainder and size < batch_size:
+        raise InputError(
+            f"The data set {name!r} holds {size} samples, fewer than one batch of {batch_size}. "
+            f"Use batch_size={size} or less, or drop_remainder=False."
+        )
+
+
+def array(what: str, given: object) -> np.ndarray:
+    """`given` as an array of numbers with at least one axis."""
+    try:
+        values = np.asarray(given)
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            f"The {what} are not one array: {error}. All samples need the same shape."
+        ) from error
+    if values.dtype.kind not in "biuf":
+        raise InputError(
+            f"The {what} must be numbers in an array; got an array of dtype {values.dtype}"
+            " (ragged lists become arrays of objects: all samples need the same shape)."
+        )
+    if values.ndim == 0:
+        raise InputError(f"The {what} must be an array of samples; got the single value {given!r}.")
+    return values
+
+
+def finite(values: np.ndarray, batch_size: int) -> None:
+    """Raise for NaN or infinity, naming the first sample and batch that holds one."""
+    if values.dtype.kind != "f":
+        return
+    for start in range(0, len(values), CHUNK):
+        chunk = values[start : start + CHUNK]
+        bad = np.argwhere(~np.isfinite(chunk))
+        if len(bad):
+            index = start + int(bad[0][0])
+            raise InputError(
+                f"Sample {index} (batch {index // batch_size} of the data as given, counted "
+                f"from 0) holds {chunk[tuple(bad[0])]} at position {tuple(map(int, bad[0][1:]))}. "
+                "Remove or replace such samples: training on NaN or infinite values destroys "
+                "the weights."
+            )
+
+
+def labels(given: object, samples: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Labels as `(int32 array (samples,), names of the classes)`.
+
+    Takes class numbers (integers, or floats that are whole), one-hot rows, a column
+    `(samples, 1)` as Keras's CIFAR-10 has it, or names (strings, numbered in
+    alphabetical order).
+    """
+    try:
+        values = np.asarray(given)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"The labels are not one array: {error}.") from error
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if len(values.shape) == 0 or len(values) != samples:
+        count = len(values) if values.ndim else 1
+        raise InputError(
+            f"There are {samples} samples but {count} labels; give one label for each sample."
+        )
+    if values.ndim == 1 and values.dtype.kind in "US":
+        names, numbers = np.unique(values.astype(str), return_inverse=True)
+        return numbers.astype("int32"), tuple(map(str, names))
+    numeric = values.dtype.kind in "biuf"
+    if numeric and values.ndim == 2:
+        one_hot = ((values == 0) | (values == 1)).all() and (values.sum(axis=1) == 1).all()
+        if one_hot:
+            return values.argmax(axis=1).astype("int32"), ()
+    whole = numeric and values.ndim == 1 and np.isfinite(values).all()
+    whole = whole and (values == np.floor(values)).all() and (values >= 0).all()
+    if not whole:
+        raise InputError(
+            "Labels must be class numbers 0, 1, 2, ..., one-hot rows or class names, one for each "
+            f"sample; got dtype {values.dtype} and shape {values.shape}"
+            + (f", from {values.min()} to {values.max()}." if numeric and values.size else ".")
+        )
+    return values.astype("int32"), ()

@@ -1,0 +1,90 @@
+"""What a data set is: the facts that a model, a metric or a picture needs of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Modes:
+    """The modes of a synthetic mixture of spherical Gaussians.
+
+    Attributes:
+        centres: float32 array `(modes, dimensions)`, in the units of the samples.
+        spread: the standard deviation of every mode along every axis.
+    """
+
+    centres: np.ndarray
+    spread: float
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """Facts about a loaded data set; every dataset of `kgan.data` carries them as `.info`.
+
+    Attributes:
+        name: the source, as the user would name it.
+        split: the part of it that was loaded.
+        sample_shape: shape of one sample, `(height, width, channels)` for images.
+        value_range: `(lowest, highest)` value that a sample can hold, or None where
+            nothing bounds it (points of a mixture, arrays left as they are).
+        classes: how many classes the labels tell apart; 0 without labels.
+        class_names: their names, empty where the source gives none.
+        size: samples in the split.
+        batch_size: samples in a batch.
+        steps_per_epoch: batches in an epoch.
+        cached: whether the decoded samples are held in memory.
+        modes: centres and spread of a synthetic mixture, else None.
+    """
+
+    name: str
+    split: str
+    sample_shape: tuple[int, ...]
+    value_range: Range | None
+    classes: int
+    class_names: tuple[str, ...]
+    size: int
+    batch_size: int
+    steps_per_epoch: int
+    cached: bool = True
+    modes: Modes | None = None
+
+
+@dataclass
+class Source:
+    """What a reader (digits, folder, ...) hands to the pipeline.
+
+    The samples are either in memory, as `values`, or come from a store on disk, which
+    `open` makes; `size` and `shape` are needed for the second only.
+
+    Attributes:
+        name: what to call it.
+        split: the part that was read.
+        values: array `(samples, ...)`.
+        open: from whether labels are wanted to a store of `kgan.data.stores`.
+        size: number of samples.
+        shape: of one sample.
+        labels: int32 array `(samples,)`, or True where the store has them, or None.
+        class_names: names of the classes, if known.
+        range: of the values at the source, or None if nothing bounds them.
+        modes: of a synthetic mixture.
+    """
+
+    name: str
+    split: str
+    values: np.ndarray | None = None
+    open: Callable[[bool], Any] | None = None
+    size: int = 0
+    shape: tuple[int, ...] = ()
+    labels: np.ndarray | bool | None = None
+    class_names: tuple[str, ...] = ()
+    range: Range | None = None
+    modes: Modes | None = None
+
+    def __post_init__(self):
+        if self.values is not None:
+            self.size, self.shape = len(self.values), self.values.shape[1:]

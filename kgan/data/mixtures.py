@@ -1,0 +1,69 @@
+"""Synthetic mixtures of Gaussians in the plane: the usual tests for mode collapse."""
+
+import math
+
+import numpy as np
+
+from kgan.data.checks import natural
+from kgan.data.info import Modes, Source
+from kgan.data.splits import bounds, parse
+from kgan.errors import InputError, unknown
+
+# PacGAN's experiments draw this many points for training and as many for validation.
+SAMPLES = 100_000
+
+
+def ring(
+    split: str = "train",
+    *,
+    seed: int = 0,
+    n: int = SAMPLES,
+    radius: float = 1.0,
+    std: float = 0.01,
+) -> Source:
+    """Eight Gaussians on a circle, the "2D-ring".
+
+    As in PacGAN (Lin et al. 2018, section 4.1; its code: radius 1, variance 0.01² on
+    each axis, 100,000 points), which takes the test over from VEEGAN (Srivastava et
+    al. 2017). `radius=2, std=0.02` is the ring of unrolled GANs (Metz et al. 2017).
+    """
+    angles = np.arange(8) * (2 * np.pi / 8)
+    centres = _positive("radius", radius) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return _mixture("ring", centres, std, n, split, seed)
+
+
+def grid(split: str = "train", *, seed: int = 0, n: int = SAMPLES, std: float = 0.05) -> Source:
+    """Twenty-five Gaussians at (-4, -2, 0, 2, 4)², the "2D-grid".
+
+    As in PacGAN (Lin et al. 2018, section 4.1: variance 0.0025 on each axis).
+    """
+    axis = np.arange(-4.0, 5.0, 2.0)
+    centres = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+    return _mixture("grid", centres, std, n, split, seed)
+
+
+def _mixture(name, centres, std, n, split, seed) -> Source:
+    """`n` points, every mode equally likely; the label of a point is its mode."""
+    part = parse(split)[0]
+    if part not in ("train", "test"):
+        raise unknown(f"split of {name!r}:", part, ("train", "test"))
+    std = _positive("std", std)
+    n = natural("n", n, 1)
+    # A stream of its own for each part: the test points are never the training points.
+    random = np.random.default_rng([seed, part == "test"])
+    modes = random.integers(len(centres), size=n)
+    points = centres[modes] + random.normal(scale=std, size=(n, centres.shape[1]))
+    kept = bounds(split, n)
+    return Source(
+        name=name,
+        split=split,
+        values=points.astype("float32")[kept],
+        labels=modes.astype("int32")[kept],
+        modes=Modes(centres.astype("float32"), std),
+    )
+
+
+def _positive(name: str, value: object) -> float:
+    if isinstance(value, (int, float, np.number)) and math.isfinite(value) and value > 0:
+        return float(value)
+    raise InputError(f"{name} must be a number above 0; got {value!r}.")

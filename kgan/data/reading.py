@@ -1,0 +1,127 @@
+"""From what the user named to a `Source`: which reader reads it."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from kgan.data import arrays, checks, digits, folder, images, mixtures
+from kgan.data.info import Source
+from kgan.errors import InputError
+
+_MIXTURES = {
+    "ring": (mixtures.ring, ("n", "radius", "std")),
+    "grid": (mixtures.grid, ("n", "std")),
+}
+
+
+def read(
+    source: object,
+    *,
+    split: str,
+    batch_size: int,
+    size: tuple[int, int] | None,
+    channels: int | None,
+    labels: bool,
+    seed: int,
+    cache: bool | str,
+    data_dir: str | os.PathLike | None,
+    download: bool,
+    options: dict,
+) -> Source:
+    """Read `source` with its own reader; the arguments are those of `kgan.data.load`."""
+    if isinstance(source, str) and source in _MIXTURES:
+        reader, known = _MIXTURES[source]
+        _only(source, options, known)
+        if size or channels:
+            raise InputError(f"{source!r} holds points, not images: leave out size and channels.")
+        return reader(split, seed=seed, **options)
+
+    path = _path(source)
+    _only(path or source, options, ())
+    if path is not None and path.is_dir():
+        return folder.read(path, split, size=size, channels=channels, labels=labels, cache=cache)
+    if path is not None:
+        found = arrays.read_npz(path, split, batch_size)
+    elif isinstance(source, Mapping):
+        found = arrays.read_mapping(source, split, batch_size, "arrays")
+    elif not isinstance(source, str):
+        pair = source if isinstance(source, tuple) and len(source) == 2 else (source, None)
+        found = arrays.sliced(arrays.read(*pair, batch_size=batch_size), split)
+    elif source == "digits":
+        found = digits.read(split)
+    else:
+        return _tfds().read(
+            source,
+            split,
+            size=size,
+            channels=channels,
+            cache=cache,
+            data_dir=data_dir,
+            download=download,
+        )
+    return _fitted(found, size, channels)
+
+
+def _tfds():
+    """The reader of TensorFlow Datasets; its import takes a while, and only names need it."""
+    from kgan.data import tfds
+
+    return tfds
+
+
+def _only(source: object, options: dict, known: tuple[str, ...]) -> None:
+    name = str(source) if isinstance(source, (str, Path)) else "arrays"
+    checks.options(name, options, ("source_range", *known))
+
+
+def _path(source: object) -> Path | None:
+    """The existing folder or .npz file that is meant, or None: a name or arrays are.
+
+    A bare name means what TensorFlow Datasets calls so, if it does, and a folder of the
+    working directory if it doesn't.
+    """
+    if isinstance(source, os.PathLike):
+        bare = False
+    elif isinstance(source, str) and source != "digits":
+        bare = "/" not in source and os.sep not in source and not source.startswith((".", "~"))
+    else:
+        return None
+    path = Path(source).expanduser()
+    is_npz = path.suffix.lower() == ".npz"
+    if (path.is_dir() and not bare) or (is_npz and path.is_file()):
+        return path
+    if isinstance(source, str) and _tfds().knows(source):
+        return None
+    if path.is_dir():
+        return path
+    if path.is_file():
+        raise InputError(
+            f"{source} is a file, but not an .npz file of arrays. Give the folder that holds the "
+            "images, or an .npz file."
+        )
+    if is_npz or not bare:
+        kind = "file" if is_npz else "folder"
+        raise InputError(
+            f"There is no {kind} {source} (looked for {path.absolute()}). Expected a folder of "
+            "images, an .npz file, or a data set by name, like 'digits'."
+        )
+    return None
+
+
+def _fitted(source: Source, size, channels) -> Source:
+    """Images in memory at the wanted size and number of channels."""
+    values = source.values
+    if values.ndim == 3 and (values.dtype == np.uint8 or channels == 1):
+        values = values[..., np.newaxis]  # grey images are often stored without the axis
+    if values.ndim != 4 and (size or channels):
+        raise InputError(
+            "size and channels are for images (samples, height, width, channels); the samples "
+            f"of {source.name!r} have shape {values.shape[1:]}."
+        )
+    if values.ndim == 4 and len(values):
+        values = images.to_channels(images.resize_all(values, size), channels)
+    source.values = values
+    source.shape = values.shape[1:]
+    return source

@@ -1,0 +1,188 @@
+"""Where samples lie, in memory or on disk, and how an epoch reads them."""
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+# Encoded samples that a shuffle of records holds. Records cannot be read by index.
+SHUFFLE_BUFFER = 10_000
+
+
+class Order:
+    """The order of the samples in each epoch: a pure function of (seed, epoch).
+
+    `index_shuffle` computes any element of a permutation without the others, so an epoch
+    can be entered anywhere at no cost, and all permutations of the indices are in reach,
+    not those of a buffer.
+    """
+
+    def __init__(self, size: int, seed: int, shuffle: bool):
+        self.size = size
+        self.seed = seed
+        self.shuffle = shuffle
+
+    def __call__(self, epoch: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
+        """The indices of the samples at these `places` of the epoch (all int64)."""
+        if not self.shuffle or self.size == 1:
+            return places
+        return tf.random.experimental.index_shuffle(
+            places,
+            seed=tf.stack([tf.constant(self.seed, tf.int64), epoch]),
+            max_index=tf.constant(self.size - 1, tf.int64),
+        )
+
+
+def numbers(start: Callable, per_epoch: int, per_skip: int = 1) -> tf.data.Dataset:
+    """The items left of an epoch, counted through all epochs: item i of epoch e as
+    `e * per_epoch + i`.
+
+    `flat_map` over the one element of `range(1)` runs its function once for every
+    iterator, and there the place is taken. Little else should stand inside it: its
+    pipeline is set up anew for each epoch, at a cost of milliseconds for every stage.
+
+    Args:
+        start: takes the place: int64 `[epoch, batches to skip]`.
+        per_epoch: items in an epoch.
+        per_skip: items in a skipped batch.
+    """
+
+    def rest(_):
+        epoch, skip = tf.unstack(start())
+        first = epoch * per_epoch
+        return tf.data.Dataset.range(first + skip * per_skip, first + per_epoch)
+
+    return tf.data.Dataset.range(1).flat_map(rest)
+
+
+class Memory:
+    """Samples held in memory, as uint8 where they are images.
+
+    Args:
+        values: array `(samples, ...)`.
+        labels: int32 array `(samples,)` or None.
+    """
+
+    def __init__(self, values: np.ndarray, labels: np.ndarray | None):
+        # Without the device scope a GPU would hold the whole data set.
+        with tf.device("CPU:0"):
+            self._columns = [tf.constant(values)]
+            if labels is not None:
+                self._columns.append(tf.constant(labels))
+
+    def batches(
+        self, start: Callable, order: Order, batch_size: int, count: int, finish: Callable
+    ) -> tf.data.Dataset:
+        """Finished batches; every iterator reads one epoch, from the place it takes.
+
+        Args:
+            start: see `numbers`.
+            order: of the samples.
+            batch_size: samples in a batch.
+            count: samples used of an epoch; the last batch is smaller if it does not divide.
+            finish: from a raw batch to what users get.
+        """
+        steps = -(-count // batch_size)
+
+        def batch(number):
+            epoch, first = number // steps, number % steps * batch_size
+            if count % batch_size:
+                places = tf.range(first, tf.minimum(first + batch_size, count))
+            else:  # a shape that is known when traced: XLA compiles once
+                places = first + tf.range(batch_size, dtype=tf.int64)
+            indices = order(epoch, places)
+            return finish(*(tf.gather(column, indices) for column in self._columns))
+
+        return numbers(start, steps).map(batch, tf.data.AUTOTUNE, deterministic=True)
+
+
+class Files:
+    """Samples that are read one by one from disk, by index.
+
+    Args:
+        read: from an index to a uint8 array of this `shape`; called from several threads.
+        shape: of one sample.
+        labels: int32 array `(samples,)` or None.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[int], np.ndarray],
+        shape: tuple[int, ...],
+        labels: np.ndarray | None,
+    ):
+        self._read = read
+        self._shape = shape
+        self._labels = labels
+
+    def batches(
+        self, start: Callable, order: Order, batch_size: int, count: int, finish: Callable
+    ) -> tf.data.Dataset:
+        """As `Memory.batches`."""
+
+        def sample(number):
+            index = order(number // count, number % count)
+            values = tf.numpy_function(self._read, [index], tf.uint8)
+            values.set_shape(self._shape)
+            if self._labels is None:
+                return (values,)
+            return values, tf.gather(self._labels, index)
+
+        return (
+            numbers(start, count, batch_size)
+            .map(sample, tf.data.AUTOTUNE, deterministic=True)
+            .batch(batch_size, drop_remainder=count % batch_size == 0)
+            .map(finish, tf.data.AUTOTUNE, deterministic=True)
+        )
+
+
+class Records:
+    """Samples in record files that can only be read from the start.
+
+    They are shuffled still encoded, in a buffer of `SHUFFLE_BUFFER`, by a seed that is
+    a function of (seed, epoch), over files in a fixed order.
+
+    Args:
+        encoded: dataset of encoded samples, in the same order every time.
+        decode: from an encoded sample to the tuple `(sample,)` or `(sample, label)`.
+    """
+
+    def __init__(self, encoded: tf.data.Dataset, decode: Callable):
+        self._encoded = encoded
+        self._decode = decode
+
+    def batches(
+        self, start: Callable, order: Order, batch_size: int, count: int, finish: Callable
+    ) -> tf.data.Dataset:
+        """As `Memory.batches`; what is skipped is read, but not decoded."""
+
+        def rest(_):
+            epoch, skip = tf.unstack(start())
+            dataset = self._encoded
+            if order.shuffle:
+                dataset = _shuffled(dataset, order.seed, epoch)
+            return dataset.take(count).skip(skip * batch_size)
+
+        return (
+            tf.data.Dataset.range(1)
+            .flat_map(rest)
+            .map(self._decode, tf.data.AUTOTUNE, deterministic=True)
+            .batch(batch_size, drop_remainder=count % batch_size == 0)
+            .map(finish, tf.data.AUTOTUNE, deterministic=True)
+        )
+
+
+def _shuffled(dataset: tf.data.Dataset, seed: int, epoch: tf.Tensor) -> tf.data.Dataset:
+    """`Dataset.shuffle`, without TensorFlow's global seed, which that would mix in."""
+    specs = tf.nest.flatten(dataset.element_spec)
+    variant = tf.raw_ops.ShuffleDataset(
+        input_dataset=tf.data.experimental.to_variant(dataset),
+        buffer_size=SHUFFLE_BUFFER,
+        # Two zeros would mean a random seed.
+        seed=tf.constant(seed, tf.int64),
+        seed2=epoch + 1,
+        reshuffle_each_iteration=False,
+        output_types=[spec.dtype for spec in specs],
+        output_shapes=[spec.shape for spec in specs],
+    )
+    return tf.data.experimental.from_variant(variant, dataset.element_spec)
