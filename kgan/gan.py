@@ -123,8 +123,9 @@ class GAN(AdversarialModel):
         return self.generator(latents, training=training)
 
     def score(self, samples, condition=None, training=False):
-        """Raw float32 scores of samples, `(batch, 1)` or `(batch, ..., 1)`."""
-        return ops.cast(self.discriminator(samples, training=training), "float32")
+        """Raw scores of samples, `(batch, 1)` or `(batch, ..., 1)`, at least in float32."""
+        scores = self.discriminator(samples, training=training)
+        return ops.cast(scores, keras.backend.result_type(scores.dtype, "float32"))
 
     def phases(self) -> list[Phase]:
         """The turns of one training step, in order."""
@@ -196,6 +197,12 @@ class GAN(AdversarialModel):
     def train_step(self, data):
         """One step: each phase once, each on real samples of its own where it asks for them."""
         real, condition = self.unpack(data)
+        # When the data runs out, nothing may run ahead of it: neither counters nor seeds.
+        with tf.control_dependencies([t for t in tf.nest.flatten(data) if t is not None]):
+            self._play(real, condition)
+            return self.logs.results()
+
+    def _play(self, real, condition):
         phases = self.phases()
         critics = sum(phase.player == "discriminator" for phase in phases)
         generated = self._generate_once(real, condition) if self.shared_forward else None
@@ -207,7 +214,6 @@ class GAN(AdversarialModel):
         if self.average is not None:
             self.average.update(self.iterations)
         self.iterations.assign_add(1)
-        return self.logs.results()
 
     def _generate_once(self, real, condition):
         latents = self.draw(tf.shape(real)[0], self.next_seed())
@@ -354,7 +360,8 @@ class GAN(AdversarialModel):
     def test_step(self, data):
         """Losses and scores of the networks in inference mode, and the metrics' updates."""
         real, condition = self.unpack(data)
-        latents = self.draw(tf.shape(real)[0], self.evaluation_seed())
+        with tf.control_dependencies([real]):
+            latents = self.draw(tf.shape(real)[0], self.evaluation_seed())
         fake = self.sample(latents, condition)
         real_scores, fake_scores = self.score(real, condition), self.score(fake, condition)
         weight = self.loss.discriminator_weight

@@ -88,7 +88,8 @@ class Uniform(Latents):
                 raise InputError(f"truncation of uniform latents is in (0, 1]; got {truncation}.")
             middle, half = (low + high) / 2, (high - low) / 2 * truncation
             low, high = middle - half, middle + half
-        return tf.random.stateless_uniform(_batch_shape(count, self.shape), seed, low, high)
+        shape = _batch_shape(count, self.shape)
+        return tf.random.stateless_uniform(shape, seed, low, high)
 
     def get_config(self):
         return {**super().get_config(), "low": self.low, "high": self.high}

@@ -14,14 +14,16 @@ from kgan.terms import get as get_term
 
 
 def squared_gradient_norm(turn: Turn, samples) -> tf.Tensor:
-    """‖∇D(x)‖² of each sample, shape `(batch,)`, float32; differentiable once more."""
+    """‖∇D(x)‖² of each sample, shape `(batch,)`, at least float32; differentiable once more."""
     samples = tf.convert_to_tensor(samples)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(samples)
         # A sample's scores do not depend on its neighbours' (save through batch statistics),
         # so the gradient of the sum holds every sample's own.
         total = ops.sum(turn.score(samples))
-    gradients = ops.cast(tape.gradient(total, samples), "float32")
+    gradients = tape.gradient(total, samples)
+    # Squares overflow in float16; float64 stays what it is.
+    gradients = ops.cast(gradients, keras.backend.result_type(gradients.dtype, "float32"))
     return ops.sum(ops.square(gradients), axis=tuple(range(1, len(gradients.shape))))
 
 
@@ -80,7 +82,8 @@ class GradientPenalty(Term):
     def __call__(self, turn):
         batch = tf.shape(turn.real)[0]
         shape = tf.concat([[batch], tf.ones([len(turn.real.shape) - 1], tf.int32)], 0)
-        mix = tf.cast(tf.random.stateless_uniform(shape, turn.gan.next_seed()), turn.real.dtype)
+        mix = tf.random.stateless_uniform(shape, turn.gan.next_seed())
+        mix = tf.cast(mix, turn.real.dtype)
         between = turn.real + mix * (ops.cast(turn.fake, turn.real.dtype) - turn.real)
         # The square root's slope is infinite at 0, where a dead critic starts.
         norm = ops.sqrt(squared_gradient_norm(turn, between) + 1e-12)

@@ -99,7 +99,9 @@ def _gradients(gan, phase, real, condition, generated):
         objective = loss
         for term in terms:
             if term.every == 1:
-                objective += _value(gan, term, turn)
+                value = _value(gan, term, turn)
+                gan.logs.track(term.name, value)
+                objective += ops.cast(value, objective.dtype)
         objective = scaled(objective)
     gan.logs.track(f"{phase.prefix}_loss", loss)
     if borrowed:
@@ -121,11 +123,10 @@ def _gradients(gan, phase, real, condition, generated):
     return gradients
 
 
-def _value(gan, term, turn, when=None):
-    value = ops.cast(term.weight_at(gan.iterations), "float32") * ops.cast(term(turn), "float32")
-    if when is None:
-        gan.logs.track(term.name, value)
-    return value
+def _value(gan, term, turn):
+    value = ops.convert_to_tensor(term(turn))
+    value = ops.cast(value, keras.backend.result_type(value.dtype, "float32"))
+    return ops.cast(term.weight_at(gan.iterations), value.dtype) * value
 
 
 def _lazy_gradients(gan, phase, terms, real, condition, scaled):
@@ -139,7 +140,7 @@ def _lazy_gradients(gan, phase, terms, real, condition, scaled):
             # what the terms do not use is pruned from the graph.
             with gan.state_kept(gan.generator, gan.discriminator):
                 _, turn = phase.play(real, condition, None)
-            values = [_value(gan, term, turn, when=due) for term in terms]
+            values = [ops.cast(_value(gan, term, turn), "float32") for term in terms]
             objective = scaled(every * tf.add_n(values))
         gradients = tape.gradient(objective, phase.variables)
         pairs = zip(gradients, zeros(), strict=True)

@@ -1,0 +1,64 @@
+"""What the tests share: small networks, small data, and TensorFlow kept quiet."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+import keras
+import numpy as np
+import pytest
+
+import kgan
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    keras.utils.set_random_seed(7)
+
+
+@pytest.fixture
+def networks():
+    """Makes a small generator and discriminator of points, `batch_norm` and Dropout on request."""
+
+    def make(batch_norm=False, dropout=0.0, sample_shape=(2,), latent=3, width=16):
+        norm = [keras.layers.BatchNormalization()] if batch_norm else []
+        drop = [keras.layers.Dropout(dropout)] if dropout else []
+        generator = keras.Sequential(
+            [
+                keras.Input((latent,)),
+                keras.layers.Dense(width, activation="tanh"),
+                *norm,
+                keras.layers.Dense(int(np.prod(sample_shape))),
+                keras.layers.Reshape(sample_shape),
+            ],
+            name="generator",
+        )
+        norm = [keras.layers.BatchNormalization()] if batch_norm else []
+        discriminator = keras.Sequential(
+            [
+                keras.Input(sample_shape),
+                keras.layers.Flatten(),
+                keras.layers.Dense(width, activation="tanh"),
+                *norm,
+                *drop,
+                keras.layers.Dense(1),
+            ],
+            name="discriminator",
+        )
+        return generator, discriminator
+
+    return make
+
+
+@pytest.fixture
+def gan(networks):
+    """An uncompiled GAN of 2-D points."""
+    return kgan.GAN(*networks())
+
+
+@pytest.fixture
+def points():
+    """256 points around (2, -1), float32 `(256, 2)`."""
+    return np.random.default_rng(0).normal((2.0, -1.0), 0.3, (256, 2)).astype("float32")

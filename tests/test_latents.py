@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+import scipy.stats
+import tensorflow as tf
+
+from kgan import latents
+from kgan.errors import InputError
+
+SEED = tf.constant([3, 4])
+
+
+def test_distributions_are_what_they_say():
+    normal = latents.Normal(4).sample(5000, SEED).numpy()
+    uniform = latents.Uniform((2, 2), -1, 3).sample(5000, SEED).numpy()
+    assert uniform.shape == (5000, 2, 2)
+    assert scipy.stats.kstest(normal.ravel(), "norm").pvalue > 0.01
+    assert scipy.stats.kstest(uniform.ravel(), scipy.stats.uniform(-1, 4).cdf).pvalue > 0.01
+
+
+def test_truncated_normal_is_the_truncated_law():
+    drawn = latents.Normal(4).sample(5000, SEED, truncation=0.7).numpy()
+    assert np.abs(drawn).max() <= 0.7
+    assert scipy.stats.kstest(drawn.ravel(), scipy.stats.truncnorm(-0.7, 0.7).cdf).pvalue > 0.01
+
+
+def test_truncated_uniform_shrinks_about_its_middle():
+    drawn = latents.Uniform(3, 0, 4).sample(2000, SEED, truncation=0.5).numpy()
+    assert drawn.min() >= 1 and drawn.max() < 3
+    assert drawn.mean() == pytest.approx(2, abs=0.05)
+
+
+def test_a_seed_says_all():
+    noise = latents.Normal(5)
+    np.testing.assert_array_equal(noise.sample(6, SEED), noise.sample(6, SEED))
+    assert not np.allclose(noise.sample(6, SEED), noise.sample(6, tf.constant([3, 5])))
+
+
+def test_great_circle_keeps_the_norm_and_meets_the_ends():
+    start, end = np.eye(3)[0] * 2, np.eye(3)[1] * 2
+    path = latents.interpolate(start, end, 5)
+    np.testing.assert_allclose(np.linalg.norm(path, axis=1), 2, rtol=1e-6)
+    np.testing.assert_allclose(path[[0, -1]], [start, end], atol=1e-6)
+    straight = latents.interpolate(start, end, 3, spherical=False)
+    np.testing.assert_allclose(straight[1], (start + end) / 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: latents.Normal(0), "positive integers"),
+        (lambda: latents.Uniform(3, 1, 1), "low < high"),
+        (lambda: latents.Normal(2).sample(1, SEED, truncation=-1), "must be positive"),
+        (lambda: latents.get("normal"), "latents=100"),
+        (lambda: latents.interpolate([1.0], [1.0, 2.0]), "one shape"),
+    ],
+)
+def test_misuse_gets_a_message(call, message):
+    with pytest.raises(InputError, match=message):
+        call()
