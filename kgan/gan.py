@@ -71,6 +71,15 @@ class GAN(AdversarialModel):
         self.sample_shape = self._try_networks()
         self.built = True
 
+    # What `fit` with arrays and the command line take where nothing else is said.
+    batch_size = 64
+    training_steps = 10_000
+
+    @classmethod
+    def for_data(cls, info, **options) -> "GAN":
+        """The model for a dataset of `kgan.data`, whose `info` says the shape of its samples."""
+        return cls(image_shape=info.sample_shape, **options)
+
     # The logs that evaluation reports beside the metrics.
     evaluated_logs = ("d_loss", "g_loss", "d_real", "d_fake")
 
@@ -107,6 +116,7 @@ class GAN(AdversarialModel):
             "penalties": (),
             "discriminator_steps": 1,
             "joint_batch": False,
+            "ema": None,
         }
 
     def unpack(self, data) -> tuple[Any, Any]:
@@ -263,6 +273,7 @@ class GAN(AdversarialModel):
                 update is the whole batch's, batch statistics apart.
             ema: decay of an exponential moving average of the generator (0.999, say), or a
                 schedule of it. `generate`, evaluation, callbacks and exports then use it.
+                None means the paper's; 0 none at all.
             joint_batch: score real and generated samples in one batch. The same function
                 without batch normalization, other statistics with it.
             shared_forward: train both players on the same generated samples; saves a forward
@@ -284,6 +295,7 @@ class GAN(AdversarialModel):
             "penalties": penalties,
             "discriminator_steps": discriminator_steps,
             "joint_batch": joint_batch,
+            "ema": ema,
         }
         settings = self.defaults() | {k: v for k, v in given.items() if v is not None}
         checks.positive("steps_per_execution", steps_per_execution)
@@ -298,6 +310,7 @@ class GAN(AdversarialModel):
                 f"accumulation_steps={accumulation_steps}. Set both to 1 or turn it off."
             )
         adversarial = losses.get(settings["loss"])
+        ema = settings["ema"] or None
         self.terms = (
             *(penalty_terms.get(penalty) for penalty in settings["penalties"]),
             *(find_term(term) for term in terms),
@@ -329,7 +342,7 @@ class GAN(AdversarialModel):
             "metrics": list(self.evaluation_metrics),
             "discriminator_steps": self.discriminator_steps,
             "accumulation_steps": self.accumulation_steps,
-            "ema": ema,
+            "ema": ema or 0,
             "joint_batch": self.joint_batch,
             "shared_forward": self.shared_forward,
             "log_gradient_norms": self.log_gradient_norms,

@@ -1,4 +1,4 @@
-"""The GAN of Goodfellow et al. 2014 with fully connected networks, in four well-known forms."""
+"""The GAN of Goodfellow et al. 2014 with fully connected networks, in well-known forms."""
 
 import math
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
-from kgan import latents, losses
+from kgan import checks, latents, losses, penalties
 from kgan.errors import InputError, unknown
 from kgan.gan import GAN
 
@@ -23,9 +23,13 @@ class Variant:
         loss: the loss and its settings.
         learning_rate, beta_1: of both players' Adam.
         batch_size: as its tutorials have it.
-        length: how long its tutorials train, in words.
+        steps: training steps, as its tutorials have them for MNIST.
         stddev: of the truncated normal weights; None is Keras's own initializer.
         joint_batch: whether real and generated samples are scored in one batch.
+        latent_size: length of a latent.
+        beta_2: of both players' Adam.
+        gamma: strength of R1 and R2; 0 leaves them out.
+        ema: decay of the generator's average, or None.
     """
 
     units: tuple[int, ...]
@@ -36,37 +40,51 @@ class Variant:
     learning_rate: float
     beta_1: float
     batch_size: int
-    length: str
+    steps: int
     stddev: float | None = None
     joint_batch: bool = False
+    latent_size: int = 100
+    beta_2: float = 0.999
+    gamma: float = 0.0
+    ema: float | None = None
 
 
 VARIANTS = {
     "relu": Variant(
         (128, 128), "relu", "tanh", latents.Uniform,
-        losses.NonSaturating(real_label=0.9), 1e-3, 0.9, 100, "100 epochs",
+        losses.NonSaturating(real_label=0.9), 1e-3, 0.9, 100, 60_000,
     ),
     "leaky_relu": Variant(
         (128, 128), "leaky_relu", "tanh", latents.Uniform,
-        losses.NonSaturating(real_label=0.9), 1e-3, 0.9, 100, "500 epochs",
+        losses.NonSaturating(real_label=0.9), 1e-3, 0.9, 100, 300_000,
     ),
     # Half the sum of two means is the mean over the joint batch.
     "joint_batch": Variant(
         (256, 256), "leaky_relu", "tanh", latents.Normal,
         losses.NonSaturating(real_label=0.9, discriminator_weight=0.5), 2e-4, 0.5, 128,
-        "100 epochs", joint_batch=True,
+        46_800, joint_batch=True,
     ),
     "minimax": Variant(
         (128,), "relu", "sigmoid", latents.Normal,
-        losses.Minimax(), 1e-3, 0.9, 32, "100,000 steps",
+        losses.Minimax(), 1e-3, 0.9, 32, 100_000,
         stddev=0.01,
+    ),
+    # No tutorial's, but the modern game on the same kind of networks: the loss and penalties of
+    # Huang et al. 2024 with their Adam momenta, and the average of Karras et al. 2018.
+    "stable": Variant(
+        (512, 512), "leaky_relu", "tanh", latents.Normal,
+        losses.Relativistic(), 5e-4, 0.0, 64, 12_000,
+        latent_size=64, beta_2=0.99, gamma=0.3, ema=0.999,
     ),
 }  # fmt: skip
 
 
 @keras.saving.register_keras_serializable("kgan")
 class VanillaGAN(GAN):
-    """Goodfellow et al. 2014, Generative adversarial nets, in four forms for small images.
+    """Goodfellow et al. 2014, Generative adversarial nets, for small images.
+
+    Four forms are those of the classic MNIST tutorials, settings and all; `stable` is what one
+    would train today with such networks.
 
     ===========  ===============================  =======================  ==================
     variant      networks, hidden layers          latents, loss            Adam, batch
@@ -88,7 +106,9 @@ class VanillaGAN(GAN):
     Args:
         image_shape: (height, width, channels), or any other shape of a sample.
         variant: one of the names above.
-        latent_size: length of a latent.
+        latent_size: length of a latent; None means the variant's.
+        output: activation of the generator's last layer, for samples that are not images:
+            "linear" for points and signals of any size. None means the variant's.
         seed, name: as in `kgan.GAN`.
 
     Raises:
@@ -96,18 +116,27 @@ class VanillaGAN(GAN):
     """
 
     def __init__(
-        self, image_shape=(28, 28, 1), variant="leaky_relu", latent_size=100, seed=None, name=None
+        self,
+        image_shape=(28, 28, 1),
+        variant="leaky_relu",
+        latent_size=None,
+        output=None,
+        seed=None,
+        name=None,
     ):
+        if output not in (None, "tanh", "sigmoid", "linear"):
+            raise unknown("output activation", output, ["tanh", "sigmoid", "linear"])
         if variant not in VARIANTS:
             raise unknown("variant of the vanilla GAN", variant, VARIANTS)
         settings = VARIANTS[variant]
         image_shape = tuple(image_shape)
+        latent_size = checks.positive("latent_size", latent_size or settings.latent_size)
         if not image_shape or not all(isinstance(n, int) and n > 0 for n in image_shape):
             raise InputError(
                 f"image_shape is (height, width, channels), positive integers; got {image_shape}."
             )
         super().__init__(
-            _generator(settings, image_shape, latent_size),
+            _generator(settings, image_shape, latent_size, output or settings.output),
             _discriminator(settings, image_shape),
             latents=settings.latents(latent_size),
             seed=seed,
@@ -116,6 +145,13 @@ class VanillaGAN(GAN):
         self.variant = variant
         self.image_shape = image_shape
         self.latent_size = latent_size
+        self.output_activation = output
+
+    @classmethod
+    def for_data(cls, info, **options):
+        # Points and signals have no range of their own for a tanh to fill.
+        output = {} if info.value_range else {"output": "linear"}
+        return super().for_data(info, **output | options)
 
     @property
     def settings(self) -> Variant:
@@ -127,13 +163,26 @@ class VanillaGAN(GAN):
         """The batch size its tutorials use."""
         return self.settings.batch_size
 
+    @property
+    def training_steps(self) -> int:
+        """How long its tutorials train on MNIST."""
+        return self.settings.steps
+
     def defaults(self):
-        adam = {"learning_rate": self.settings.learning_rate, "beta_1": self.settings.beta_1}
+        settings = self.settings
+        adam = {
+            "learning_rate": settings.learning_rate,
+            "beta_1": settings.beta_1,
+            "beta_2": settings.beta_2,
+        }
+        gamma = settings.gamma
         return super().defaults() | {
             "d_optimizer": keras.optimizers.Adam(**adam),
             "g_optimizer": keras.optimizers.Adam(**adam),
-            "loss": self.settings.loss,
-            "joint_batch": self.settings.joint_batch,
+            "loss": settings.loss,
+            "penalties": [penalties.R1(gamma), penalties.R2(gamma)] if gamma else [],
+            "joint_batch": settings.joint_batch,
+            "ema": settings.ema,
         }
 
     def get_config(self):
@@ -141,6 +190,7 @@ class VanillaGAN(GAN):
             "image_shape": self.image_shape,
             "variant": self.variant,
             "latent_size": self.latent_size,
+            "output": self.output_activation,
             "seed": self.seed,
             "name": self.name,
         }
@@ -162,15 +212,13 @@ def _initializer(settings):
     return keras.initializers.TruncatedNormal(stddev=settings.stddev)
 
 
-def _generator(settings, image_shape, latent_size):
+def _generator(settings, image_shape, latent_size, output):
     hidden = [layer for units in settings.units for layer in _hidden(settings, units)]
-    output = layers.Dense(
-        math.prod(image_shape),
-        activation=settings.output,
-        kernel_initializer=_initializer(settings),
+    last = layers.Dense(
+        math.prod(image_shape), activation=output, kernel_initializer=_initializer(settings)
     )
     return keras.Sequential(
-        [keras.Input((latent_size,)), *hidden, output, layers.Reshape(image_shape)],
+        [keras.Input((latent_size,)), *hidden, last, layers.Reshape(image_shape)],
         name="generator",
     )
 

@@ -1,0 +1,262 @@
+"""Keras's TensorBoard, extended for models with two networks and two optimizers."""
+
+import contextlib
+import errno
+import os
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kgan import pictures
+from kgan.errors import InputError
+
+from .every import Every, whole_number
+from .folders import cannot_write, writable_folder
+
+
+class TensorBoard(keras.callbacks.TensorBoard):
+    """Writes losses, scores, penalties, learning rates, samples and weights for TensorBoard.
+
+    Look at them with `tensorboard --logdir LOG_DIR`. The tags, in the run `train`:
+
+    | tag | what | horizontal axis |
+    | --- | --- | --- |
+    | `epoch_NAME` | every log of an epoch: `d_loss`, `g_loss`, `d_real`, penalties | epoch |
+    | `epoch_d_learning_rate`, `epoch_g_learning_rate` | of both optimizers | epoch |
+    | `epoch_steps_per_second` | training steps, with `write_steps_per_second` | epoch |
+    | `batch_NAME` for every `epoch_NAME` above | the same, with `update_freq` | step |
+    | `preview/NAME` | picture of the samples, mostly `preview/samples` | epoch |
+    | `NETWORK/WEIGHT/histogram` | with `histogram_freq`, as `generator/dense/kernel` | epoch |
+    | `NETWORK/WEIGHT/image` | with `write_images` as well | epoch |
+    | `generator`, `discriminator` | the networks' layers, with `write_graph` | |
+
+    and in the run `validation`: `epoch_NAME` for every `val_NAME`, and
+    `evaluation_NAME_vs_iterations` against the training step. Epochs count from 0, as Keras
+    counts them. Steps count from the model's birth, so that a resumed run goes on to the right.
+
+    Args:
+        log_dir: Where the event files go.
+        histogram_freq: Weight histograms every so many epochs; 0 for none.
+        write_graph: Whether to write the networks' layers.
+        write_images: Whether to write weights as images beside their histograms.
+        write_steps_per_second: Whether to log the speed.
+        update_freq: `"epoch"` logs epochs alone; a number also logs every so many training
+            steps, and `"batch"` every one.
+        profile_batch: Batch, or pair of first and last batch, to profile; 0 for none. Batches
+            count from 1 and from the start of this `fit`.
+        embeddings_freq: As in `keras.callbacks.TensorBoard`.
+        embeddings_metadata: As in `keras.callbacks.TensorBoard`.
+        samples_freq: A picture of the samples every so many epochs; 0 for none.
+        count: Samples a picture.
+        seed: Of their latents, the same for each picture.
+        reference: Real points to draw behind generated ones; see `kgan.pictures.draw`.
+
+    Raises:
+        InputError: At once for arguments that make no sense, and when training begins for a
+            folder that cannot be written.
+
+    Example:
+
+    ```python
+    gan.fit(dataset, epochs=20, callbacks=[kgan.callbacks.TensorBoard("logs", histogram_freq=1)])
+    ```
+    """
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike = "logs",
+        histogram_freq: int = 0,
+        write_graph: bool = True,
+        write_images: bool = False,
+        write_steps_per_second: bool = False,
+        update_freq: int | str = "epoch",
+        profile_batch: int | tuple[int, int] = 0,
+        embeddings_freq: int = 0,
+        embeddings_metadata: dict | None = None,
+        samples_freq: int = 1,
+        count: int = 64,
+        seed: int = 0,
+        reference: np.ndarray | None = None,
+    ):
+        if update_freq not in ("epoch", "batch"):
+            if isinstance(update_freq, str):
+                raise InputError(
+                    "update_freq must be 'epoch', 'batch' or a number of steps. "
+                    f"Received: update_freq={update_freq!r}."
+                )
+            whole_number("update_freq", update_freq)
+        whole_number("histogram_freq", histogram_freq, least=0)
+        self.samples_freq = whole_number("samples_freq", samples_freq, least=0)
+        self.count = whole_number("count", count)
+        self.seed = seed
+        self.reference = reference
+        try:
+            super().__init__(
+                log_dir=log_dir,
+                histogram_freq=histogram_freq,
+                write_graph=write_graph,
+                write_images=write_images,
+                update_freq=update_freq,
+                profile_batch=profile_batch,
+                embeddings_freq=embeddings_freq,
+                embeddings_metadata=embeddings_metadata,
+            )
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        # The parent would count the steps of one optimizer, or executions of several steps.
+        self._write_speed = write_steps_per_second
+        self._speed_since = {}
+        self._every = None if self.update_freq == "epoch" else Every(steps=self.update_freq)
+
+    def finish(self) -> None:
+        """Brings everything to the disk and closes the files, for instance after Ctrl-C."""
+        while self._prev_summary_state:
+            self._pop_writer()
+        if self._is_tracing:
+            self._stop_trace()
+        with self._disk_errors():
+            self._close_writers()
+        self._writers = {}
+
+    # What Keras calls.
+
+    def set_model(self, model):
+        # The parent writes here already.
+        writable_folder(self.log_dir)
+        super().set_model(model)
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        if self._every is not None:
+            self._every.start(self._step())
+        self._speed_since = {}
+        self._speed("batch")
+
+    def on_train_end(self, logs=None):
+        self.finish()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        super().on_epoch_begin(epoch, logs)
+        self._speed("epoch")
+
+    def on_train_batch_end(self, batch, logs=None):
+        # The parent counts batches of this fit, executions of several steps as one, and writes
+        # at the multiples of that; without the logs its share is the profile alone.
+        super().on_train_batch_end(batch)
+        if self._every is None or not self._every.step_due(self._step()):
+            return
+        logs = dict(logs or {}) | self._learning_rates() | self._speed("batch")
+        with self._writing(self._train_writer):
+            for name, value in logs.items():
+                # Several workers log arrays of shape (1,).
+                tf.summary.scalar(f"batch_{name}", np.mean(value), step=self._step())
+
+    def on_test_end(self, logs=None):
+        with self._writing(self._val_writer):
+            for name, value in (logs or {}).items():
+                tf.summary.scalar(
+                    f"evaluation_{name}_vs_iterations", np.mean(value), step=self._step()
+                )
+        self._pop_writer()
+
+    def on_epoch_end(self, epoch, logs=None):
+        with self._writing(self._train_writer):
+            super().on_epoch_end(epoch, logs)
+            if self.samples_freq and (epoch + 1) % self.samples_freq == 0:
+                self._log_samples(epoch)
+            for writer in self._writers.values():
+                writer.flush()
+
+    # What the parent's methods ask for.
+
+    def _collect_learning_rate(self, logs):
+        return logs | self._learning_rates() | self._speed("epoch")
+
+    def _log_weights(self, epoch):
+        with self._train_writer.as_default():
+            for tag, weight in self._named_weights():
+                tf.summary.histogram(f"{tag}/histogram", weight.value, step=epoch)
+                if self.write_images:
+                    self._log_weight_as_image(weight.value, f"{tag}/image", epoch)
+
+    def _write_keras_model_summary(self):
+        with self._train_writer.as_default():
+            for name, network in self.model.networks.items():
+                # A subclassed network has no description in layers that could be drawn.
+                if isinstance(network, keras.Sequential) or hasattr(
+                    network, "_operations_by_depth"
+                ):
+                    _write_layers(name, network)
+
+    # What is ours.
+
+    @contextlib.contextmanager
+    def _writing(self, writer):
+        with self._disk_errors(), writer.as_default(), tf.summary.record_if(True):
+            yield
+
+    @contextlib.contextmanager
+    def _disk_errors(self):
+        try:
+            yield
+        except tf.errors.OpError as error:
+            # Running out of a GPU's memory is an error of the same kind.
+            if "events file" not in str(error) and self.log_dir not in str(error):
+                raise
+            space = OSError(errno.ENOSPC, "") if "No space" in str(error) else error
+            raise cannot_write(self.log_dir, space) from None
+
+    def _step(self) -> int:
+        return int(self.model.iterations)
+
+    def _speed(self, of: str) -> dict[str, float]:
+        """Training steps a second since this was last asked for the same purpose."""
+        now, step = time.perf_counter(), self._step()
+        before, from_step = self._speed_since.get(of, (now, step))
+        self._speed_since[of] = (now, step)
+        if not self._write_speed or now == before:
+            return {}
+        return {"steps_per_second": (step - from_step) / (now - before)}
+
+    def _learning_rates(self) -> dict[str, float]:
+        rates = {}
+        for player in ("d", "g"):
+            optimizer = getattr(self.model, f"{player}_optimizer", None)
+            optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+            if optimizer is not None:
+                rate = keras.ops.convert_to_numpy(optimizer.learning_rate)
+                rates[f"{player}_learning_rate"] = float(rate)
+        return rates
+
+    def _log_samples(self, epoch: int) -> None:
+        for name, samples in self.model.preview(count=self.count, seed=self.seed).items():
+            picture = pictures.draw(
+                samples, value_range=self.model.data_range, reference=self.reference
+            )
+            tf.summary.image(f"preview/{name}", picture[None], step=epoch)
+
+    def _named_weights(self):
+        """A tag and a weight at a time; equal paths within a network are numbered."""
+        for name, network in self.model.networks.items():
+            seen = {}
+            for weight in network.weights:
+                path = weight.path.replace(":", "_").removeprefix(f"{network.name}/")
+                seen[path] = seen.get(path, 0) + 1
+                number = f"_{seen[path] - 1}" if seen[path] > 1 else ""
+                yield f"{name}/{path}{number}", weight
+
+
+def _write_layers(name: str, network: keras.Model) -> None:
+    """Writes a network for TensorBoard's graph view, layer by layer."""
+    metadata = tf.compat.v1.SummaryMetadata()
+    # The name by which the graph view finds it, as Keras writes it.
+    metadata.plugin_data.plugin_name = "graph_keras_model"
+    metadata.plugin_data.content = b"1"
+    try:
+        description = network.to_json()
+    except (TypeError, ValueError, NotImplementedError):
+        # A layer that cannot be described must not end a training.
+        return
+    tf.summary.write(tag=name, tensor=description, step=0, metadata=metadata)
