@@ -76,6 +76,11 @@ class GAN(AdversarialModel):
     training_steps = 10_000
 
     @classmethod
+    def recipe(cls, **options) -> tuple[int, int]:
+        """(batch size, training steps) of the paper, for a model made with these options."""
+        return cls.batch_size, cls.training_steps
+
+    @classmethod
     def for_data(cls, info, **options) -> "GAN":
         """The model for a dataset of `kgan.data`, whose `info` says the shape of its samples."""
         return cls(image_shape=info.sample_shape, **options)

@@ -1,6 +1,7 @@
 """Loading what `gan.save` wrote."""
 
 import pathlib
+import zipfile
 
 import keras
 
@@ -27,6 +28,8 @@ def load(filepath, custom_objects=None, compile=True) -> "gan.GAN":
     if not path.is_file():
         raise InputError(f"There is no file {str(path)!r} to load.")
     models.register_all()
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{str(path)!r} cannot be read: it is no `.keras` file, or not whole.")
     try:
         loaded = keras.saving.load_model(path, custom_objects=custom_objects, compile=compile)
     except (OSError, KeyError, EOFError) as error:

@@ -7,6 +7,7 @@ from PIL import Image
 import kgan
 from kgan import pictures
 from kgan.pictures import draw
+from kgan.pictures.grids import GUTTER, PAPER
 
 
 def blue(picture):
@@ -20,29 +21,28 @@ def grey(picture):
     return (near.all(-1) & (np.ptp(picture, axis=-1) == 0)).sum()
 
 
-@pytest.mark.parametrize("side", [8, 28])
-def test_small_images_are_enlarged_by_a_whole_factor(side):
+@pytest.mark.parametrize(("side", "factor"), [(8, 5), (28, 3)])
+def test_small_images_are_enlarged_by_a_whole_factor(side, factor):
     images = np.random.default_rng(0).uniform(-1, 1, (64, side, side, 1))
     picture = draw(images, value_range=(-1, 1))
     assert picture.dtype == np.uint8
-    assert 500 <= picture.shape[1] <= 800
-    zoom = (picture.shape[1] - 2) // 8 - 2
-    assert zoom % side == 0
+    zoom = side * factor
+    assert picture.shape[:2] == (8 * (zoom + GUTTER) + GUTTER,) * 2
     expected = np.round((images[9, ..., 0] + 1) * 127.5)
-    corner = 2 + zoom + 2
+    corner = GUTTER + zoom + GUTTER
     tile = picture[corner : corner + zoom, corner : corner + zoom]
     assert (tile[:: zoom // side, :: zoom // side, 1] == expected).all()
 
 
 def test_large_images_keep_their_size():
-    assert draw(np.zeros((4, 600, 500, 3))).shape == (2 * 602 + 2, 2 * 502 + 2, 3)
+    assert draw(np.zeros((4, 600, 500, 3))).shape == (2 * 604 + 4, 2 * 504 + 4, 3)
 
 
 def test_columns_and_a_row_that_is_not_full():
-    picture = draw(np.zeros((5, 2, 2, 3)), value_range=(0, 1), columns=3, size=64)
+    picture = draw(np.ones((5, 8, 8, 3)), value_range=(0, 1), columns=3)
     assert picture.shape[0] / picture.shape[1] == pytest.approx(2 / 3, abs=0.03)
-    assert (picture[-20:-2, -20:-2] == 255).all()
-    assert (picture[2:20, 2:20] == 0).all()
+    assert (picture[-40:-4, -40:-4] == PAPER).all()
+    assert (picture[4:40, 4:40] == 255).all()
 
 
 @pytest.mark.parametrize(

@@ -126,9 +126,7 @@ class VanillaGAN(GAN):
     ):
         if output not in (None, "tanh", "sigmoid", "linear"):
             raise unknown("output activation", output, ["tanh", "sigmoid", "linear"])
-        if variant not in VARIANTS:
-            raise unknown("variant of the vanilla GAN", variant, VARIANTS)
-        settings = VARIANTS[variant]
+        settings = _settings(variant)
         image_shape = tuple(image_shape)
         latent_size = checks.positive("latent_size", latent_size or settings.latent_size)
         if not image_shape or not all(isinstance(n, int) and n > 0 for n in image_shape):
@@ -158,15 +156,15 @@ class VanillaGAN(GAN):
         """The settings of this variant."""
         return VARIANTS[self.variant]
 
+    @classmethod
+    def recipe(cls, variant="leaky_relu", **options):
+        settings = _settings(variant)
+        return settings.batch_size, settings.steps
+
     @property
     def batch_size(self) -> int:
         """The batch size its tutorials use."""
         return self.settings.batch_size
-
-    @property
-    def training_steps(self) -> int:
-        """How long its tutorials train on MNIST."""
-        return self.settings.steps
 
     def defaults(self):
         settings = self.settings
@@ -194,6 +192,12 @@ class VanillaGAN(GAN):
             "seed": self.seed,
             "name": self.name,
         }
+
+
+def _settings(variant):
+    if variant not in VARIANTS:
+        raise unknown("variant of the vanilla GAN", variant, VARIANTS)
+    return VARIANTS[variant]
 
 
 def _hidden(settings, units):

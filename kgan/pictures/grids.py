@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 
-GUTTER = 2
-PAPER = 255
+GUTTER = 4
+PAPER = 40
+# Squares larger than this are seen one by one, and the picture they make is not.
+LARGEST_PIXEL = 5
 
 
 def grid(
@@ -14,14 +16,15 @@ def grid(
     columns: int | None = None,
     size: int = 640,
 ) -> np.ndarray:
-    """Lays images out in rows, with a small white gutter.
+    """Lays images out in rows, with a dark gutter.
 
     Args:
         images: `(n, height, width, channels)`; see `to_rgb` for the channels.
         value_range: What is black and what is white; see `draw`.
         columns: Images a row; None makes the grid about square.
         size: Small images are repeated by a whole factor, pixel by pixel, so that the
-            grid comes near this width. Larger images keep their size.
+            grid comes near this width, at most five times: an 8x8 digit in larger squares is
+            hard to read. Larger images keep their size.
 
     Returns:
         uint8 array `(rows, columns, 3)` of pixels.
@@ -30,7 +33,8 @@ def grid(
     count, height, width, _ = images.shape
     columns = min(columns or math.ceil(math.sqrt(count)), count)
     rows = math.ceil(count / columns)
-    zoom = max(1, round(((size - GUTTER) / columns - GUTTER) / width))
+    zoom = round(((size - GUTTER) / columns - GUTTER) / width)
+    zoom = min(max(1, zoom), LARGEST_PIXEL)
     images = images.repeat(zoom, axis=1).repeat(zoom, axis=2)
     height, width = height * zoom, width * zoom
 

@@ -1,0 +1,180 @@
+"""A run on disk: its configuration, its pictures, checkpoints and the finished model."""
+
+import csv
+import datetime
+import difflib
+import json
+import os
+import platform
+import shutil
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+from kgan.errors import InputError
+
+_OWN = (
+    "config.json",
+    "history.csv",
+    "losses.png",
+    "gan.keras",
+    "samples",
+    "checkpoints",
+    "logs",
+    "saved_model",
+)
+
+
+class RunFolder:
+    """The folder `kgan train` fills and the other commands read.
+
+    Attributes:
+        path: the folder; `samples`, `checkpoints`, `logs`, `saved_model`, `model`, `history`
+            and `plot` are what lies in it.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self.config_file = self.path / "config.json"
+        self.samples = self.path / "samples"
+        self.checkpoints = self.path / "checkpoints"
+        self.logs = self.path / "logs"
+        self.saved_model = self.path / "saved_model"
+        self.model = self.path / "gan.keras"
+        self.history = self.path / "history.csv"
+        self.plot = self.path / "losses.png"
+
+    def config(self) -> dict:
+        """What the run was started with.
+
+        Raises:
+            InputError: where there is no run here, or its configuration cannot be read.
+        """
+        if not self.config_file.is_file():
+            siblings = [p.parent for p in self.path.parent.glob("*/config.json")]
+            near = difflib.get_close_matches(str(self.path), map(str, siblings), n=3, cutoff=0.3)
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            raise InputError(
+                f"{self.path} holds no run: there is no config.json in it.{hint} "
+                "`kgan train --out FOLDER` makes one."
+            )
+        try:
+            return json.loads(self.config_file.read_text())
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{self.config_file} cannot be read as JSON: {error}.") from None
+
+    def check_free(self, overwrite: bool) -> None:
+        """Refuses a folder that holds something, and one that cannot be written to.
+
+        Raises:
+            InputError: the message says which of the two, and what to do.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"{self.path} is a file; --out takes a folder.")
+        if self.path.is_dir() and any(self.path.iterdir()):
+            if not self.config_file.is_file():
+                raise InputError(
+                    f"{self.path} holds files that are no run of kgan's. "
+                    "Choose an empty or new folder with --out."
+                )
+            if not overwrite:
+                raise InputError(
+                    f"{self.path} holds a run already. Go on with it by --resume, delete it by "
+                    "--overwrite, or choose another folder with --out."
+                )
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path) as probe:
+                probe.write(b"kgan")
+        except OSError as error:
+            raise InputError(
+                f"Cannot write to {self.path}: {error.strerror}. Choose another folder with --out."
+            ) from None
+
+    def clear(self) -> None:
+        """Deletes an earlier run here, and nothing that is not a run's."""
+        for name in _OWN:
+            item = self.path / name
+            if item.is_dir():
+                shutil.rmtree(item)
+            elif item.exists():
+                item.unlink()
+
+    def write_config(self, config: dict) -> None:
+        """Writes `config.json`, with the versions that made the run."""
+        config = {
+            **config,
+            "versions": {
+                "kgan": _version("kgan"),
+                "tensorflow": _version("tensorflow"),
+                "keras": _version("keras"),
+                "numpy": _version("numpy"),
+                "python": platform.python_version(),
+            },
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+            "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        }
+        text = json.dumps(config, indent=2) + "\n"
+        replace(self.config_file, lambda part: part.write_text(text))
+
+    def rows(self) -> list[dict[str, str]]:
+        """The rows of `history.csv`, one an epoch."""
+        if not self.history.is_file():
+            return []
+        with self.history.open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    def add_to_history(self, epoch: int, step: int, logs: dict) -> None:
+        """Adds an epoch's row to `history.csv`."""
+        row = {"epoch": epoch, "step": step, **{k: float(v) for k, v in logs.items()}}
+        new = not self.history.is_file()
+        with self.history.open("a", newline="") as file:
+            writer = csv.DictWriter(file, row)
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+
+    def trim_history(self, epoch: int) -> None:
+        """Drops the rows from `epoch` on, which a resumed run will write again."""
+        rows = [row for row in self.rows() if row["epoch"].isdigit() and int(row["epoch"]) < epoch]
+        if not rows:
+            self.history.unlink(missing_ok=True)
+            return
+
+        def write(part):
+            with part.open("w", newline="") as file:
+                writer = csv.DictWriter(file, rows[0])
+                writer.writeheader()
+                writer.writerows(rows)
+
+        replace(self.history, write)
+
+
+def replace(target: Path, write) -> None:
+    """Writes a file or folder beside `target` and moves it there when it is whole."""
+    part = target.with_name(f".part-{target.name}")
+    _remove(part)
+    try:
+        write(part)
+    except BaseException:
+        _remove(part)
+        raise
+    if target.is_dir():
+        _remove(target)
+    os.replace(part, target)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        import kgan
+
+        return kgan.__version__ if package == "kgan" else "unknown"

@@ -1,0 +1,165 @@
+"""Saving, resuming bit for bit, and serving where kgan is not."""
+
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import kgan
+from kgan.errors import InputError
+
+
+def state(gan):
+    """Every number of a training state, by name."""
+    found = {f"model/{i}": v.numpy() for i, v in enumerate(gan.variables)}
+    for name, optimizer in (("d", gan.d_optimizer), ("g", gan.g_optimizer)):
+        found |= {f"{name}/{i}": v.numpy() for i, v in enumerate(optimizer.variables)}
+    return found
+
+
+def assert_same(one, two):
+    assert one.keys() == two.keys()
+    for name in one:
+        np.testing.assert_array_equal(one[name], two[name], err_msg=name)
+
+
+@pytest.fixture
+def made(networks):
+    """Makes a GAN with everything that has state: Dropout, batch norm, average, schedules."""
+
+    def make():
+        keras.utils.set_random_seed(5)
+        gan = kgan.GAN(*networks(batch_norm=True, dropout=0.3))
+        gan.compile(
+            keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(1e-3, 5, 0.9)),
+            keras.optimizers.RMSprop(1e-3),
+            loss=kgan.losses.NonSaturating(real_label=0.9),
+            penalties=[kgan.penalties.R1(1.0, every=3), "gradient_penalty"],
+            ema=0.9,
+            jit_compile=False,
+        )
+        return gan
+
+    return make
+
+
+def test_a_broken_run_equals_the_unbroken_one_bit_for_bit(made, points, tmp_path):
+    whole = made()
+    whole.fit(points, batch_size=32, epochs=2, verbose=0)
+    broken = made()
+    broken.fit(points, batch_size=32, epochs=1, verbose=0)
+    broken.save(tmp_path / "gan.keras")
+    resumed = kgan.load(tmp_path / "gan.keras")
+    assert_same(state(resumed), state(broken))
+    resumed.fit(points, batch_size=32, epochs=1, verbose=0)
+    assert_same(state(resumed), state(whole))
+
+
+def test_so_it_does_in_a_new_process_on_a_dataset_with_xla(points, tmp_path):
+    script = """
+import sys, keras, kgan
+keras.utils.set_random_seed(1)
+data = kgan.data.load("digits", batch_size=128, seed=3)
+path, epochs = sys.argv[1], int(sys.argv[2])
+if sys.argv[3] == "new":
+    gan = kgan.models.VanillaGAN((8, 8, 1), "stable")
+    gan.compile()
+else:
+    gan = kgan.load(path)
+gan.fit(data, epochs=epochs, verbose=0)
+gan.save(path)
+"""
+    whole, broken = tmp_path / "whole.keras", tmp_path / "broken.keras"
+    for path, epochs, start in ((whole, 2, "new"), (broken, 1, "new"), (broken, 1, "old")):
+        subprocess.run([sys.executable, "-c", script, path, str(epochs), start], check=True)
+    assert_same(state(kgan.load(whole)), state(kgan.load(broken)))
+
+
+def test_keras_backup_and_restore_resumes_too(made, points, tmp_path):
+    whole = made()
+    whole.fit(points, batch_size=32, epochs=3, verbose=0)
+
+    class Crash(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                raise RuntimeError("power cut")
+
+    backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+    with pytest.raises(RuntimeError, match="power cut"):
+        made().fit(points, batch_size=32, epochs=3, verbose=0, callbacks=[backup, Crash()])
+    resumed = made()
+    backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+    resumed.fit(points, batch_size=32, epochs=3, verbose=0, callbacks=[backup])
+    assert_same(state(resumed), state(whole))
+
+
+def test_compile_settings_come_back(made, tmp_path):
+    made().save(tmp_path / "gan.keras")
+    gan = kgan.load(tmp_path / "gan.keras")
+    assert gan.loss.real_label == 0.9
+    assert [(t.name, t.every) for t in gan.terms] == [("r1", 3), ("gradient_penalty", 1)]
+    assert gan.average.decay == 0.9
+    assert gan.generate(5, seed=1).shape == (5, 2)
+    bare = kgan.load(tmp_path / "gan.keras", compile=False)
+    assert not bare.compiled
+
+
+def test_full_training_state_goes_through_weights_alone(made, points, tmp_path):
+    gan = made()
+    gan.fit(points, batch_size=32, verbose=0)
+    gan.save_weights(tmp_path / "state.weights.h5")
+    other = made()
+    other.load_weights(tmp_path / "state.weights.h5")
+    assert_same(state(other), state(gan))
+
+
+def test_the_saved_model_serves_where_kgan_cannot_be_imported(made, points, tmp_path):
+    gan = made()
+    gan.fit(points, batch_size=32, verbose=0)
+    raw = [w.numpy() for w in gan.generator.weights]
+    gan.export(tmp_path / "serving")
+    for before, after in zip(raw, gan.generator.weights, strict=True):
+        np.testing.assert_array_equal(before, after.numpy())
+    latents = np.random.default_rng(0).normal(size=(7, 3)).astype("float32")
+    np.save(tmp_path / "latents.npy", latents)
+    script = f"""
+import sys, json
+sys.modules["kgan"] = None
+import numpy as np, tensorflow as tf
+model = tf.saved_model.load(r"{tmp_path / "serving"}")
+served = model.serve(np.load(r"{tmp_path / "latents.npy"}")).numpy().tolist()
+named = model.signatures["serve"](latents=np.load(r"{tmp_path / "latents.npy"}"))
+drawn = model.sample(tf.constant(4), tf.constant(9, tf.int64)).numpy().tolist()
+assert "kgan.gan" not in sys.modules
+print(json.dumps([served, drawn, sorted(model.signatures)]))
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, cwd=tmp_path
+    )
+    served, drawn, signatures = json.loads(answer.stdout.splitlines()[-1])
+    np.testing.assert_allclose(served, gan.generate(latents=latents), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(drawn, gan.generate(4, seed=9), rtol=1e-5, atol=1e-6)
+    assert {"serve", "sample"} <= set(signatures)
+
+
+def test_what_load_refuses(tmp_path, networks):
+    with pytest.raises(InputError, match="no file"):
+        kgan.load(tmp_path / "nothing.keras")
+    (tmp_path / "torn.keras").write_bytes(b"not a zip")
+    with pytest.raises(InputError, match="cannot be read"):
+        kgan.load(tmp_path / "torn.keras")
+    networks()[0].save(tmp_path / "generator.keras")
+    with pytest.raises(InputError, match="not a GAN"):
+        kgan.load(tmp_path / "generator.keras")
+
+
+def test_summary_counts_both_networks(gan, capsys):
+    gan.compile()
+    lines = []
+    gan.summary(print_fn=lines.append)
+    text = "\n".join(str(line) for line in lines)
+    assert "generator" in text
+    assert "discriminator" in text
