@@ -71,7 +71,8 @@ class GAN(AdversarialModel):
         self.sample_shape = self._try_networks()
         self.built = True
 
-    # What `fit` with arrays and the command line take where nothing else is said.
+    # What `fit` with arrays and the command line take where nothing else is said; families have
+    # their papers'.
     batch_size = 64
     training_steps = 10_000
 
@@ -82,7 +83,7 @@ class GAN(AdversarialModel):
 
     @classmethod
     def for_data(cls, info, **options) -> "GAN":
-        """The model for a dataset of `kgan.data`, whose `info` says the shape of its samples."""
+        """The family's model for a dataset of `kgan.data`, by the shape its `info` tells."""
         return cls(image_shape=info.sample_shape, **options)
 
     # The logs that evaluation reports beside the metrics.
@@ -160,6 +161,13 @@ class GAN(AdversarialModel):
         )
         return [discriminator] * self.discriminator_steps + [generator]
 
+    def observe(self, phase: Phase, loss, turn: Turn) -> None:
+        """Called once a turn, before its update: logs, and whatever learns from the scores."""
+        self.logs.track(f"{phase.prefix}_loss", loss)
+        if phase.player == "discriminator":
+            self.logs.track("d_real", ops.mean(turn.real_scores))
+            self.logs.track("d_fake", ops.mean(turn.fake_scores))
+
     def preview(self, count: int = 64, seed: int = 0) -> dict[str, np.ndarray]:
         """Named arrays of samples that show how the model is doing, for callbacks to draw."""
         return {"samples": self.generate(count, seed=seed)}
@@ -175,8 +183,6 @@ class GAN(AdversarialModel):
             latents, fake = generated.latents, generated.samples
         fake = tf.stop_gradient(fake)
         real_scores, fake_scores = self._score_both(real, fake, condition)
-        self.logs.track("d_real", ops.mean(real_scores))
-        self.logs.track("d_fake", ops.mean(fake_scores))
         loss = self.loss.discriminator_weight * self.loss.discriminator(real_scores, fake_scores)
         turn = Turn(self, real, fake, latents, condition, real_scores, fake_scores)
         return loss + _own_losses(self.discriminator), turn
@@ -209,6 +215,8 @@ class GAN(AdversarialModel):
         turn = Turn(self, real, fake, latents, condition, real_scores, fake_scores)
         return loss + _own_losses(self.generator), turn
 
+    # Nothing here needs AutoGraph, which would rewrite every function on the way and slow tracing.
+    @tf.autograph.experimental.do_not_convert
     def train_step(self, data):
         """One step: each phase once, each on real samples of its own where it asks for them."""
         real, condition = self.unpack(data)
@@ -375,6 +383,7 @@ class GAN(AdversarialModel):
         self.g_optimizer.build(self.generator.trainable_variables)
         self.optimizer = optimizers.Players(self.d_optimizer, self.g_optimizer)
 
+    @tf.autograph.experimental.do_not_convert
     def test_step(self, data):
         """Losses and scores of the networks in inference mode, and the metrics' updates."""
         real, condition = self.unpack(data)

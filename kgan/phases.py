@@ -103,7 +103,7 @@ def _gradients(gan, phase, real, condition, generated):
                 gan.logs.track(term.name, value)
                 objective += ops.cast(value, objective.dtype)
         objective = scaled(objective)
-    gan.logs.track(f"{phase.prefix}_loss", loss)
+    gan.observe(phase, loss, turn)
     if borrowed:
         onward, gradients = tape.gradient(objective, (generated.samples, phase.variables))
         gradients = _add(

@@ -19,6 +19,16 @@ def _seeded():
 
 
 @pytest.fixture
+def float64():
+    """Layers made in the test compute in float64."""
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture
 def networks():
     """Makes a small generator and discriminator of points, `batch_norm` and Dropout on request."""
 

@@ -65,37 +65,33 @@ def test_the_other_players_batch_statistics_are_of_the_batch_at_hand(networks, p
 
 @pytest.mark.parametrize("loss", list(losses.BUILT_IN))
 @pytest.mark.parametrize("player", [0, 1])
-def test_gradients_equal_finite_differences(loss, player, networks, points):
-    keras.config.set_floatx("float64")
-    try:
-        gan = kgan.GAN(*networks(width=4), seed=3)
-        gan.compile(loss=loss, penalties=["r1", "gradient_penalty"], jit_compile=False)
-        real = tf.constant(points[:8].astype("float64"))
-        phase = gan.phases()[player]
+def test_gradients_equal_finite_differences(loss, player, networks, points, float64):
+    gan = kgan.GAN(*networks(width=4), seed=3)
+    gan.compile(loss=loss, penalties=["r1", "gradient_penalty"], jit_compile=False)
+    real = tf.constant(points[:8].astype("float64"))
+    phase = gan.phases()[player]
 
-        def again(function):
-            gan._training_seeds.state.assign([3, 0])
-            return function()
+    def again(function):
+        gan._training_seeds.state.assign([3, 0])
+        return function()
 
-        def objective():
-            value, turn = phase.play(real, None)
-            terms = [t for t in gan.terms if t.player == phase.player]
-            return float(value + sum(t.weight * t(turn) for t in terms))
+    def objective():
+        value, turn = phase.play(real, None)
+        terms = [t for t in gan.terms if t.player == phase.player]
+        return float(value + sum(t.weight * t(turn) for t in terms))
 
-        analytic = again(lambda: _gradients(gan, phase, real, None, None))
-        for variable, gradient in zip(phase.variables, analytic, strict=True):
-            start, index = variable.numpy(), tuple(0 for _ in variable.shape)
-            sides = []
-            for step in (1e-5, -1e-5):
-                moved = start.copy()
-                moved[index] += step
-                variable.assign(moved)
-                sides.append(again(objective))
-            variable.assign(start)
-            difference = (sides[0] - sides[1]) / 2e-5
-            assert float(gradient[index]) == pytest.approx(difference, rel=1e-5, abs=1e-8)
-    finally:
-        keras.config.set_floatx("float32")
+    analytic = again(lambda: _gradients(gan, phase, real, None, None))
+    for variable, gradient in zip(phase.variables, analytic, strict=True):
+        start, index = variable.numpy(), tuple(0 for _ in variable.shape)
+        sides = []
+        for step in (1e-5, -1e-5):
+            moved = start.copy()
+            moved[index] += step
+            variable.assign(moved)
+            sides.append(again(objective))
+        variable.assign(start)
+        difference = (sides[0] - sides[1]) / 2e-5
+        assert float(gradient[index]) == pytest.approx(difference, rel=1e-5, abs=1e-8)
 
 
 def test_each_discriminator_step_gets_fresh_reals_and_latents(networks):

@@ -66,35 +66,31 @@ def test_gradient_penalty_of_a_dead_critic_has_a_finite_gradient(quadratic):
 
 
 @pytest.mark.parametrize("name", ["r1", "r2", "gradient_penalty"])
-def test_second_derivatives_equal_finite_differences(name, networks, points):
-    keras.config.set_floatx("float64")
-    try:
-        gan = kgan.GAN(*networks(width=5), seed=1)
-        where = turn(gan, points[:8].astype("float64"), points[8:16].astype("float64") * 0.3)
-        penalty = penalties.get(name)
+def test_second_derivatives_equal_finite_differences(name, networks, points, float64):
+    gan = kgan.GAN(*networks(width=5), seed=1)
+    where = turn(gan, points[:8].astype("float64"), points[8:16].astype("float64") * 0.3)
+    penalty = penalties.get(name)
 
-        def value():
-            # The gradient penalty draws where it looks; the same draw for every evaluation.
-            gan._training_seeds.state.assign([5, 0])
-            return penalty(where)
+    def value():
+        # The gradient penalty draws where it looks; the same draw for every evaluation.
+        gan._training_seeds.state.assign([5, 0])
+        return penalty(where)
 
-        with tf.GradientTape() as tape:
-            total = value()
-        kernel = gan.discriminator.trainable_variables[0]
-        analytic = tape.gradient(total, kernel).numpy()
-        start = kernel.numpy()
-        for index in [(0, 0), (1, 3)]:
-            sides = []
-            for step in (1e-5, -1e-5):
-                moved = start.copy()
-                moved[index] += step
-                kernel.assign(moved)
-                sides.append(float(value()))
-            kernel.assign(start)
-            difference = (sides[0] - sides[1]) / 2e-5
-            assert analytic[index] == pytest.approx(difference, rel=1e-6)
-    finally:
-        keras.config.set_floatx("float32")
+    with tf.GradientTape() as tape:
+        total = value()
+    kernel = gan.discriminator.trainable_variables[0]
+    analytic = tape.gradient(total, kernel).numpy()
+    start = kernel.numpy()
+    for index in [(0, 0), (1, 3)]:
+        sides = []
+        for step in (1e-5, -1e-5):
+            moved = start.copy()
+            moved[index] += step
+            kernel.assign(moved)
+            sides.append(float(value()))
+        kernel.assign(start)
+        difference = (sides[0] - sides[1]) / 2e-5
+        assert analytic[index] == pytest.approx(difference, rel=1e-6)
 
 
 def test_a_penalty_leaves_batch_statistics_alone(networks, points):

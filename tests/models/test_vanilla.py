@@ -11,7 +11,9 @@ from kgan.models import VanillaGAN, vanilla
 
 # units, activation, output, latents, loss, real label, learning rate, beta_1, batch
 TABLE = {
-    "relu": ((128, 128), "ReLU", "tanh", latents.Uniform, losses.NonSaturating, 0.9, 1e-3, 0.9, 100),
+    "relu": (
+        (128, 128), "ReLU", "tanh", latents.Uniform, losses.NonSaturating, 0.9, 1e-3, 0.9, 100,
+    ),
     "leaky_relu": (
         (128, 128), "LeakyReLU", "tanh", latents.Uniform, losses.NonSaturating, 0.9, 1e-3, 0.9, 100,
     ),
