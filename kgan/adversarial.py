@@ -196,6 +196,14 @@ class AdversarialModel(keras.Model):
         self._evaluated_batches.assign_add(1)
         return tf.stack([tf.constant(self.seed % 2**31, tf.int32) ^ 0x5EED, batch])
 
+    def reported(self, names=None) -> dict:
+        """The running means as a step returns them."""
+        logs = self.logs.results(names)
+        if isinstance(self.distribute_strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            # Keras reduces logs over workers along an axis, which a scalar has not.
+            logs = {name: tf.reshape(value, (1,)) for name, value in logs.items()}
+        return logs
+
     @property
     def metrics(self):
         """All running means and metrics, which Keras resets between epochs."""

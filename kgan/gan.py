@@ -223,7 +223,7 @@ class GAN(AdversarialModel):
         # When the data runs out, nothing may run ahead of it: neither counters nor seeds.
         with tf.control_dependencies([t for t in tf.nest.flatten(data) if t is not None]):
             self._play(real, condition)
-            return self.logs.results()
+            return self.reported()
 
     def _play(self, real, condition):
         phases = self.phases()
@@ -399,9 +399,8 @@ class GAN(AdversarialModel):
         for metric in self.evaluation_metrics:
             metric.update_state(real, fake)
         # Keras replaces these by `get_metrics_result()` once the evaluation is over.
-        return self.logs.results(self.evaluated_logs) | {
-            metric.name: tf.zeros([]) for metric in self.evaluation_metrics
-        }
+        placeholders = {metric.name: tf.zeros((1,)) for metric in self.evaluation_metrics}
+        return self.reported(self.evaluated_logs) | placeholders
 
     # Sampling.
 

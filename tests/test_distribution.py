@@ -1,6 +1,8 @@
-"""Training on two replicas, in a process of its own: devices are split before TensorFlow starts."""
+"""Training on several devices, each test in processes of its own: TensorFlow must start anew."""
 
 import json
+import os
+import socket
 import subprocess
 import sys
 
@@ -74,3 +76,57 @@ def test_two_replicas_train_like_one_and_draw_apart():
     assert steps == 8
     assert latents_apart > 0.1
     assert all(loss == loss for loss in losses)
+
+
+WORKER = """
+import json, sys
+import numpy as np
+import tensorflow as tf
+
+strategy = tf.distribute.MultiWorkerMirroredStrategy()
+import keras
+import kgan
+
+keras.utils.set_random_seed(1)
+with strategy.scope():
+    generator = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    discriminator = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    gan = kgan.GAN(generator, discriminator)
+    gan.compile(penalties=["r1"], ema=0.9)
+points = np.random.default_rng(0).normal(size=(128, 2)).astype("float32")
+gan.fit(points, batch_size=32, epochs=2, verbose=0, validation_data=points[:64])
+weights = np.concatenate([w.numpy().ravel() for w in gan.weights])
+print(json.dumps([int(gan.iterations.numpy()), weights.tolist()]))
+"""
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return probe.getsockname()[1]
+
+
+def test_two_workers_end_with_the_same_weights():
+    workers = [f"localhost:{_free_port()}" for _ in range(2)]
+    running = []
+    for index in range(2):
+        task = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
+        environment = os.environ | {"TF_CONFIG": json.dumps(task)}
+        running.append(
+            subprocess.Popen(
+                [sys.executable, "-c", WORKER],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=environment,
+            )
+        )
+    try:
+        answers = [worker.communicate(timeout=180) for worker in running]
+    finally:
+        for worker in running:
+            worker.kill()
+    assert [worker.returncode for worker in running] == [0, 0], answers[0][1][-2000:]
+    first, second = (json.loads(out.splitlines()[-1]) for out, _ in answers)
+    assert first == second
+    assert first[0] == 8

@@ -30,6 +30,7 @@ class Variant:
         beta_2: of both players' Adam.
         gamma: strength of R1 and R2; 0 leaves them out.
         ema: decay of the generator's average, or None.
+        cosine: whether the learning rate falls to 0 along a cosine over the training steps.
     """
 
     units: tuple[int, ...]
@@ -47,6 +48,7 @@ class Variant:
     beta_2: float = 0.999
     gamma: float = 0.0
     ema: float | None = None
+    cosine: bool = False
 
 
 VARIANTS = {
@@ -76,6 +78,13 @@ VARIANTS = {
         losses.Relativistic(), 5e-4, 0.0, 64, 12_000,
         latent_size=64, beta_2=0.99, gamma=0.3, ema=0.999,
     ),
+    # The same game for points in the plane: narrow modes ask for depth, a weaker penalty and a
+    # learning rate that comes to rest, and latents of the points' own dimension.
+    "points": Variant(
+        (256, 256, 256), "leaky_relu", "linear", latents.Normal,
+        losses.Relativistic(), 1e-3, 0.0, 256, 10_000,
+        latent_size=2, beta_2=0.99, gamma=0.1, ema=0.999, cosine=True,
+    ),
 }  # fmt: skip
 
 
@@ -84,7 +93,8 @@ class VanillaGAN(GAN):
     """Goodfellow et al. 2014, Generative adversarial nets, for small images.
 
     Four forms are those of the classic MNIST tutorials, settings and all; `stable` is what one
-    would train today with such networks.
+    would train today with such networks, and `points` the same for 2-D mixtures. Both keep an
+    exponential moving average of the generator, of decay 0.999.
 
     ===========  ===============================  =======================  ==================
     variant      networks, hidden layers          latents, loss            Adam, batch
@@ -144,6 +154,8 @@ class VanillaGAN(GAN):
         self.image_shape = image_shape
         self.latent_size = latent_size
         self.output_activation = output
+        # Set it before `compile` to train for longer or shorter: schedules end there.
+        self.training_steps = settings.steps
 
     @classmethod
     def for_data(cls, info, **options):
@@ -168,8 +180,11 @@ class VanillaGAN(GAN):
 
     def defaults(self):
         settings = self.settings
+        rate = settings.learning_rate
+        if settings.cosine:
+            rate = keras.optimizers.schedules.CosineDecay(rate, self.training_steps)
         adam = {
-            "learning_rate": settings.learning_rate,
+            "learning_rate": rate,
             "beta_1": settings.beta_1,
             "beta_2": settings.beta_2,
         }
