@@ -13,8 +13,8 @@ from kgan.errors import InputError
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(
-        f"kgan trains with TensorFlow, but Keras runs on {keras.backend.backend()!r}. Set the "
-        "environment variable KERAS_BACKEND=tensorflow before Keras is imported."
+        f"kgan trains with TensorFlow, but Keras is configured for {keras.backend.backend()!r}. "
+        "Set the environment variable KERAS_BACKEND=tensorflow before Keras is imported."
     )
 
 
