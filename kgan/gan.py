@@ -4,23 +4,23 @@ from collections.abc import Iterable
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kgan import checks, losses, optimizers, sampling
+from kgan import checks, losses, optimizers
 from kgan import penalties as penalty_terms
 from kgan.adversarial import AdversarialModel
 from kgan.averaging import WeightAverage
 from kgan.errors import InputError
 from kgan.logs import Logs
 from kgan.phases import Generated, Phase, part_of, take_turn
+from kgan.sampling import LatentSampling
 from kgan.terms import Turn
 from kgan.terms import get as find_term
 
 
 @keras.saving.register_keras_serializable("kgan")
-class GAN(AdversarialModel):
+class GAN(LatentSampling, AdversarialModel):
     """A generative adversarial network over any two Keras models (Goodfellow et al. 2014).
 
     Args:
@@ -67,7 +67,6 @@ class GAN(AdversarialModel):
         elif data_range is not None:
             self.data_range = checks.value_range(data_range)
         self.average = None
-        self._sampling = None
         self.sample_shape = self._try_networks()
         self.built = True
 
@@ -167,10 +166,6 @@ class GAN(AdversarialModel):
         if phase.player == "discriminator":
             self.logs.track("d_real", ops.mean(turn.real_scores))
             self.logs.track("d_fake", ops.mean(turn.fake_scores))
-
-    def preview(self, count: int = 64, seed: int = 0) -> dict[str, np.ndarray]:
-        """Named arrays of samples that show how the model is doing, for callbacks to draw."""
-        return {"samples": self.generate(count, seed=seed)}
 
     # The turns.
 
@@ -281,7 +276,8 @@ class GAN(AdversarialModel):
             metrics: Keras metrics with `update_state(real, fake)`, for validation and
                 `evaluate`.
             discriminator_steps: updates of the discriminator a step, each on fresh real
-                samples and fresh latents (WGAN, algorithm 1).
+                samples and fresh latents (WGAN, algorithm 1). A step then takes as many
+                batches of the dataset, and an epoch has that many times fewer steps.
             accumulation_steps: work through each batch in so many slices to save memory; the
                 update is the whole batch's, batch statistics apart.
             ema: decay of an exponential moving average of the generator (0.999, say), or a
@@ -401,67 +397,6 @@ class GAN(AdversarialModel):
         # Keras replaces these by `get_metrics_result()` once the evaluation is over.
         placeholders = {metric.name: tf.zeros((1,)) for metric in self.evaluation_metrics}
         return self.reported(self.evaluated_logs) | placeholders
-
-    # Sampling.
-
-    def call(self, inputs, training=False):
-        """Samples from latents; `predict(latents)` goes through here."""
-        return self.forward(inputs, training=True) if training else self.sample(inputs)
-
-    def sample(self, latents, condition=None):
-        """Samples in inference mode, by the averaged generator where there is one."""
-        if self.average is None:
-            return self.forward(latents, condition, training=False)
-        with keras.StatelessScope([(w, average.value) for w, average in self.average.pairs()]):
-            return self.forward(latents, condition, training=False)
-
-    def sampling_function(self):
-        """`sample` as a compiled function of latents."""
-        if self._sampling is None:
-            self._sampling = tf.function(self.sample, reduce_retracing=True)
-        return self._sampling
-
-    def generate(
-        self,
-        n: int | None = None,
-        *,
-        latents=None,
-        seed: int | None = None,
-        truncation: float | None = None,
-        batch_size: int = 256,
-    ) -> np.ndarray:
-        """New samples, in the data's range.
-
-        Args:
-            n: how many; may be left out where `latents` says it.
-            latents: an array of latents, `(n, *latent_shape)`, in place of drawn ones.
-            seed: the same seed gives the same samples; None draws new ones at each call.
-            truncation: draw latents nearer the centre; see the latents' `sample`.
-            batch_size: samples made at a time.
-
-        Returns:
-            A float array of shape `(n, *sample_shape)`, made by the averaged generator where
-            `compile(ema=...)` asked for one.
-
-        Raises:
-            InputError: for a count that is no positive integer, or latents of another shape.
-        """
-        return sampling.generate(self, n, latents, seed, truncation, batch_size)
-
-    def export(self, filepath, format="tf_saved_model", verbose=None, **kwargs):
-        """Writes the generator for serving; it loads where kgan is not installed.
-
-        A SavedModel gets two signatures: `serve(latents)` and `sample(count, seed)`, which
-        draws the latents of `generate(count, seed=seed)` itself. Both return samples in the
-        data's range, by the averaged generator where there is one. Other formats ("onnx", ...)
-        are Keras's own, of the generator.
-
-        Args:
-            filepath: folder of the SavedModel, or file of another format.
-            format: "tf_saved_model", or what `keras.Model.export` knows.
-            verbose, **kwargs: as in `keras.Model.export`.
-        """
-        sampling.export(self, filepath, format, verbose, **kwargs)
 
     def get_config(self):
         return {

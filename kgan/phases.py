@@ -104,6 +104,9 @@ def _gradients(gan, phase, real, condition, generated):
                 objective += ops.cast(value, objective.dtype)
         objective = scaled(objective)
     gan.observe(phase, loss, turn)
+    if not phase.variables:
+        # The player is frozen, and looks on.
+        return []
     if borrowed:
         onward, gradients = tape.gradient(objective, (generated.samples, phase.variables))
         gradients = _add(
@@ -160,6 +163,8 @@ def _lazy_gradients(gan, phase, terms, real, condition, scaled):
 
 def _apply(gan, phase, gradients) -> None:
     """The one place where weights change."""
+    if not gradients:
+        return
     present = [gradient for gradient in gradients if gradient is not None]
     norm = tf.linalg.global_norm([tf.cast(gradient, tf.float32) for gradient in present])
     scaling = isinstance(phase.optimizer, keras.optimizers.LossScaleOptimizer)

@@ -312,6 +312,18 @@ def test_regularizers_of_a_network_count(points):
     assert np.abs(gan.discriminator.weights[0].numpy()).max() < 0.1
 
 
+@pytest.mark.parametrize("role", ["generator", "discriminator"])
+def test_a_frozen_player_looks_on(role, networks, points):
+    gan = kgan.GAN(*networks(batch_norm=True))
+    gan.networks[role].trainable = False
+    gan.compile(penalties=[kgan.penalties.R1(every=2)], jit_compile=False)
+    before = weights(gan.networks[role])
+    history = gan.fit(dataset(points), epochs=1, verbose=0).history
+    assert not any(changed(before, weights(gan.networks[role])))
+    assert history["d_loss"][0] > 0
+    assert history["g_loss"][0] > 0
+
+
 # The average.
 
 

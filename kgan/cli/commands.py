@@ -1,23 +1,18 @@
-"""The commands, their options and how their errors reach the user."""
+"""The commands, their options, and where their errors end."""
 
 import contextlib
-import errno
 import sys
 from pathlib import Path
 
 import click
 
 import kgan
+from kgan.cli.messages import failure, plain_warnings
+from kgan.cli.outputs import check_free
+from kgan.cli.parameters import COUNT, POSITIVE, SEED, Number, Size
 from kgan.cli.quiet import without_chatter
-from kgan.cli.run_folder import RunFolder, replace
+from kgan.cli.run_folder import RunFolder
 from kgan.errors import InputError
-
-
-class _NumberedRange(click.IntRange):
-    name = "N"
-
-
-_POSITIVE = click.IntRange(min=1)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -38,53 +33,88 @@ def cli():
     metavar="NAME|FOLDER|FILE.npz",
     help="A data set by name (`kgan datasets`), a folder of images, or an .npz file.",
 )
-@click.option("--epochs", type=_POSITIVE, help="Passes over the data.")
-@click.option("--steps", type=_POSITIVE, help="Training steps, in place of epochs.")
-@click.option("--batch-size", type=_POSITIVE, help="Default: the paper's.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--epochs", type=COUNT, metavar="N", help="Passes over the data.")
+@click.option("--steps", type=COUNT, metavar="N", help="Training steps, in place of epochs.")
+@click.option("--batch-size", type=COUNT, metavar="N", help="Default: the paper's.")
+@click.option(
+    "--seed",
+    type=SEED,
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="The same seed and settings give the same run.",
+)
 @click.option(
     "--out", type=click.Path(), metavar="RUN", help="The run's folder. Default: runs/MODEL-DATA."
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in --out.")
-@click.option("--overwrite", is_flag=True, help="Delete the run in --out first.")
+@click.option("--overwrite", is_flag=True, help="Delete the run in --out and start anew.")
 @click.option(
     "-O",
     "--option",
     "options",
     multiple=True,
     metavar="NAME=VALUE",
-    help="An option of the model, such as variant=relu. May be repeated.",
+    help="An option of the model, such as latent_size=32. May be repeated.",
 )
-@click.option("--variant", help="Short for -O variant=NAME.")
-@click.option("--loss", help="A loss by name, such as hinge. Default: the paper's.")
+@click.option("--variant", metavar="NAME", help="Short for -O variant=NAME.")
+@click.option("--loss", metavar="NAME", help="Such as hinge. Default: the paper's.")
 @click.option(
     "--penalty",
     "penalties",
     multiple=True,
     metavar="NAME[=WEIGHT]",
-    help="A penalty, such as r1=10. May be repeated. Default: the paper's.",
+    help="Such as r1=10. May be repeated. Default: the paper's.",
 )
+@click.option("--learning-rate", type=POSITIVE, metavar="X", help="Of both players.")
 @click.option(
-    "--learning-rate", type=click.FloatRange(min=0, min_open=True), help="Of both players."
-)
-@click.option(
-    "--clip-norm",
-    type=click.FloatRange(min=0, min_open=True),
-    help="Clip each player's gradient to this norm.",
+    "--clip-norm", type=POSITIVE, metavar="X", help="Clip each player's gradient to this norm."
 )
 @click.option(
     "--ema",
-    type=click.FloatRange(0, 1, max_open=True),
-    help="Decay of the generator's average; 0 for none.",
+    type=Number(0, 1, max_open=True),
+    metavar="X",
+    help="Decay of the generator's running average, such as 0.999; 0 for none.",
 )
-@click.option("--discriminator-steps", type=_POSITIVE, help="A step of the generator.")
-@click.option("--accumulation-steps", type=_POSITIVE, help="Slices a batch is worked through in.")
-@click.option("--split", default="train", show_default=True, help="Part of the data set.")
-@click.option("--size", type=_POSITIVE, help="Crop and resize images to this size.")
-@click.option("--channels", type=click.Choice(["1", "3"]), help="Make images grey or RGB.")
-@click.option("--data-dir", type=click.Path(), help="Where TensorFlow Datasets keeps its data.")
-@click.option("--snapshot-every", type=_POSITIVE, metavar="STEPS", help="Default: 30 in all.")
-@click.option("--checkpoint-every", type=_POSITIVE, metavar="STEPS", help="Default: 10 in all.")
+@click.option(
+    "--discriminator-steps",
+    type=COUNT,
+    metavar="N",
+    help="Updates of the discriminator for one of the generator.",
+)
+@click.option(
+    "--accumulation-steps",
+    type=COUNT,
+    metavar="N",
+    help="Work through each batch in N slices, to save memory.",
+)
+@click.option(
+    "--split",
+    default="train",
+    show_default=True,
+    metavar="NAME",
+    help='Part of the data set, such as test or "train[:1000]".',
+)
+@click.option("--size", type=Size(), metavar="N|HxW", help="Crop and resize images to this size.")
+@click.option("--channels", type=click.Choice(["1", "3"]), help="Make images grey (1) or RGB (3).")
+@click.option(
+    "--data-dir",
+    type=click.Path(),
+    metavar="FOLDER",
+    help="Where TensorFlow Datasets keeps its data.",
+)
+@click.option(
+    "--snapshot-every",
+    type=COUNT,
+    metavar="STEPS",
+    help="Between pictures of samples. Default: 30 pictures in all.",
+)
+@click.option(
+    "--checkpoint-every",
+    type=COUNT,
+    metavar="STEPS",
+    help="Between checkpoints. Default: 10 in all.",
+)
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @click.pass_context
 def train(context, out, resume, overwrite, quiet, variant, channels, **settings):
@@ -102,24 +132,32 @@ def train(context, out, resume, overwrite, quiet, variant, channels, **settings)
         raise InputError("--steps and --epochs both say how long to train; give one.")
     from kgan.cli.training import train as run_training
 
-    settings["options"] = list(settings["options"]) + ([f"variant={variant}"] if variant else [])
+    settings["options"] = [*settings["options"], *([f"variant={variant}"] if variant else [])]
     settings["penalties"] = list(settings["penalties"])
     settings["channels"] = int(channels) if channels else None
     given = {
         name
-        for name in settings
+        for name in context.params
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-    } | ({"options"} if variant else set())
-    run_training(settings, given, out, resume, overwrite, quiet)
+    }
+    if variant:
+        given.add("options")
+    run_training(settings, given & settings.keys(), out, resume, overwrite, quiet)
 
 
 @cli.command()
 @click.argument("run", type=click.Path())
-@click.option("-n", "--count", type=_POSITIVE, default=64, show_default=True)
-@click.option("--seed", type=int, help="The same seed gives the same samples.")
+@click.option("-n", "--count", type=COUNT, metavar="N", default=64, show_default=True)
+@click.option(
+    "--seed",
+    type=int,
+    metavar="N",
+    help="The same seed gives the same samples. Default: a new one.",
+)
 @click.option(
     "--truncation",
-    type=click.FloatRange(min=0, min_open=True),
+    type=POSITIVE,
+    metavar="X",
     help="Keep latents near the centre: better samples, less variety.",
 )
 @click.option(
@@ -128,34 +166,31 @@ def train(context, out, resume, overwrite, quiet, variant, channels, **settings)
     type=click.Path(),
     default="samples.png",
     show_default=True,
-    help="FILE.png for one grid, FILE.npz for an array, a FOLDER for single files.",
+    help="FILE.png for one picture, FILE.npz for an array, a FOLDER for single images.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace --out if it is there.")
 def generate(run, count, seed, truncation, out, overwrite):
     """Draw new samples from the trained RUN."""
     from kgan.cli.sampling import write_samples
 
-    out = Path(out)
-    if out.exists() and not overwrite and not (out.is_dir() and not any(out.iterdir())):
-        raise InputError(f"{out} is there already; choose another -o or add --overwrite.")
-    click.echo(write_samples(RunFolder(run), count, seed, truncation, out))
+    click.echo(write_samples(RunFolder(run), count, seed, truncation, Path(out), overwrite))
 
 
 @cli.command()
 @click.argument("run", type=click.Path())
 @click.option("-o", "--out", type=click.Path(), help="Default: RUN/saved_model.")
-@click.option("--overwrite", is_flag=True, help="Replace --out if it is there.")
+@click.option("--overwrite", is_flag=True, help="Replace the SavedModel in --out.")
 def export(run, out, overwrite):
-    """Write RUN's generator as a SavedModel, which serves without kgan."""
+    """Write RUN's generator as a SavedModel."""
+    from kgan.cli.outputs import write_saved_model
     from kgan.cli.sampling import trained
 
     folder = RunFolder(run)
+    folder.config()
     target = Path(out) if out else folder.saved_model
-    if target.exists() and not overwrite:
-        raise InputError(f"{target} is there already; choose another -o or add --overwrite.")
-    gan = trained(folder)
-    replace(target, lambda part: gan.export(part, verbose=False))
-    click.echo(f"Exported to {target}: serve(latents) and sample(count, seed).")
+    check_free(target, overwrite, lambda path: (path / "saved_model.pb").is_file())
+    write_saved_model(trained(folder), target)
+    click.echo(f"Exported to {target}: serve(latents) and sample(count, seed), without kgan.")
 
 
 @cli.command()
@@ -182,34 +217,13 @@ def datasets():
 
 def main(arguments=None):
     """The entry point: every foreseen error ends in one message and a status that is not 0."""
-    loud = contextlib.nullcontext()
     words = sys.argv[1:] if arguments is None else list(arguments)
     heavy = bool(words) and words[0] in ("train", "generate", "export")
-    with without_chatter() if heavy else loud:
-        status = _status(words)
+    with without_chatter() if heavy else contextlib.nullcontext(), plain_warnings():
+        try:
+            status = cli.main(words, prog_name="kgan", standalone_mode=False) or 0
+        except (Exception, KeyboardInterrupt) as error:
+            status = failure(error, {option.name for option in train.params})
+            if status is None:
+                raise
     sys.exit(status)
-
-
-def _status(arguments) -> int:
-    try:
-        return cli.main(arguments, prog_name="kgan", standalone_mode=False) or 0
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except InputError as error:
-        click.echo(f"Error: {error}", err=True)
-        return 1
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("Stopped before anything was trained.", err=True)
-        return 130
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EFBIG):
-            raise
-        click.echo(
-            f"Error: cannot write {error.filename or 'the output'}: {error.strerror}. Free some "
-            "space or choose another folder; what was written before is whole.",
-            err=True,
-        )
-        return 1

@@ -1,9 +1,13 @@
 """One progress bar for a whole run."""
 
+import contextlib
+import shutil
 import sys
 import time
 
 import keras
+
+_WIDTH = 24
 
 
 class Progress(keras.callbacks.Callback):
@@ -18,51 +22,77 @@ class Progress(keras.callbacks.Callback):
         self.total = total
         self._terminal = sys.stdout.isatty()
         self._interval = 0.2 if self._terminal else 10.0
-        self._shown = 0.0
+        self._logs = {}
+        self._open = False
 
     def on_train_begin(self, logs=None):
-        self._started_at = int(self.model.iterations.numpy())
-        self._start = time.monotonic()
+        self._shown = time.monotonic()
+        self._first = None
+        if self._terminal:
+            self._show()
 
     def on_train_batch_end(self, batch, logs=None):
         now = time.monotonic()
-        if now - self._shown < self._interval:
-            return
-        self._shown = now
-        self._show(logs)
+        self._logs = logs
+        # The first step includes its compilation, and says nothing of the others' speed.
+        self._first = self._first or (now, self._done())
+        if now - self._shown >= self._interval:
+            self._shown = now
+            self._show()
 
     def on_epoch_end(self, epoch, logs=None):
-        self._latest = logs
+        self._logs = logs
 
     def on_train_end(self, logs=None):
-        self._show(logs or {})
-        print(flush=True)
+        self._show()
+        self.close()
 
-    def _show(self, logs):
-        done = int(self.model.iterations.numpy())
-        elapsed = time.monotonic() - self._start
-        speed = (done - self._started_at) / max(elapsed, 1e-9)
-        left = (self.total - done) / speed if speed else 0.0
-        share = min(1.0, done / self.total)
-        bar = "#" * round(24 * share) + "." * (24 - round(24 * share))
-        losses = "  ".join(f"{name} {float(value):.3f}" for name, value in logs.items())
+    def close(self) -> None:
+        """Leaves the line of the bar."""
+        if self._open:
+            self._print("\n")
+        self._open = False
+
+    def _done(self) -> int:
+        return int(self.model.iterations.numpy())
+
+    def _show(self):
+        done = self._done()
+        share = round(_WIDTH * min(1.0, done / self.total))
         line = (
-            f"[{bar}] {done}/{self.total}  {speed:.0f} steps/s  {_clock(elapsed)}"
-            f" < {_clock(left)}  {losses}"
+            f"[{'#' * share}{'.' * (_WIDTH - share)}] {done}/{self.total}  {self._speed(done)}"
+            f"{_losses(self._logs)}"
         )
         if self._terminal:
-            print("\r\033[K" + line[: _width()], end="", flush=True)
+            self._print("\r\033[K" + line[: shutil.get_terminal_size().columns - 1])
+            self._open = True
         else:
-            print(line, flush=True)
+            self._print(line + "\n")
+
+    def _speed(self, done) -> str:
+        if self._first is None:
+            return "preparing"
+        since, step = self._first
+        elapsed = time.monotonic() - since
+        if done == step or not elapsed:
+            return ""
+        speed = (done - step) / elapsed
+        left = f"  {_clock((self.total - done) / speed)} left" if done < self.total else ""
+        return f"{speed:.{0 if speed >= 10 else 1}f} steps/s{left}"
+
+    def _print(self, text):
+        # Where nobody reads any more (Ctrl-C ends a `tee` first), training goes on to its end.
+        with contextlib.suppress(OSError):
+            print(text, end="", flush=True)
+
+
+def _losses(logs) -> str:
+    """The losses first: a narrow terminal cuts the rest."""
+    names = sorted(logs, key=lambda name: not name.endswith("_loss"))
+    return "".join(f"  {name} {float(logs[name]):.3f}" for name in names)
 
 
 def _clock(seconds: float) -> str:
     minutes, seconds = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
-
-
-def _width() -> int:
-    import shutil
-
-    return shutil.get_terminal_size().columns - 1

@@ -22,20 +22,12 @@ def without_chatter():
         # Already redirected to something that is no file (a test's, a notebook's).
         yield
         return
-    original = os.dup(stderr)
+    back = os.dup(stderr)
     reader, writer = os.pipe()
-
-    def forward():
-        with os.fdopen(reader, "rb") as lines, os.fdopen(original, "wb", buffering=0) as out:
-            for line in lines:
-                if not _CHATTER.match(line):
-                    out.write(line)
-
     sys.stderr.flush()
     os.dup2(writer, stderr)
     os.close(writer)
-    back = os.dup(original)
-    thread = threading.Thread(target=forward, daemon=True)
+    thread = threading.Thread(target=_forward, args=(reader, os.dup(back)), daemon=True)
     thread.start()
     try:
         yield
@@ -45,3 +37,17 @@ def without_chatter():
         os.dup2(back, stderr)
         os.close(back)
         thread.join(timeout=2)
+
+
+def _forward(reader: int, stderr: int) -> None:
+    """Hands on what comes, less the chatter; a progress bar's lines end in a carriage return."""
+    waiting = b""
+    with os.fdopen(stderr, "wb", buffering=0) as out:
+        while some := os.read(reader, 1 << 16):
+            *lines, waiting = re.split(rb"(?<=[\r\n])", waiting + some)
+            # Reading goes on if nobody listens any more, or the writers would fail.
+            with contextlib.suppress(OSError):
+                out.write(b"".join(line for line in lines if not _CHATTER.match(line)))
+        with contextlib.suppress(OSError):
+            out.write(waiting)
+    os.close(reader)

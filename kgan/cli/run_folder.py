@@ -6,15 +6,16 @@ import difflib
 import json
 import os
 import platform
-import shutil
 import tempfile
 from importlib import metadata
 from pathlib import Path
 
+import kgan
+from kgan.cli.outputs import remove, replace, writing
 from kgan.errors import InputError
 
-_OWN = (
-    "config.json",
+# Deleted by --overwrite; config.json is replaced last, so that a run is known as one till then.
+_CONTENTS = (
     "history.csv",
     "losses.png",
     "gan.keras",
@@ -52,70 +53,70 @@ class RunFolder:
         """
         if not self.config_file.is_file():
             siblings = [p.parent for p in self.path.parent.glob("*/config.json")]
-            near = difflib.get_close_matches(str(self.path), map(str, siblings), n=3, cutoff=0.3)
+            near = difflib.get_close_matches(str(self.path), map(str, siblings), n=3)
             hint = f" Did you mean {' or '.join(near)}?" if near else ""
             raise InputError(
                 f"{self.path} holds no run: there is no config.json in it.{hint} "
                 "`kgan train --out FOLDER` makes one."
             )
         try:
-            return json.loads(self.config_file.read_text())
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise InputError(f"{self.config_file} cannot be read as JSON: {error}.") from None
+            config = json.loads(self.config_file.read_text(encoding="utf-8"))
+            lacking = {"settings", "model", "compile", "versions"} - config.keys()
+        except (ValueError, AttributeError) as error:
+            raise InputError(
+                f"{self.config_file} cannot be read as the configuration of a run: {error}."
+            ) from None
+        if lacking:
+            raise InputError(
+                f"{self.config_file} is not the configuration of a run, or is damaged: it lacks "
+                f"{', '.join(sorted(lacking))}."
+            )
+        return config
 
     def check_free(self, overwrite: bool) -> None:
         """Refuses a folder that holds something, and one that cannot be written to.
 
+        Nothing is made or deleted yet: the rest of the input is still to be checked.
+
         Raises:
             InputError: the message says which of the two, and what to do.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise InputError(f"{self.path} is a file; --out takes a folder.")
-        if self.path.is_dir() and any(self.path.iterdir()):
-            if not self.config_file.is_file():
-                raise InputError(
-                    f"{self.path} holds files that are no run of kgan's. "
-                    "Choose an empty or new folder with --out."
-                )
-            if not overwrite:
-                raise InputError(
-                    f"{self.path} holds a run already. Go on with it by --resume, delete it by "
-                    "--overwrite, or choose another folder with --out."
-                )
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.path) as probe:
+            if self.path.is_dir() and any(self.path.iterdir()):
+                self._check_replaceable(overwrite)
+            place = next(p for p in (self.path, *self.path.absolute().parents) if p.exists())
+            if not place.is_dir():
+                raise InputError(f"{place} is a file; --out takes a folder.")
+            with tempfile.TemporaryFile(dir=place) as probe:
                 probe.write(b"kgan")
         except OSError as error:
             raise InputError(
                 f"Cannot write to {self.path}: {error.strerror}. Choose another folder with --out."
             ) from None
 
+    def _check_replaceable(self, overwrite):
+        if not self.config_file.is_file():
+            raise InputError(
+                f"{self.path} holds files that are no run of kgan's. "
+                "Choose an empty or new folder with --out."
+            )
+        if not overwrite:
+            raise InputError(
+                f"{self.path} holds a run already. Go on with it by --resume, delete it by "
+                "--overwrite, or choose another folder with --out."
+            )
+        # Other programs have a config.json too.
+        self.config()
+
     def clear(self) -> None:
         """Deletes an earlier run here, and nothing that is not a run's."""
-        for name in _OWN:
-            item = self.path / name
-            if item.is_dir():
-                shutil.rmtree(item)
-            elif item.exists():
-                item.unlink()
+        for name in _CONTENTS:
+            remove(self.path / name)
 
     def write_config(self, config: dict) -> None:
-        """Writes `config.json`, with the versions that made the run."""
-        config = {
-            **config,
-            "versions": {
-                "kgan": _version("kgan"),
-                "tensorflow": _version("tensorflow"),
-                "keras": _version("keras"),
-                "numpy": _version("numpy"),
-                "python": platform.python_version(),
-            },
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-            "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        }
+        """Writes `config.json`."""
         text = json.dumps(config, indent=2) + "\n"
-        replace(self.config_file, lambda part: part.write_text(text))
+        replace(self.config_file, lambda part: part.write_text(text, encoding="utf-8"))
 
     def rows(self) -> list[dict[str, str]]:
         """The rows of `history.csv`, one an epoch."""
@@ -128,7 +129,7 @@ class RunFolder:
         """Adds an epoch's row to `history.csv`."""
         row = {"epoch": epoch, "step": step, **{k: float(v) for k, v in logs.items()}}
         new = not self.history.is_file()
-        with self.history.open("a", newline="") as file:
+        with writing(self.history), self.history.open("a", newline="") as file:
             writer = csv.DictWriter(file, row)
             if new:
                 writer.writeheader()
@@ -150,31 +151,15 @@ class RunFolder:
         replace(self.history, write)
 
 
-def replace(target: Path, write) -> None:
-    """Writes a file or folder beside `target` and moves it there when it is whole."""
-    part = target.with_name(f".part-{target.name}")
-    _remove(part)
-    try:
-        write(part)
-    except BaseException:
-        _remove(part)
-        raise
-    if target.is_dir():
-        _remove(target)
-    os.replace(part, target)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        import kgan
-
-        return kgan.__version__ if package == "kgan" else "unknown"
+def provenance() -> dict:
+    """When, on what and with which versions a run was started."""
+    packages = ("tensorflow", "keras", "numpy")
+    return {
+        "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "versions": {
+            "kgan": kgan.__version__,
+            **{package: metadata.version(package) for package in packages},
+            "python": platform.python_version(),
+        },
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+    }

@@ -1,66 +1,86 @@
 """`kgan generate`: from a run folder to samples on disk."""
 
+import random
+import re
+from pathlib import Path
+
 import numpy as np
 
+from kgan.cli.outputs import check_free, replace
 from kgan.cli.run_folder import RunFolder
 from kgan.errors import InputError
 
 
 def trained(run: RunFolder):
-    """The model of a run: the finished one, or the newest checkpoint of one that was stopped.
+    """The model of a run in its newest state: the finished one, or a later checkpoint.
 
     Raises:
         InputError: where there is no run, or nothing of it is saved yet.
     """
     config = run.config()
 
-    import keras
-
     import kgan
     from kgan import callbacks, models
 
-    saved = callbacks.latest(run.checkpoints) if run.checkpoints.is_dir() else None
-    finished = run.model.is_file() and (
-        saved is None or run.model.stat().st_mtime >= saved.weights.stat().st_mtime
-    )
-    if finished:
+    saved = callbacks.latest(run.checkpoints)
+    finished = config.get("finished_steps", 0) if run.model.is_file() else 0
+    if finished and (saved is None or finished >= saved.iterations):
         return kgan.load(run.model)
     if saved is None:
         raise InputError(
             f"{run.path} has no saved state yet; let `kgan train` reach its first checkpoint."
         )
-    model_class = models.find(config["settings"]["model"])
-    gan = model_class.from_config(config["model"])
-    gan.compile_from_config(config["compile"])
-    keras.Model.load_weights(gan, saved.weights)
+    try:
+        gan = models.find(config["settings"]["model"]).from_config(config["model"])
+        gan.compile_from_config(config["compile"])
+        gan.load_weights(saved.weights)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"The model of {run.path} cannot be built again: {error}. Its config.json or "
+            "checkpoints may be damaged, or another version's."
+        ) from error
     return gan
 
 
-def write_samples(run: RunFolder, count, seed, truncation, out) -> str:
+def write_samples(run: RunFolder, count, seed, truncation, out: Path, overwrite: bool) -> str:
     """Generates and writes; returns what to tell the user."""
-    if out.suffix not in ("", ".png", ".npz"):
+    kind = out.suffix.lower()
+    if kind not in ("", ".png", ".npz"):
         raise InputError(
-            f"-o takes FILE.png (a grid), FILE.npz (an array) or a folder; got {out.name!r}."
+            f"-o takes FILE.png (a picture), FILE.npz (an array) or a folder; got {out.name!r}."
         )
+    run.config()
+    check_free(out, overwrite, _is_samples if kind == "" else Path.is_file)
     gan = trained(run)
 
     from kgan import pictures
 
+    if seed is None:
+        seed = random.SystemRandom().randrange(2**31)
+    again = f"(--seed {seed} makes them again)"
     samples = gan.generate(count, seed=seed, truncation=truncation)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    if out.suffix == ".npz":
-        np.savez_compressed(out, samples=samples)
-        return f"{count} samples of shape {samples.shape[1:]} in {out}"
-    if out.suffix == ".png":
+    if kind == ".npz":
+        replace(out, lambda part: np.savez_compressed(part, samples=samples))
+        return f"{count} samples of shape {samples.shape[1:]} in {out} {again}"
+    if kind == ".png":
         pictures.save_png(out, pictures.draw(samples, value_range=gan.data_range))
-        return f"A grid of {count} samples in {out}"
+        return f"A picture of {count} samples in {out} {again}"
     if samples.ndim != 4:
         raise InputError(
             f"Single files are for images; these samples have shape {samples.shape[1:]}. "
             "Take -o FILE.npz or -o FILE.png."
         )
-    out.mkdir(exist_ok=True)
     digits = len(str(count - 1))
-    for index, image in enumerate(pictures.to_rgb(samples, gan.data_range)):
-        pictures.save_png(out / f"{index:0{digits}}.png", image)
-    return f"{count} images in {out}"
+
+    def write(folder):
+        folder.mkdir()
+        for index, image in enumerate(pictures.to_rgb(samples, gan.data_range)):
+            pictures.save_png(folder / f"{index:0{digits}}.png", image)
+
+    replace(out, write)
+    return f"{count} images in {out} {again}"
+
+
+def _is_samples(folder: Path) -> bool:
+    """Whether a folder holds images that `kgan generate` wrote, and nothing else."""
+    return folder.is_dir() and all(re.fullmatch(r"\d+\.png", p.name) for p in folder.iterdir())

@@ -1,39 +1,38 @@
 """`kgan train`: from settings to a run folder."""
 
-import inspect
-import json
 import math
+import shlex
 import time
+from dataclasses import dataclass
+from typing import Any
 
 import click
 
-from kgan.cli.run_folder import RunFolder, replace
-from kgan.errors import InputError, unknown
-
-# The main job: the vanilla GAN's networks in the form one would train today.
-MAIN_MODEL = "vanilla"
-MAIN_OPTIONS = {"variant": "stable"}
+from kgan.cli import settings as given_settings
+from kgan.cli.outputs import replace, write_saved_model
+from kgan.cli.run_folder import RunFolder, provenance
+from kgan.errors import InputError
 
 
-def parse_options(pairs, model_class, name) -> dict:
-    """`KEY=VALUE` strings as keyword arguments of a model, checked against its signature."""
-    known = [
-        parameter
-        for parameter in inspect.signature(model_class.__init__).parameters
-        if parameter not in ("self", "seed", "name", "image_shape", "kwargs")
-    ]
-    options = {}
-    for pair in pairs:
-        key, separator, value = pair.partition("=")
-        if not separator:
-            raise InputError(f"-O takes NAME=VALUE; got {pair!r}.")
-        if key not in known:
-            raise unknown(f"option of model {name}:", key, known)
-        try:
-            options[key] = json.loads(value)
-        except json.JSONDecodeError:
-            options[key] = value
-    return options
+@dataclass
+class Job:
+    """A run about to be trained.
+
+    Attributes:
+        gan, dataset: compiled, loaded.
+        settings: of the command line, completed.
+        total: training steps of the whole run.
+        per_epoch: of an epoch.
+        resume: whether it goes on from a checkpoint.
+    """
+
+    run: RunFolder
+    gan: Any
+    dataset: Any
+    settings: dict
+    total: int
+    per_epoch: int
+    resume: bool
 
 
 def train(settings: dict, given: set[str], out, resume: bool, overwrite: bool, quiet: bool):
@@ -46,26 +45,37 @@ def train(settings: dict, given: set[str], out, resume: bool, overwrite: bool, q
         resume, overwrite: what to do with a run that is there.
         quiet: no progress bar.
     """
+    settings = settings | {"data": given_settings.located(settings["data"])}
+    complete = given_settings.completed(settings)
+    run = RunFolder(out or given_settings.default_folder(complete))
     if resume:
-        run = RunFolder(_resumable(out, settings))
-        settings = _continued(run.config()["settings"], settings, given)
+        settings = given_settings.continued(run.config()["settings"], settings, given)
     else:
-        if settings["model"] is None:
-            settings = settings | {"model": MAIN_MODEL}
-            pairs = [f"{key}={value}" for key, value in MAIN_OPTIONS.items()]
-            settings["options"] = [*pairs, *settings["options"]]
-        run = RunFolder(out or _default_folder(settings))
+        settings = complete
         run.check_free(overwrite)
+    job = prepare(run, settings, resume)
+    try:
+        if not (resume and _only_unfinished(job)):
+            fit(job, quiet)
+        finish(job)
+    except KeyboardInterrupt:
+        click.echo(f"\nStopped at once. {_how_to_go_on(run)}", err=True)
+        raise click.exceptions.Exit(130) from None
 
+
+def prepare(run: RunFolder, settings: dict, resume: bool) -> Job:
+    """Loads the data and builds the model; nothing is written yet."""
+    click.echo(f"Loading {settings['data']} ...")
     import keras
 
     from kgan import data, models
 
     model_class = models.find(settings["model"])
-    options = parse_options(settings["options"], model_class, settings["model"])
+    options = given_settings.model_options(settings, model_class)
+    # Before the data, which may take its time to load.
+    game = given_settings.game(settings)
     batch_size, steps = model_class.recipe(**options)
     keras.utils.set_random_seed(settings["seed"])
-    click.echo(f"Loading {settings['data']} ...")
     dataset = data.load(
         settings["data"],
         batch_size=settings["batch_size"] or batch_size,
@@ -77,96 +87,23 @@ def train(settings: dict, given: set[str], out, resume: bool, overwrite: bool, q
     )
     info = dataset.info
     gan = model_class.for_data(info, seed=settings["seed"], **options)
-    arguments = _compile_arguments(gan, settings)
-    gan.compile(**arguments)
-    per_epoch = max(1, info.steps_per_epoch // gan.discriminator_steps)
-    total = settings["steps"] or (
-        settings["epochs"] * per_epoch
-        if settings["epochs"]
-        # The paper's length, in whole passes over the data.
-        else math.ceil(steps / per_epoch) * per_epoch
+    defaults = gan.defaults()
+    critics = settings["discriminator_steps"] or defaults["discriminator_steps"]
+    per_epoch = max(1, info.steps_per_epoch // critics)
+    epochs = settings["epochs"] or math.ceil(steps / per_epoch)
+    total = settings["steps"] or epochs * per_epoch
+    gan.compile(
+        **game,
+        **given_settings.optimizers(settings, defaults),
+        steps_per_execution=_steps_per_execution(per_epoch, total),
     )
-    gan.compile(**arguments, steps_per_execution=_steps_per_execution(per_epoch, total))
-    if resume:
-        _check_there_is_more(run, total)
-    else:
-        run.clear()
-        run.write_config(
-            {
-                "settings": settings | {"batch_size": info.batch_size},
-                "model": keras.saving.serialize_keras_object(gan)["config"],
-                "compile": gan.get_compile_config(),
-                "data": {"shape": info.sample_shape, "size": info.size, "classes": info.classes},
-                "total_steps": total,
-            }
-        )
     click.echo(
-        f"{settings['model']} on {settings['data']}: {info.size} samples of "
+        f"{settings['model']} on {info.name}: {info.size} samples of "
         f"{' x '.join(map(str, info.sample_shape))}, batch {info.batch_size}, {total} steps, "
         f"into {run.path}"
     )
-    _fit(gan, dataset, run, total, per_epoch, settings, resume, quiet)
-    _finish(gan, run)
-
-
-def _default_folder(settings):
-    from pathlib import Path
-
-    return Path("runs") / f"{settings['model']}-{Path(settings['data']).name}"
-
-
-def _resumable(out, settings):
-    if out is not None:
-        return out
-    return _default_folder(settings | {"model": settings["model"] or MAIN_MODEL})
-
-
-def _continued(before: dict, now: dict, given: set[str]) -> dict:
-    """The settings of a run to go on with; only its length may change."""
-    lengths = {"steps", "epochs", "snapshot_every", "checkpoint_every"}
-    for name in sorted(given - lengths):
-        if now[name] != before[name]:
-            raise InputError(
-                f"The run was started with {name.replace('_', '-')} {before[name]}; --resume "
-                f"cannot change it to {now[name]}. Leave it out, or start another run."
-            )
-    changed = {name: now[name] for name in given & lengths}
-    if changed.keys() & {"steps", "epochs"}:
-        changed = {"steps": None, "epochs": None} | changed
-    return before | changed
-
-
-def _compile_arguments(gan, settings) -> dict:
-    """What the command line says of the game; the rest is the paper's."""
-    arguments = {
-        "loss": settings["loss"],
-        "ema": settings["ema"],
-        "discriminator_steps": settings["discriminator_steps"],
-        "accumulation_steps": settings["accumulation_steps"] or 1,
-    }
-    if settings["penalties"]:
-        arguments["penalties"] = [_penalty(text) for text in settings["penalties"]]
-    defaults = gan.defaults()
-    for name in ("d_optimizer", "g_optimizer"):
-        optimizer = defaults[name]
-        if settings["learning_rate"] is not None:
-            optimizer.learning_rate = settings["learning_rate"]
-        if settings["clip_norm"] is not None:
-            optimizer.global_clipnorm = settings["clip_norm"]
-        arguments[name] = optimizer
-    return arguments
-
-
-def _penalty(text):
-    from kgan import penalties
-
-    name, _, weight = text.partition("=")
-    if name not in penalties.BUILT_IN:
-        raise unknown("penalty", name, penalties.BUILT_IN)
-    try:
-        return penalties.BUILT_IN[name](float(weight)) if weight else penalties.get(name)
-    except ValueError:
-        raise InputError(f"A penalty is NAME or NAME=NUMBER; got {text!r}.") from None
+    settings = settings | {"batch_size": info.batch_size}
+    return Job(run, gan, dataset, settings, total, per_epoch, resume)
 
 
 def _steps_per_execution(per_epoch: int, total: int, most: int = 50) -> int:
@@ -175,81 +112,108 @@ def _steps_per_execution(per_epoch: int, total: int, most: int = 50) -> int:
     return next(n for n in range(most, 0, -1) if per_epoch % n == 0 and last % n == 0)
 
 
-def _check_there_is_more(run, total):
+def _only_unfinished(job: Job) -> bool:
+    """Whether all steps are done and only the finished model is missing, which is then restored.
+
+    Raises:
+        InputError: where nothing is left to do.
+    """
     from kgan import callbacks
 
-    saved = callbacks.latest(run.checkpoints)
-    if saved is not None and saved.iterations >= total:
+    saved = callbacks.latest(job.run.checkpoints)
+    if saved is None or saved.iterations < job.total:
+        return False
+    if job.run.config().get("finished_steps", 0) >= saved.iterations:
         raise InputError(
-            f"{run.path} is trained for {saved.iterations} steps already. "
+            f"{job.run.path} is trained for {saved.iterations} steps already. "
             f"To go on, ask for more: --steps {2 * saved.iterations}."
         )
+    job.gan.load_weights(saved.weights)
+    return True
 
 
-def _fit(gan, dataset, run, total, per_epoch, settings, resume, quiet):
-    import keras
+def fit(job: Job, quiet: bool) -> None:
+    """Trains, watched by what fills the run folder.
 
+    Raises:
+        click.exceptions.Exit: after Ctrl-C, with everything saved.
+    """
     from kgan import callbacks
     from kgan.cli.progress import Progress
+    from kgan.cli.watchers import Begin, History, Stop
 
-    class StopAt(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            if int(self.model.iterations.numpy()) >= total:
-                self.model.stop_training = True
-
-    class History(keras.callbacks.Callback):
-        def on_train_begin(self, logs=None):
-            # The checkpoint, first in the list, has said by now where the run goes on.
-            run.trim_history(self.model._initial_epoch or 0)
-
-        def on_epoch_end(self, epoch, logs=None):
-            run.add_to_history(epoch, int(self.model.iterations.numpy()), logs)
-
-    epochs = math.ceil(total / per_epoch)
-    reference = _reference(dataset)
-    checkpoint = callbacks.Checkpoint(
-        run.checkpoints,
-        every_steps=settings["checkpoint_every"] or max(1, total // 10),
-        resume=resume,
-    )
-    snapshot = callbacks.ImageSnapshot(
-        run.samples,
-        every_steps=settings["snapshot_every"] or max(1, total // 30),
-        reference=reference,
-        overwrite=True,
-    )
-    tensorboard = callbacks.TensorBoard(
-        run.logs,
-        samples_freq=max(1, epochs // 10),
-        histogram_freq=max(1, epochs // 10),
-        reference=reference,
-    )
-    watchers = [checkpoint, snapshot, tensorboard, History(), StopAt()]
-    if not quiet:
-        watchers.append(Progress(total))
+    run, settings, total = job.run, job.settings, job.total
+    epochs = math.ceil(total / job.per_epoch)
+    reference = _reference(job.dataset)
+    progress = Progress(total)
+    watchers = [
+        Begin(lambda: _begin(job)),
+        stop := Stop(total),
+        callbacks.Checkpoint(
+            run.checkpoints,
+            every_steps=settings["checkpoint_every"] or max(1, total // 10),
+            resume=job.resume,
+        ),
+        History(run),
+        callbacks.ImageSnapshot(
+            run.samples,
+            every_steps=settings["snapshot_every"] or max(1, total // 30),
+            reference=reference,
+            overwrite=True,
+        ),
+        callbacks.TensorBoard(
+            run.logs,
+            samples_freq=max(1, epochs // 10),
+            histogram_freq=max(1, epochs // 10),
+            reference=reference,
+        ),
+        *([] if quiet else [progress]),
+    ]
     started = time.monotonic()
     try:
-        gan.fit(dataset, epochs=epochs, verbose=0, callbacks=watchers)
-    except KeyboardInterrupt:
-        click.echo("\nStopping ...")
-        if int(gan.iterations.numpy()) == 0:
-            raise
-        checkpoint.save_now()
-        snapshot.finish()
-        tensorboard.finish()
-        click.echo(
-            f"Stopped at step {int(gan.iterations.numpy())} of {total}; the state is saved. "
-            f"Go on with:\n    kgan train --resume --out {run.path}"
-        )
-        raise SystemExit(130) from None
+        with stop:
+            job.gan.fit(job.dataset, epochs=epochs, verbose=0, callbacks=watchers)
+    finally:
+        progress.close()
+    done = int(job.gan.iterations.numpy())
+    if done < total:
+        click.echo(f"Stopped at step {done} of {total}; the state is saved. {_how_to_go_on(run)}")
+        raise click.exceptions.Exit(130)
     click.echo(f"Trained for {time.monotonic() - started:.0f} s.")
+
+
+def _begin(job: Job) -> None:
+    """Puts on record what the run is, in place of an earlier one."""
+    import keras
+
+    if job.resume:
+        config = job.run.config()
+        config["resumed"] = [*config.get("resumed", []), provenance()]
+    else:
+        job.run.clear()
+        config = provenance()
+    info = job.dataset.info
+    job.run.write_config(
+        config
+        | {
+            "settings": job.settings,
+            "total_steps": job.total,
+            "model": keras.saving.serialize_keras_object(job.gan)["config"],
+            "compile": job.gan.get_compile_config(),
+            "data": {"shape": info.sample_shape, "size": info.size, "classes": info.classes},
+        }
+    )
+
+
+def _how_to_go_on(run):
+    return f"Go on with:\n    kgan train --resume --out {shlex.quote(str(run.path))}"
 
 
 def _reference(dataset):
     """Real points to draw behind generated ones; nothing for what is drawn as pictures."""
     import numpy as np
 
-    if len(dataset.info.sample_shape) != 1:
+    if len(dataset.info.sample_shape) != 1 or dataset.info.sample_shape[0] > 2:
         return None
     drawn = []
     for batch in dataset:
@@ -260,20 +224,17 @@ def _reference(dataset):
     return np.concatenate(drawn)[:2000]
 
 
-def _finish(gan, run):
+def finish(job: Job) -> None:
     """The finished model, its SavedModel and the plot of its losses."""
     from kgan import pictures
 
-    def save(part):
-        # Keras wants the ending it knows.
-        inner = part.with_suffix(".keras")
-        gan.save(inner)
-        inner.rename(part)
-
-    replace(run.model, save)
-    replace(run.saved_model, lambda part: gan.export(part, verbose=False))
-    if run.rows():
-        pictures.save_png(run.plot, pictures.loss_plot(run.rows()))
+    run = job.run
+    replace(run.model, job.gan.save)
+    write_saved_model(job.gan, run.saved_model)
+    rows = run.rows()
+    if rows:
+        pictures.save_png(run.plot, pictures.loss_plot(rows))
+    run.write_config(run.config() | {"finished_steps": int(job.gan.iterations.numpy())})
     click.echo(
         f"Pictures of samples:  {run.samples}\n"
         f"The trained model:    {run.model}\n"
@@ -282,3 +243,8 @@ def _finish(gan, run):
         f"TensorBoard:          tensorboard --logdir {run.logs}\n"
         f"New samples:          kgan generate {run.path} -n 64 -o grid.png"
     )
+    if rows and not all(math.isfinite(float(rows[-1][name])) for name in ("d_loss", "g_loss")):
+        click.echo(
+            "Warning: the losses are not finite any more; try a smaller --learning-rate.",
+            err=True,
+        )

@@ -1,0 +1,80 @@
+"""What the command line's own callbacks do: begin a run's record, keep its history, end it."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable
+
+import keras
+
+from kgan.cli.run_folder import RunFolder
+
+
+class Begin(keras.callbacks.Callback):
+    """Calls `begin` once `fit` has accepted model and data, and before any callback writes.
+
+    It has to be the first callback: an earlier run is deleted here, and not before all of the
+    new one's input has been checked.
+    """
+
+    def __init__(self, begin: Callable[[], None]):
+        super().__init__()
+        self.begin = begin
+
+    def set_model(self, model):
+        super().set_model(model)
+        self.begin()
+
+
+class History(keras.callbacks.Callback):
+    """Keeps `history.csv`, a row an epoch; it has to follow the checkpoint in the list."""
+
+    def __init__(self, run: RunFolder):
+        super().__init__()
+        self.run = run
+
+    def on_train_begin(self, logs=None):
+        # The checkpoint has said by now where the run goes on.
+        self.run.trim_history(self.model._initial_epoch or 0)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.run.add_to_history(epoch, int(self.model.iterations.numpy()), logs)
+
+
+class Stop(keras.callbacks.Callback):
+    """Ends `fit` after `total` steps, or after the step in which Ctrl-C was pressed.
+
+    So nothing is cut off in the middle of a write, and every callback ends its work as at the
+    end of a run. A second Ctrl-C interrupts at once.
+
+    Attributes:
+        pressed: whether Ctrl-C was.
+    """
+
+    def __init__(self, total: int):
+        super().__init__()
+        self.total = total
+        self.pressed = False
+
+    def __enter__(self):
+        self._before = signal.signal(signal.SIGINT, self._press)
+        return self
+
+    def __exit__(self, *error):
+        signal.signal(signal.SIGINT, self._before)
+
+    def _press(self, number, frame):
+        if self.pressed:
+            raise KeyboardInterrupt
+        self.pressed = True
+        # Python's own files must not be written to from here, nor may it fail.
+        with contextlib.suppress(OSError):
+            os.write(2, b"\nStopping after this step; Ctrl-C again stops at once.\n")
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.pressed or int(self.model.iterations.numpy()) >= self.total:
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.pressed:
+            self.model.stop_training = True
