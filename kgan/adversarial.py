@@ -178,7 +178,7 @@ class AdversarialModel(keras.Model):
         self._evaluating = True
         try:
             with feeding.data_errors(self):
-                return super().evaluate(
+                results = super().evaluate(
                     x,
                     verbose=verbose,
                     steps=steps,
@@ -189,6 +189,8 @@ class AdversarialModel(keras.Model):
         finally:
             self._evaluating = False
             self._evaluated_batches.assign(0)
+        # Keras 3.12 leaves tensors here.
+        return {name: float(v) for name, v in results.items()} if return_dict else results
 
     def evaluation_seed(self):
         """The seed of the batch under evaluation: the same batch, the same seed."""

@@ -78,7 +78,7 @@ class LatentSampling:
                 raise InputError(f"n={n} was asked for, but {latents.shape[0]} latents were given.")
             n = int(latents.shape[0])
         if self._sampling is None:
-            self._sampling = tf.function(self.sample, reduce_retracing=True)
+            self._sampling = tf.function(self.sample, reduce_retracing=True, autograph=False)
             # TensorFlow counts traces by name, and warns when several models have one each.
             self._sampling._omit_frequent_tracing_warning = True
         batches = [
