@@ -18,6 +18,14 @@ if keras.backend.backend() != "tensorflow":
     )
 
 
+class _Counters:
+    """Counts that are no weights: `EarlyStopping` may put weights back, but not time."""
+
+    def __init__(self):
+        self.iterations = _counter("iterations")
+        self.evaluated_batches = _counter("evaluated_batches")
+
+
 def _counter(name):
     return keras.Variable(
         0, dtype="int64", trainable=False, aggregation="only_first_replica", name=name
@@ -31,7 +39,6 @@ class AdversarialModel(keras.Model):
     `data_range` when it is made, and writes `train_step` and `test_step`.
 
     Attributes:
-        iterations: training steps taken, an int64 variable, saved with the model.
         seed: the seed of all the model draws.
         resume_within_epoch: set it after restoring a state from the middle of an epoch; the
             next `fit` then enters its data where that state left it.
@@ -43,12 +50,17 @@ class AdversarialModel(keras.Model):
         # Training, and sampling by the way, draw apart: looking must not change the run.
         self._training_seeds = keras.random.SeedGenerator(self.seed)
         self._sampling_seeds = keras.random.SeedGenerator(self.seed + 1)
-        self.iterations = _counter("iterations")
-        self._evaluated_batches = _counter("evaluated_batches")
+        self._counters = _Counters()
         self._evaluating = False
         self.logs = None
         self.evaluation_metrics = ()
         self.resume_within_epoch = False
+        self._jit_decided = False
+
+    @property
+    def iterations(self):
+        """Training steps taken since the model's birth, an int64 variable saved with it."""
+        return self._counters.iterations
 
     def _next_seed(self, generator):
         seed = ops.cast(generator.next(), "int32")
@@ -64,19 +76,18 @@ class AdversarialModel(keras.Model):
         return self._next_seed(self._training_seeds)
 
     @contextlib.contextmanager
-    def state_kept(self, *networks):
+    def state_kept(self):
         """Runs layers in training mode and drops what they would have written to their state.
 
         Batch-norm averages and spectral-norm vectors stay as they are; seed generators move
-        on, or the next turn would draw this one's Dropout mask again.
+        on, or the next turn would draw this one's latents and Dropout masks again.
         """
-        seeds = [state for network in networks for state in seed_states(network)]
-        with keras.StatelessScope() as scope:
+        # Named one by one, so that a scope within a scope starts from the outer one's values.
+        seeds = seed_states(self)
+        with keras.StatelessScope([(seed, seed.value) for seed in seeds]) as scope:
             yield
         for seed in seeds:
-            moved = scope.get_current_value(seed)
-            if moved is not None:
-                seed.assign(moved)
+            seed.assign(scope.get_current_value(seed))
 
     # Fitting and evaluating.
 
@@ -128,10 +139,12 @@ class AdversarialModel(keras.Model):
                 self, *feeding.unpaired(validation_data), validation_batch_size or batch_size
             )
         self._decide_jit(data.first_batch)
-        if data.position is not None:
-            callbacks = feeding.with_callback(callbacks, feeding.EnterEpoch(data))
+        for callback in (feeding.WatchUpdates(), data.enter):
+            if callback is not None:
+                callbacks = feeding.with_callback(callbacks, callback)
+        before = int(self.iterations.numpy())
         with feeding.data_errors(self):
-            return super().fit(
+            history = super().fit(
                 data.dataset,
                 epochs=epochs,
                 verbose=verbose,
@@ -139,10 +152,16 @@ class AdversarialModel(keras.Model):
                 validation_data=validation_data,
                 shuffle=False,
                 initial_epoch=initial_epoch,
-                steps_per_epoch=steps_per_epoch,
+                steps_per_epoch=data.steps_per_epoch,
                 validation_steps=validation_steps,
                 validation_freq=validation_freq,
             )
+        if history.epoch and int(self.iterations.numpy()) == before:
+            raise InputError(
+                "The dataset ended before one training step: a step takes discriminator_steps="
+                f"{self.discriminator_steps} full batches. Use smaller batches or more data."
+            )
+        return history
 
     def evaluate(
         self,
@@ -188,14 +207,14 @@ class AdversarialModel(keras.Model):
                 )
         finally:
             self._evaluating = False
-            self._evaluated_batches.assign(0)
+            self._counters.evaluated_batches.assign(0)
         # Keras 3.12 leaves tensors here.
         return {name: float(v) for name, v in results.items()} if return_dict else results
 
     def evaluation_seed(self):
         """The seed of the batch under evaluation: the same batch, the same seed."""
-        batch = ops.cast(self._evaluated_batches.value, "int32")
-        self._evaluated_batches.assign_add(1)
+        batch = ops.cast(self._counters.evaluated_batches.value, "int32")
+        self._counters.evaluated_batches.assign_add(1)
         return tf.stack([tf.constant(self.seed % 2**31, tf.int32) ^ 0x5EED, batch])
 
     def reported(self, names=None) -> dict:
@@ -235,33 +254,49 @@ class AdversarialModel(keras.Model):
 
     def _decide_jit(self, batch):
         """XLA where every operation of the step compiles, if `compile` left that open."""
-        if not self.auto_jit or self.train_function is not None:
+        if not self.auto_jit or self._jit_decided:
             return
+        self._jit_decided = True
         self.jit_compile = (
             not self.run_eagerly
-            and tf.distribute.get_strategy().num_replicas_in_sync == 1
             and self.distribute_strategy.num_replicas_in_sync == 1
             and not is_op_determinism_enabled()
             and all(layer.supports_jit for layer in self._flatten_layers())
             and _compiles(self.train_step, batch)
         )
-        self.test_function = None
+        self.train_function = None
+
+    def make_test_function(self, force=False):
+        # A user's metric may do what XLA cannot; only who asks for XLA gets it here.
+        jit_compile = self.jit_compile
+        if self.auto_jit:
+            self.jit_compile = False
+        super().make_test_function(force)
+        self.jit_compile = jit_compile
 
     # State.
 
+    def _saved_state(self) -> dict:
+        """The variables Keras does not save by itself, by name."""
+        state = {"iterations": self.iterations}
+        # By order: their paths are numbered afresh in every process.
+        state |= {f"seed_{i}": v for i, v in enumerate(seed_states(self))}
+        own = [*self._trainable_variables, *self._non_trainable_variables]
+        state |= {f"own_{i}": v for i, v in enumerate(own)}
+        if self.compiled:
+            for i, part in enumerate((self.loss, *self.terms)):
+                held = [v for v in vars(part).values() if isinstance(v, keras.Variable)]
+                state |= {f"part_{i}_{j}": v for j, v in enumerate(held)}
+        return state
+
     def save_own_variables(self, store):
-        store["iterations"] = self.iterations.numpy()
-        for index, state in enumerate(seed_states(self)):
-            # By order: their paths are numbered afresh in every process.
-            store[f"seed_{index}"] = state.numpy()
+        for name, variable in self._saved_state().items():
+            store[name] = variable.numpy()
 
     def load_own_variables(self, store):
-        keys = set(store.keys())
-        if "iterations" in keys:
-            self.iterations.assign(store["iterations"])
-        for index, state in enumerate(seed_states(self)):
-            if f"seed_{index}" in keys:
-                state.assign(store[f"seed_{index}"])
+        for name, variable in self._saved_state().items():
+            if name in store.keys():  # noqa: SIM118 (an HDF5 group, not a dictionary)
+                variable.assign(store[name])
 
     def get_compile_config(self):
         if not self.compiled:

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+from keras.src.models.functional import Functional
 
 from kgan import latents as latents_module
 from kgan.errors import InputError
@@ -11,18 +12,21 @@ _SQUASHING = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "softmax": (0.0, 1.0)}
 
 def _last_activation(network) -> str | None:
     """The name of the activation a network ends in, or None where that cannot be seen."""
-    layers = [
-        layer
-        for layer in getattr(network, "layers", [])
-        if not isinstance(layer, (keras.layers.Reshape, keras.layers.Flatten))
-    ]
-    if not layers:
+    # Of a subclassed network the layers are known, but not their order.
+    if not isinstance(network, (keras.Sequential, Functional)) or not network.built:
         return None
-    last = layers[-1]
+    tensor = network.outputs[0]
+    while True:
+        last, node, _ = tensor._keras_history
+        if not isinstance(last, (keras.layers.Reshape, keras.layers.Flatten)):
+            break
+        tensor = last._inbound_nodes[node].input_tensors[0]
     if isinstance(last, keras.Model):
         return _last_activation(last)
-    if type(last).__name__ == "Softmax":
-        return "softmax"
+    # `keras.ops.sigmoid(x)` and `layers.Softmax()` are named after what they do.
+    name = type(last).__name__.lower()
+    if name in _SQUASHING:
+        return name
     return getattr(getattr(last, "activation", None), "__name__", None)
 
 
@@ -49,17 +53,25 @@ def positive(name: str, value) -> int:
     return int(value)
 
 
-def find_latents(generator, latents):
+def find_latents(generator, latents, plain: bool):
     """The latents given, or standard normal ones of the generator's input shape.
+
+    Args:
+        generator: the network.
+        latents: what the user gave, or None.
+        plain: whether the generator is called on the latents alone.
 
     Raises:
         InputError: where there is no shape to go by, or the generator takes another.
     """
     shape = getattr(generator, "input_shape", None) if generator.built else None
+    if latents is not None and not plain:
+        return latents_module.get(latents)
     if isinstance(shape, (dict, list)):
         raise InputError(
             f"The generator takes {len(shape)} inputs of shapes {shape}; kgan.GAN feeds it one "
-            "batch of latents. Conditional games subclass kgan.GAN and override `forward`."
+            "batch of latents. A subclass that overrides `forward` may feed it more; it says "
+            "which part is noise by `latents=`."
         )
     if latents is None:
         if shape is None:
@@ -100,8 +112,13 @@ def scores_are_raw(discriminator) -> None:
         )
 
 
-def one_score_each(shape) -> None:
+def one_score_each(scores) -> None:
     """Refuses scores that are not `(batch,)`, `(batch, 1)` or patches `(batch, ..., 1)`."""
+    if not hasattr(scores, "shape"):
+        raise InputError(
+            f"The discriminator returns a {type(scores).__name__}; expected one tensor of scores."
+        )
+    shape = scores.shape
     if len(shape) > 1 and shape[-1] not in (1, None):
         raise InputError(
             f"The discriminator gives scores of shape {tuple(shape)}; expected one raw score a "
@@ -139,8 +156,13 @@ def batch_fits(real, sample_shape, data_range) -> None:
             f"The data has dtype {real.dtype}; expected floating-point samples"
             f"{f' in the range {data_range}' if data_range else ''}. {_scaling(data_range)}"
         )
-    if real.shape[0] == 0:
+    if real.ndim and real.shape[0] == 0:
         raise InputError("The first batch of the data is empty.")
+    if same_shape(real.shape, sample_shape) and len(sample_shape):
+        raise InputError(
+            f"The dataset yields single samples of shape {real.shape}; expected batches. "
+            "Add `.batch(64)`."
+        )
     if not same_shape(real.shape[1:], sample_shape):
         raise InputError(
             f"The data has samples of shape {real.shape[1:]}; the discriminator takes "
@@ -196,11 +218,23 @@ def outside(lowest, highest, data_range) -> str:
     )
 
 
-def metric(given):
-    """A Keras metric for evaluation, checked."""
-    if not isinstance(given, keras.metrics.Metric):
-        raise InputError(
-            f"metrics takes keras.metrics.Metric objects whose update_state gets "
-            f"(real, fake); got {given!r}."
-        )
-    return given
+def listed(given) -> list:
+    """One thing or several, as a list."""
+    return list(given) if isinstance(given, (list, tuple)) else [given]
+
+
+def metrics(given, taken) -> tuple:
+    """Keras metrics for evaluation, checked; `taken` are names that are not theirs to use."""
+    names = set(taken)
+    for metric in given:
+        if not isinstance(metric, keras.metrics.Metric):
+            raise InputError(
+                f"metrics takes keras.metrics.Metric objects whose update_state gets "
+                f"(real, fake); got {metric!r}."
+            )
+        if metric.name in names:
+            raise InputError(
+                f"A metric is named {metric.name!r}, which is taken. Give it another: `name=...`."
+            )
+        names.add(metric.name)
+    return tuple(given)

@@ -1,6 +1,7 @@
 """From what a user hands to `fit` to the stream of real samples a step takes."""
 
 import contextlib
+import itertools
 import re
 import warnings
 from dataclasses import dataclass
@@ -23,89 +24,142 @@ class TrainingData:
     Attributes:
         dataset: what Keras iterates over; `discriminator_steps` batches an element.
         first_batch: its first element, for checks and compilation.
-        position: the source's position, where it has one; see `kgan.data`.
-        batches_per_epoch: batches in one pass of the source, where `position` is known.
-        batches_per_step: batches of the source a training step takes.
-        endless: whether the passes follow each other without end (`steps_per_epoch` given).
+        steps_per_epoch: what is left for Keras to count: the user's number, or None where the
+            dataset ends by itself.
+        enter: what points the data at an epoch, where the source has a position.
     """
 
     dataset: tf.data.Dataset
     first_batch: Any
-    position: Any = None
-    batches_per_epoch: int | None = None
-    batches_per_step: int = 1
-    endless: bool = False
+    steps_per_epoch: int | None = None
+    enter: "EnterEpoch | None" = None
 
 
 class EnterEpoch(keras.callbacks.Callback):
-    """Points the data at the epoch that the model's step counter stands in.
+    """Points the data at the place that the model's step counter stands in.
 
     So a run that was saved and loaded sees the samples in the order of the unbroken run.
+
+    Args:
+        source: the dataset with `info` and `position`; see `kgan.data`.
+        batches_per_step: batches of the source that a training step takes.
+        steps: steps in an epoch.
+        endless: whether the passes over the source follow each other without a gap, because the
+            user says how long an epoch is; else every epoch starts a pass.
     """
 
-    def __init__(self, data: TrainingData):
+    def __init__(self, source, batches_per_step: int, steps: int, endless: bool):
         super().__init__()
-        self.data = data
-        self.begun = False
+        self.source = source
+        self.batches_per_step = batches_per_step
+        self.steps = steps
+        self.endless = endless
+        self.left = steps
 
     def on_epoch_begin(self, epoch, logs=None):
-        if self.data.endless and self.begun:
-            return
-        self.begun = True
-        if self.data.endless:
-            steps, rest = 0, 0
-            batches = int(self.model.iterations.numpy()) * self.data.batches_per_step
-            passes, skip = divmod(batches, self.data.batches_per_epoch)
-        else:
-            steps = max(1, self.data.batches_per_epoch // self.data.batches_per_step)
-            passes, rest = divmod(int(self.model.iterations.numpy()), steps)
-            # Only a restored state continues within an epoch; a user's next `fit` is a new one.
-            skip = rest * self.data.batches_per_step if self.model.resume_within_epoch else 0
+        taken = int(self.model.iterations.numpy())
+        # Only a restored state continues within an epoch; a user's next `fit` is a new one.
+        inside = taken % self.steps if self.model.resume_within_epoch else 0
         self.model.resume_within_epoch = False
-        self.data.position.seek(passes, skip)
+        self.left = self.steps - inside
+        if self.endless:
+            batches = taken * self.batches_per_step
+            place = divmod(batches, self.source.info.steps_per_epoch)
+        else:
+            place = taken // self.steps, inside * self.batches_per_step
+        self.source.position.seek(*place)
+
+    def limit(self, dataset):
+        """The steps of one epoch of an endless dataset, counted when its iterator starts."""
+
+        def count(_):
+            left = tf.numpy_function(lambda: np.int64(self.left), [], tf.int64)
+            left.set_shape(())
+            return tf.data.Dataset.range(left)
+
+        counter = tf.data.Dataset.range(1).flat_map(count)
+        return tf.data.Dataset.zip(counter, dataset).map(lambda _, batch: batch)
+
+
+class WatchUpdates(keras.callbacks.Callback):
+    """Says when updates are left out because their gradients are not finite.
+
+    A few are no harm, and loss scaling leaves some out by design; a whole epoch of them is a
+    run that learns nothing.
+    """
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.before = self._counts()
+
+    def on_epoch_end(self, epoch, logs=None):
+        steps, updates = (
+            now - before for now, before in zip(self._counts(), self.before, strict=True)
+        )
+        if steps and not updates:
+            raise InputError(
+                f"Every update of epoch {epoch} was left out: the gradients hold NaN or Inf. The "
+                "weights are as they were before it. Lower the learning rates, clip the gradients "
+                "(`global_clipnorm` of the optimizers), or look for a division by zero in a term."
+            )
+        scaling = isinstance(self.model.g_optimizer, keras.optimizers.LossScaleOptimizer)
+        if updates < steps and not scaling:
+            warnings.warn(
+                f"Epoch {epoch}: {steps - updates} of {steps} updates were left out, for their "
+                "gradients held NaN or Inf.",
+                stacklevel=2,
+            )
+
+    def _counts(self):
+        steps = int(self.model.iterations.numpy())
+        turns = self.model.discriminator_steps + 1
+        updates = sum(
+            int(optimizer.iterations.numpy())
+            for optimizer in (self.model.d_optimizer, self.model.g_optimizer)
+        )
+        return np.array([steps * turns, updates])
 
 
 def training_data(model, x, y, *, batch_size, shuffle, steps_per_epoch) -> TrainingData:
     """What `fit` trains on, checked against the model as far as a first batch tells."""
     if isinstance(x, tf.distribute.DistributedDataset):
-        return TrainingData(x, None)
+        return TrainingData(x, None, steps_per_epoch)
     per_step = model.discriminator_steps
     source = _as_dataset(model, x, y, batch_size, shuffle=shuffle, training=True)
-    first = _first_batch(source)
-    checked, source_first = _checked(model, source, first)
-    info, position = getattr(source, "info", None), getattr(source, "position", None)
-    batch = int(model.unpack(source_first)[0].shape[0])
+    dataset, first = _checked(model, source, _first_batch(source))
+    batch = int(model.unpack(first)[0].shape[0])
     if batch % model.accumulation_steps:
         raise InputError(
             f"A batch of {batch} does not divide into accumulation_steps="
             f"{model.accumulation_steps} equal slices. Choose a batch size that does."
         )
-    dataset, endless = checked, False
     batches = int(source.cardinality())
-    if steps_per_epoch is not None and batches != tf.data.INFINITE_CARDINALITY:
-        dataset, endless = dataset.repeat(), True
-    if per_step > 1 or model.accumulation_steps > 1:
+    endless = steps_per_epoch is not None and batches != tf.data.INFINITE_CARDINALITY
+    if endless:
+        dataset = dataset.repeat()
+    rebatched = per_step > 1 or model.accumulation_steps > 1
+    if rebatched:
         dataset = dataset.rebatch(per_step * batch, drop_remainder=True)
-        source_first = tf.nest.map_structure(
-            lambda tensor: tf.repeat(tensor, per_step, axis=0), source_first
+        first = tf.nest.map_structure(lambda tensor: tf.repeat(tensor, per_step, axis=0), first)
+    info = getattr(source, "info", None)
+    steps = batches // per_step
+    if info is not None and rebatched:
+        # An incomplete last batch does not make a step.
+        steps = min(info.size, batches * batch) // (per_step * batch)
+    if not endless and batches >= 0 and steps == 0:
+        raise InputError(
+            f"The dataset has {batches} batches, fewer than discriminator_steps={per_step} "
+            "that one training step takes. Use smaller batches or more data."
         )
-        if 0 <= batches < per_step and not endless:
-            raise InputError(
-                f"The dataset has {batches} batches, fewer than discriminator_steps={per_step} "
-                "that one training step takes. Use smaller batches or more data."
-            )
+    enter = None
+    if info is not None and getattr(source, "position", None) is not None:
+        enter = EnterEpoch(source, per_step, steps_per_epoch or steps, endless)
+        if endless:
+            dataset, endless, steps = enter.limit(dataset), False, steps_per_epoch
     dataset = dataset.prefetch(tf.data.AUTOTUNE)
     if batches >= 0 and not endless:
         # Keras reads the length of the progress bar from here; TensorFlow loses it on the way.
-        dataset.cardinality = lambda: tf.constant(batches // per_step, tf.int64)
-    return TrainingData(
-        dataset,
-        source_first,
-        position if info else None,
-        info.steps_per_epoch if info else None,
-        per_step,
-        endless,
-    )
+        dataset.cardinality = lambda: tf.constant(steps, tf.int64)
+    return TrainingData(dataset, first, None if enter else steps_per_epoch, enter)
 
 
 def evaluation_data(model, x, y, batch_size) -> tf.data.Dataset:
@@ -180,7 +234,7 @@ def _as_dataset(model, x, y, batch_size, *, shuffle, training) -> tf.data.Datase
                 raise InputError(f"A dataset brings its own {name}; leave {name}= out.")
         return x
     if isinstance(x, keras.utils.PyDataset):
-        return _from_batches(lambda: (x[index] for index in range(len(x))), len(x))
+        return _from_sequence(x)
     if hasattr(x, "__next__"):
         return _from_stream(x)
     if x is None or not hasattr(x, "__len__"):
@@ -205,17 +259,24 @@ def _as_dataset(model, x, y, batch_size, *, shuffle, training) -> tf.data.Datase
     )
 
 
-def _from_batches(batches, count):
-    first = next(iter(batches()), None)
-    if first is None:
-        raise InputError("The data is empty: it yields no batches.")
-    first = tf.nest.map_structure(np.asarray, first)
-    spec = tf.nest.map_structure(
-        lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), first
-    )
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=spec)
-    return (
-        dataset if count is None else dataset.apply(tf.data.experimental.assert_cardinality(count))
+def _from_sequence(sequence):
+    count = sequence.num_batches
+
+    def batches():
+        for index in itertools.count() if count is None else range(count):
+            yield sequence[index]
+        sequence.on_epoch_end()
+
+    if count == 0:
+        raise InputError("The data is empty: the PyDataset has no batches.")
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=_signature(sequence[0]))
+    length = tf.data.INFINITE_CARDINALITY if count is None else count
+    return dataset.apply(tf.data.experimental.assert_cardinality(length))
+
+
+def _signature(batch):
+    return tf.nest.map_structure(
+        lambda array: tf.TensorSpec((None, *np.shape(array)[1:]), np.asarray(array).dtype), batch
     )
 
 
@@ -237,10 +298,7 @@ def _from_stream(stream):
     if first is None:
         raise InputError("The data is empty: the generator yields no batches.")
     kept.append(first)
-    spec = tf.nest.map_structure(
-        lambda array: tf.TensorSpec((None, *np.shape(array)[1:]), np.asarray(array).dtype), first
-    )
-    dataset = tf.data.Dataset.from_generator(batches, output_signature=spec)
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=_signature(first))
     dataset.first_batch = tf.nest.map_structure(tf.convert_to_tensor, first)
     return dataset
 
@@ -272,6 +330,8 @@ def _checked(model, source, first):
 
     def check(index, batch):
         real = model.unpack(batch)[0]
+        # A Python function in the pipeline loses the shape, and the networks need it.
+        real.set_shape((None, *model.sample_shape))
         fine = tf.reduce_all(tf.math.is_finite(real))
         if bounds is not None:
             fine &= tf.reduce_all((real >= bounds[0]) & (real <= bounds[1]))

@@ -58,7 +58,8 @@ class GAN(LatentSampling, AdversarialModel):
         for role, network in (("generator", generator), ("discriminator", discriminator)):
             if not isinstance(network, keras.Model):
                 raise InputError(f"The {role} must be a keras.Model; got {network!r}.")
-        self.latents = checks.find_latents(generator, latents)
+        plain = type(self).forward is GAN.forward
+        self.latents = checks.find_latents(generator, latents, plain)
         self.generator = generator
         self.discriminator = discriminator
         self.data_range = data_range
@@ -95,7 +96,8 @@ class GAN(LatentSampling, AdversarialModel):
 
     def _try_networks(self):
         """The shape of one sample, found by sending two latents through both networks."""
-        fake = self.forward(self.draw(2, tf.constant([0, 0])), training=False)
+        condition = self.example_condition(2)
+        fake = self.forward(self.draw(2, tf.constant([0, 0])), condition, training=False)
         sample_shape = tuple(fake.shape[1:])
         expected = getattr(self.discriminator, "input_shape", None)
         if isinstance(expected, tuple) and not checks.same_shape(sample_shape, expected[1:]):
@@ -104,7 +106,7 @@ class GAN(LatentSampling, AdversarialModel):
                 f"takes {expected[1:]}. Build both for one shape."
             )
         checks.scores_are_raw(self.discriminator)
-        checks.one_score_each(self.score(fake).shape)
+        checks.one_score_each(self.score(fake, condition))
         return sample_shape
 
     # The game: what families change.
@@ -129,6 +131,10 @@ class GAN(LatentSampling, AdversarialModel):
         real = data[0] if isinstance(data, (tuple, list)) else data
         return real, None
 
+    def example_condition(self, count: int):
+        """A condition for `count` samples, to try the networks with; None where there is none."""
+        return None
+
     def draw(self, count, seed, truncation=None):
         """What the generator is fed, for `count` samples."""
         return self.latents.sample(count, seed, truncation)
@@ -140,6 +146,7 @@ class GAN(LatentSampling, AdversarialModel):
     def score(self, samples, condition=None, training=False):
         """Raw scores of samples, `(batch, 1)` or `(batch, ..., 1)`, at least in float32."""
         scores = self.discriminator(samples, training=training)
+        checks.one_score_each(scores)
         return ops.cast(scores, keras.backend.result_type(scores.dtype, "float32"))
 
     def phases(self) -> list[Phase]:
@@ -160,19 +167,22 @@ class GAN(LatentSampling, AdversarialModel):
         )
         return [discriminator] * self.discriminator_steps + [generator]
 
-    def observe(self, phase: Phase, loss, turn: Turn) -> None:
-        """Called once a turn, before its update: logs, and whatever learns from the scores."""
+    def observe(self, phase: Phase, loss, real_scores, fake_scores) -> None:
+        """Called once a turn, before its update: logs, and whatever learns from the scores.
+
+        Under `tf.distribute` it sees one replica's scores.
+        """
         self.logs.track(f"{phase.prefix}_loss", loss)
         if phase.player == "discriminator":
-            self.logs.track("d_real", ops.mean(turn.real_scores))
-            self.logs.track("d_fake", ops.mean(turn.fake_scores))
+            self.logs.track("d_real", ops.mean(real_scores))
+            self.logs.track("d_fake", ops.mean(fake_scores))
 
     # The turns.
 
     def _discriminator_plays(self, real, condition, generated=None):
         if generated is None:
             latents = self.draw(tf.shape(real)[0], self.next_seed())
-            with self.state_kept(self.generator):
+            with self.state_kept():
                 fake = self.forward(latents, condition, training=True)
         else:
             latents, fake = generated.latents, generated.samples
@@ -199,19 +209,18 @@ class GAN(LatentSampling, AdversarialModel):
         if generated is None:
             latents = self.draw(tf.shape(real)[0], self.next_seed())
             fake = self.forward(latents, condition, training=True)
+            own_losses = _own_losses(self.generator)
         else:
-            latents, fake = generated.latents, generated.samples
+            latents, fake, own_losses = generated.latents, *generated.outputs
         real_scores = None
-        with self.state_kept(self.discriminator):
+        with self.state_kept():
             fake_scores = self.score(fake, condition, training=True)
             if self.loss.generator_uses_real:
                 real_scores = self.score(real, condition, training=True)
         loss = self.loss.generator(fake_scores, real_scores)
         turn = Turn(self, real, fake, latents, condition, real_scores, fake_scores)
-        return loss + _own_losses(self.generator), turn
+        return loss + own_losses, turn
 
-    # Nothing here needs AutoGraph, which would rewrite every function on the way and slow tracing.
-    @tf.autograph.experimental.do_not_convert
     def train_step(self, data):
         """One step: each phase once, each on real samples of its own where it asks for them."""
         real, condition = self.unpack(data)
@@ -222,13 +231,15 @@ class GAN(LatentSampling, AdversarialModel):
 
     def _play(self, real, condition):
         phases = self.phases()
-        critics = sum(phase.player == "discriminator" for phase in phases)
         generated = self._generate_once(real, condition) if self.shared_forward else None
-        taken = 0
-        for phase in phases:
-            part = part_of((real, condition), min(taken, critics - 1), critics)
+        # A phase that comes n times takes n parts of the batch, one after the other; the others
+        # take the last part.
+        parts = self.discriminator_steps
+        for place, phase in enumerate(phases):
+            before = sum(earlier is phase for earlier in phases[:place])
+            repeated = sum(other is phase for other in phases) > 1
+            part = part_of((real, condition), before if repeated else parts - 1, parts)
             take_turn(self, phase, *part, generated)
-            taken += phase.player == "discriminator"
         if self.average is not None:
             self.average.update(self.iterations)
         self.iterations.assign_add(1)
@@ -237,7 +248,8 @@ class GAN(LatentSampling, AdversarialModel):
         latents = self.draw(tf.shape(real)[0], self.next_seed())
         with tf.GradientTape() as tape:
             samples = self.forward(latents, condition, training=True)
-        return Generated(latents, samples, tape)
+            own_losses = tf.convert_to_tensor(_own_losses(self.generator))
+        return Generated(latents, samples, own_losses, tape)
 
     # Training.
 
@@ -321,14 +333,17 @@ class GAN(LatentSampling, AdversarialModel):
         adversarial = losses.get(settings["loss"])
         ema = settings["ema"] or None
         self.terms = (
-            *(penalty_terms.get(penalty) for penalty in settings["penalties"]),
-            *(find_term(term) for term in terms),
+            *(penalty_terms.get(penalty) for penalty in checks.listed(settings["penalties"])),
+            *(find_term(term) for term in checks.listed(terms)),
         )
+        if jit_compile not in (True, False, "auto"):
+            raise InputError(f"jit_compile is True, False or 'auto'; got {jit_compile!r}.")
         self.joint_batch = bool(settings["joint_batch"])
         self.shared_forward = bool(shared_forward)
         self.log_gradient_norms = bool(log_gradient_norms)
         self.skip_nonfinite = bool(skip_nonfinite)
         self.auto_jit = jit_compile == "auto"
+        self._jit_decided = False
         norms = ("d_gradient_norm", "g_gradient_norm") if log_gradient_norms else ()
         with self.distribute_strategy.scope():
             super().compile(
@@ -342,7 +357,7 @@ class GAN(LatentSampling, AdversarialModel):
             self.average = None if ema is None else WeightAverage(self.generator, ema)
         self._sampling = None
         self.loss = adversarial
-        self.evaluation_metrics = tuple(checks.metric(metric) for metric in metrics)
+        self.evaluation_metrics = checks.metrics(checks.listed(metrics), self.evaluated_logs)
         self._compile_arguments = {
             "d_optimizer": self.d_optimizer,
             "g_optimizer": self.g_optimizer,
@@ -375,11 +390,12 @@ class GAN(LatentSampling, AdversarialModel):
         self.d_optimizer = optimizers.get(d_optimizer, float16)
         self.g_optimizer = optimizers.get(g_optimizer, float16)
         # Unbuilt optimizers are left out when a saved model is loaded.
-        self.d_optimizer.build(self.discriminator.trainable_variables)
-        self.g_optimizer.build(self.generator.trainable_variables)
+        for optimizer in (self.d_optimizer, self.g_optimizer):
+            phases = [phase for phase in self.phases() if phase.optimizer is optimizer]
+            trained = {id(v): v for phase in phases for v in phase.variables}
+            optimizer.build(list(trained.values()))
         self.optimizer = optimizers.Players(self.d_optimizer, self.g_optimizer)
 
-    @tf.autograph.experimental.do_not_convert
     def test_step(self, data):
         """Losses and scores of the networks in inference mode, and the metrics' updates."""
         real, condition = self.unpack(data)

@@ -2,6 +2,8 @@
 
 import keras
 
+from kgan.errors import unknown
+
 
 class Players:
     """Stands at `gan.optimizer`, so that Keras callbacks find a learning rate to turn.
@@ -12,29 +14,36 @@ class Players:
     """
 
     def __init__(self, d_optimizer, g_optimizer):
-        self.optimizers = (d_optimizer, g_optimizer)
+        # Not `optimizers`: Keras's callbacks would find them there and give each the same rate.
+        self.d_optimizer, self.g_optimizer = d_optimizer, g_optimizer
         self.built = True
+        self._ratio = self._present_ratio() or 1.0
+
+    def _present_ratio(self):
+        d_rate, g_rate = (
+            float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+            for optimizer in (self.d_optimizer, self.g_optimizer)
+        )
+        return d_rate / g_rate if d_rate and g_rate else None
 
     @property
     def variables(self):
-        return [variable for optimizer in self.optimizers for variable in optimizer.variables]
+        return [*self.d_optimizer.variables, *self.g_optimizer.variables]
 
     @property
     def iterations(self):
-        return self.optimizers[-1].iterations
+        return self.g_optimizer.iterations
 
     @property
     def learning_rate(self):
-        return self.optimizers[-1].learning_rate
+        return self.g_optimizer.learning_rate
 
     @learning_rate.setter
     def learning_rate(self, value):
-        before = float(keras.ops.convert_to_numpy(self.learning_rate))
-        for optimizer in self.optimizers[:-1]:
-            rate = float(keras.ops.convert_to_numpy(optimizer.learning_rate))
-            # From zero there is no ratio to keep.
-            optimizer.learning_rate = rate * float(value) / before if before else float(value)
-        self.optimizers[-1].learning_rate = float(value)
+        # A rate of zero, as some warm-ups begin with, leaves no ratio to read: remember the last.
+        self._ratio = self._present_ratio() or self._ratio
+        self.d_optimizer.learning_rate = float(value) * self._ratio
+        self.g_optimizer.learning_rate = float(value)
 
 
 def get(optimizer, float16: bool):
@@ -42,7 +51,11 @@ def get(optimizer, float16: bool):
     if isinstance(optimizer, keras.optimizers.Optimizer) and optimizer.built:
         # Its slots belong to other variables; compile starts the game anew.
         optimizer = type(optimizer).from_config(optimizer.get_config())
-    optimizer = keras.optimizers.get(optimizer)
+    try:
+        optimizer = keras.optimizers.get(optimizer)
+    except (ValueError, TypeError):
+        names = [name.lower() for name in dir(keras.optimizers) if name[0].isupper()]
+        raise unknown("optimizer", optimizer, names) from None
     if float16 and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer

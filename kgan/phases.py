@@ -39,12 +39,18 @@ class Generated:
     Attributes:
         latents: what the generator was fed.
         samples: what it made of them.
+        own_losses: its regularizers on the way, a scalar.
         tape: the recording of how, to be played back in the generator's turn.
     """
 
     latents: Any
     samples: Any
+    own_losses: Any
     tape: tf.GradientTape
+
+    @property
+    def outputs(self):
+        return (self.samples, self.own_losses)
 
 
 def take_turn(gan, phase: Phase, real, condition, generated: Generated | None = None) -> None:
@@ -54,18 +60,27 @@ def take_turn(gan, phase: Phase, real, condition, generated: Generated | None = 
     other, and the update is that of the whole batch (batch statistics apart).
     """
     slices = gan.accumulation_steps
-    if slices == 1:
-        _apply(gan, phase, _gradients(gan, phase, real, condition, generated))
-        return
-    total = None
+    total, losses, turns = None, [], []
     for index in range(slices):
         part, part_condition = part_of((real, condition), index, slices)
         # Without an order TensorFlow would run the slices side by side, and save no memory.
         with tf.control_dependencies([g for g in total or [] if g is not None]):
-            gradients = _gradients(gan, phase, part, part_condition, None)
+            gradients, loss, turn = _gradients(gan, phase, part, part_condition, generated)
         gradients = [None if g is None else g / slices for g in gradients]
         total = gradients if total is None else _add(total, gradients)
+        losses.append(loss)
+        turns.append(turn)
+    gan.observe(
+        phase,
+        tf.add_n(losses) / slices,
+        _joined([turn.real_scores for turn in turns]),
+        _joined([turn.fake_scores for turn in turns]),
+    )
     _apply(gan, phase, total)
+
+
+def _joined(scores):
+    return None if scores[0] is None else tf.concat(scores, 0)
 
 
 def part_of(batch, index: int, parts: int):
@@ -94,27 +109,29 @@ def _gradients(gan, phase, real, condition, generated):
     borrowed = generated is not None and phase.player == "generator"
     with tf.GradientTape() as tape:
         if borrowed:
-            tape.watch(generated.samples)
+            tape.watch(generated.outputs)
         loss, turn = phase.play(real, condition, generated)
         objective = loss
+        _check_scalar(loss, f"The {phase.player}'s loss")
         for term in terms:
             if term.every == 1:
                 value = _value(gan, term, turn)
                 gan.logs.track(term.name, value)
                 objective += ops.cast(value, objective.dtype)
         objective = scaled(objective)
-    gan.observe(phase, loss, turn)
     if not phase.variables:
         # The player is frozen, and looks on.
-        return []
+        return [], loss, turn
     if borrowed:
-        onward, gradients = tape.gradient(objective, (generated.samples, phase.variables))
+        onward, gradients = tape.gradient(objective, (generated.outputs, phase.variables))
         gradients = _add(
-            gradients,
-            generated.tape.gradient(generated.samples, phase.variables, output_gradients=onward),
+            _dense(gradients),
+            _dense(
+                generated.tape.gradient(generated.outputs, phase.variables, output_gradients=onward)
+            ),
         )
     else:
-        gradients = tape.gradient(objective, phase.variables)
+        gradients = _dense(tape.gradient(objective, phase.variables))
     if all(gradient is None for gradient in gradients):
         raise InputError(
             f"No gradient reaches the {phase.player}: its loss does not depend on its weights. "
@@ -123,11 +140,25 @@ def _gradients(gan, phase, real, condition, generated):
     for every in sorted({term.every for term in terms if term.every > 1}):
         lazy = [term for term in terms if term.every == every]
         gradients = _add(gradients, _lazy_gradients(gan, phase, lazy, real, condition, scaled))
-    return gradients
+    return gradients, loss, turn
+
+
+def _dense(gradients):
+    # Embeddings have sparse gradients, which neither add nor go through a condition.
+    return [None if g is None else tf.convert_to_tensor(g) for g in gradients]
+
+
+def _check_scalar(value, what):
+    # A vector would be summed where its log shows the mean.
+    if value is None or len(value.shape) > 0:
+        given = None if value is None else f"shape {tuple(value.shape)}"
+        raise InputError(f"{what} must be a scalar, such as a mean over the batch; got {given}.")
 
 
 def _value(gan, term, turn):
-    value = ops.convert_to_tensor(term(turn))
+    value = term(turn)
+    value = value if value is None else ops.convert_to_tensor(value)
+    _check_scalar(value, f"The term {term.name!r}")
     value = ops.cast(value, keras.backend.result_type(value.dtype, "float32"))
     return ops.cast(term.weight_at(gan.iterations), value.dtype) * value
 
@@ -141,11 +172,11 @@ def _lazy_gradients(gan, phase, terms, real, condition, scaled):
         with tf.GradientTape() as tape:
             # Played anew under this tape, so that everything in the turn is differentiable;
             # what the terms do not use is pruned from the graph.
-            with gan.state_kept(gan.generator, gan.discriminator):
+            with gan.state_kept():
                 _, turn = phase.play(real, condition, None)
             values = [ops.cast(_value(gan, term, turn), "float32") for term in terms]
             objective = scaled(every * tf.add_n(values))
-        gradients = tape.gradient(objective, phase.variables)
+        gradients = _dense(tape.gradient(objective, phase.variables))
         pairs = zip(gradients, zeros(), strict=True)
         return values, [zero if gradient is None else gradient for gradient, zero in pairs]
 
@@ -170,7 +201,11 @@ def _apply(gan, phase, gradients) -> None:
     scaling = isinstance(phase.optimizer, keras.optimizers.LossScaleOptimizer)
     if gan.log_gradient_norms:
         scale = phase.optimizer.dynamic_scale if scaling else 1.0
-        gan.logs.track(f"{phase.prefix}_gradient_norm", norm / scale)
+        # While loss scaling looks for its scale, norms are infinite and the update is left out.
+        finite = tf.math.is_finite(norm)
+        gan.logs.track(
+            f"{phase.prefix}_gradient_norm", tf.where(finite, norm / scale, 0.0), when=finite
+        )
     replicated = tf.distribute.get_strategy().num_replicas_in_sync > 1
     if scaling or replicated or not gan.skip_nonfinite:
         # Loss scaling skips by itself; a condition cannot hold an all-reduce.

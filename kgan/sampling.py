@@ -24,9 +24,14 @@ class LatentSampling:
     def sample(self, latents, condition=None):
         """Samples in inference mode, by the averaged generator where there is one."""
         if self.average is None:
-            return self.forward(latents, condition, training=False)
+            return self._inferred(latents, condition)
         with keras.StatelessScope([(w, average.value) for w, average in self.average.pairs()]):
-            return self.forward(latents, condition, training=False)
+            return self._inferred(latents, condition)
+
+    def _inferred(self, latents, condition=None):
+        samples = self.forward(latents, condition, training=False)
+        # Networks may compute in half precision; what leaves them is for everyone.
+        return ops.cast(samples, keras.backend.result_type(samples.dtype, "float32"))
 
     def call(self, inputs, training=False):
         """Samples from latents; `predict(latents)` goes through here."""
@@ -62,6 +67,8 @@ class LatentSampling:
             if n is None:
                 raise InputError("generate needs a number of samples: `generate(16)`.")
             n = checks.positive("n", n)
+            if seed is not None and not isinstance(seed, (int, np.integer)):
+                raise InputError(f"seed must be an integer or None; got {seed!r}.")
             if seed is None:
                 seed = ops.cast(self._sampling_seeds.next(), "int32")
             else:
@@ -114,10 +121,10 @@ class LatentSampling:
             # The network that is served, and not the whole GAN, with its optimizers.
             archive.track(self.generator)
             latents = tf.TensorSpec((None, *self.latents.shape), tf.float32, name="latents")
-            archive.add_endpoint("serve", lambda latents: self.forward(latents), [latents])
+            archive.add_endpoint("serve", self._inferred, [latents])
             archive.add_endpoint(
                 "sample",
-                lambda count, seed: self.forward(self.draw(count, _seed_pair(seed))),
+                lambda count, seed: self._inferred(self.draw(count, _seed_pair(seed))),
                 [
                     tf.TensorSpec((), tf.int32, name="count"),
                     tf.TensorSpec((), tf.int64, name="seed"),

@@ -38,18 +38,18 @@ class Turn:
     def score(self, samples, condition=None):
         """Raw scores of other samples, of shape `(batch, ...)`, in training mode.
 
-        The discriminator's layer state (batch-norm averages and the like) stays as it is, so
+        The networks' layer state (batch-norm averages and the like) stays as it is, so
         that a term may score as often as it likes. Scores are conditioned on the turn's own
         condition unless another is given.
         """
         condition = self.condition if condition is None else condition
-        with self.gan.state_kept(self.gan.discriminator):
+        with self.gan.state_kept():
             return self.gan.score(samples, condition, training=True)
 
     def generate(self, latents, condition=None):
         """Samples from other latents, in training mode, layer state kept as with `score`."""
         condition = self.condition if condition is None else condition
-        with self.gan.state_kept(self.gan.generator):
+        with self.gan.state_kept():
             return self.gan.forward(latents, condition, training=True)
 
 
@@ -125,7 +125,8 @@ class FunctionTerm(Term):
     def __init__(self, function: Callable, name: str | None = None, **kwargs):
         if isinstance(function, dict):
             function = keras.saving.deserialize_keras_object(function)
-        super().__init__(name=name or function.__name__, **kwargs)
+        # A lambda has no name worth logging, and cannot be loaded again either.
+        super().__init__(name=name or function.__name__.replace("<lambda>", "term"), **kwargs)
         self.function = function
 
     def __call__(self, turn):

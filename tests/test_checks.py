@@ -31,6 +31,36 @@ def test_a_sigmoid_at_the_end_is_seen_wherever_it_stands(last):
         kgan.GAN(generator(), discriminator(*last))
 
 
+def test_a_gate_inside_a_subclassed_network_is_no_sigmoid_at_the_end():
+    class Gated(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.last = layers.Dense(1)
+            self.gate = layers.Dense(2, activation="sigmoid")
+
+        def call(self, x):
+            return self.last(x * self.gate(x))
+
+    kgan.GAN(generator(), Gated())
+
+
+def test_a_sigmoid_operation_at_the_end_of_a_functional_network_is_seen():
+    x = keras.Input((2,))
+    with pytest.raises(InputError, match="ends in a sigmoid"):
+        kgan.GAN(generator(), keras.Model(x, keras.ops.sigmoid(layers.Dense(1)(x))))
+
+
+def test_a_subclass_may_feed_its_generator_more_than_noise():
+    class Conditional(kgan.GAN):
+        def example_condition(self, count):
+            return keras.ops.zeros((count, 3))
+
+        def forward(self, latents, condition=None, training=False):
+            return self.generator([latents, condition], training=training)
+
+    assert Conditional(two_inputs(), discriminator(), latents=3).sample_shape == (2,)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -91,6 +121,10 @@ def test_the_range_is_read_off_the_generator(activation, expected):
         ({"ema": 1.5}, r"ema is a decay in \[0, 1\)"),
         ({"shared_forward": True, "discriminator_steps": 2}, "shared_forward"),
         ({"penalties": ["r1", "r1"]}, "Two logs are named 'r1'"),
+        ({"penalties": "r11"}, "Unknown penalty 'r11'"),
+        ({"g_optimizer": "adamm"}, "Did you mean 'adam"),
+        ({"jit_compile": "yes"}, "jit_compile is True, False or 'auto'"),
+        ({"metrics": [keras.metrics.Mean(name="d_loss")]}, "'d_loss', which is taken"),
         ({"terms": [3]}, "A term is a kgan.Term"),
         ({"metrics": ["fid"]}, "metrics takes keras.metrics.Metric"),
     ],
@@ -107,6 +141,7 @@ def test_settings_that_make_no_sense(gan, settings, message):
         (lambda gan: gan.generate(0), "n must be a positive integer"),
         (lambda gan: gan.generate(latents=np.zeros((4, 9))), r"expected \(n, 3\)"),
         (lambda gan: gan.generate(3, latents=np.zeros((4, 3))), "n=3 was asked for"),
+        (lambda gan: gan.generate(2, seed=1.7), "seed must be an integer"),
         (lambda gan: gan.generate(2, truncation=-1), "truncation must be positive"),
     ],
 )

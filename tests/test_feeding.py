@@ -97,6 +97,55 @@ def test_fewer_samples_than_a_batch(image_gan):
         image_gan.fit(dataset(images(32)), verbose=0)
 
 
+def test_an_incomplete_last_batch_neither_makes_a_step_nor_repeats_a_pass(gan, points):
+    data = kgan.data.from_arrays(points[:28], batch_size=8, seed=2)
+    gan.compile(accumulation_steps=2, jit_compile=False)
+    firsts = []
+
+    class Look(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            firsts.append(data.position.epoch)
+
+    gan.fit(data, epochs=3, verbose=0, callbacks=[Look()])
+    assert int(gan.iterations) == 9
+    assert firsts == [0, 1, 2]
+    gan.compile(discriminator_steps=2, jit_compile=False)
+    with pytest.raises(InputError, match="ended before one training step"):
+        gan.fit(dataset(points[:12], 8), verbose=0)
+
+
+def test_a_py_dataset_hears_of_the_end_of_its_epochs(gan, points):
+    class Batches(keras.utils.PyDataset):
+        ended = 0
+
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, index):
+            return points[16 * index : 16 * (index + 1)]
+
+        def on_epoch_end(self):
+            self.ended += 1
+
+    data = Batches()
+    gan.compile(jit_compile=False)
+    gan.fit(data, epochs=3, verbose=0)
+    assert int(gan.iterations) == 12
+    assert data.ended >= 2
+
+
+def test_a_pipeline_that_lost_its_shapes_trains(gan, points):
+    def load(index):
+        return tf.numpy_function(lambda i: points[i], [index], tf.float32)
+
+    data = tf.data.Dataset.range(64).map(load).batch(16)
+    gan.compile(jit_compile=False)
+    gan.fit(data, verbose=0)
+    assert int(gan.iterations) == 4
+    with pytest.raises(InputError, match="single samples of shape.*`.batch"):
+        gan.fit(tf.data.Dataset.from_tensor_slices(points), verbose=0)
+
+
 def test_other_misuse_of_fit(image_gan, networks):
     with pytest.raises(InputError, match="Call `compile\\(\\)` before `fit`"):
         kgan.GAN(*networks()).fit(images(), verbose=0)

@@ -58,7 +58,7 @@ def test_the_other_players_batch_statistics_are_of_the_batch_at_hand(networks, p
     norm = gan.discriminator.layers[2]
     norm.moving_mean.assign(norm.moving_mean + 100.0)
     _, turn = gan._generator_plays(tf.constant(points[:32]), None)
-    with gan.state_kept(gan.discriminator):
+    with gan.state_kept():
         expected = gan.discriminator(turn.fake, training=True)
     np.testing.assert_allclose(turn.fake_scores, expected, rtol=1e-5)
 
@@ -80,7 +80,7 @@ def test_gradients_equal_finite_differences(loss, player, networks, points, floa
         terms = [t for t in gan.terms if t.player == phase.player]
         return float(value + sum(t.weight * t(turn) for t in terms))
 
-    analytic = again(lambda: _gradients(gan, phase, real, None, None))
+    analytic = again(lambda: _gradients(gan, phase, real, None, None))[0]
     for variable, gradient in zip(phase.variables, analytic, strict=True):
         start, index = variable.numpy(), tuple(0 for _ in variable.shape)
         sides = []
@@ -129,11 +129,8 @@ def test_fit_feeds_several_discriminator_steps_whole_batches(gan, points):
 def test_accumulation_equals_the_whole_batch(networks, points):
     results = []
     for slices in (1, 4):
-        gan = kgan.GAN(*networks(), latents=Repeating((3,)), seed=1)
         keras.utils.set_random_seed(11)
-        for network in gan.networks.values():
-            for variable in network.trainable_variables:
-                variable.assign(keras.random.normal(variable.shape, seed=hash(variable.name) % 99))
+        gan = kgan.GAN(*networks(), latents=Repeating((3,)), seed=1)
         gan.compile(
             keras.optimizers.SGD(0.1),
             keras.optimizers.SGD(0.1),
@@ -204,7 +201,7 @@ def test_a_lazy_penalty_has_the_mean_strength_of_an_eager_one(networks, points):
         gan.loss.discriminator = lambda real_scores, fake_scores: 0.0 * tf.reduce_sum(real_scores)
         for step in range(8):
             gan.d_optimizer.iterations.assign(step)
-            gradients = _gradients(gan, phase, real, None, None)
+            gradients, _, _ = _gradients(gan, phase, real, None, None)
             total += np.concatenate([np.ravel(g) for g in gradients if g is not None])
         totals[every] = total
     np.testing.assert_allclose(totals[1], totals[4], rtol=1e-4, atol=1e-6)
@@ -560,3 +557,160 @@ def test_any_two_networks_one_optimizer_object_is_refused(gan):
     shared = keras.optimizers.Adam()
     with pytest.raises(InputError, match="its own"):
         gan.compile(shared, shared)
+
+
+# What families and users build on.
+
+
+def test_a_vector_is_refused_where_a_scalar_belongs(gan, points):
+    gan.compile(terms=[lambda turn: turn.fake * 0.0], jit_compile=False)
+    with pytest.raises(InputError, match="The term 'term' must be a scalar"):
+        gan.fit(dataset(points), verbose=0)
+
+    class PerSample(losses.NonSaturating):
+        def generator(self, fake_scores, real_scores=None):
+            return keras.ops.softplus(-fake_scores)
+
+    gan.compile(loss=PerSample(), jit_compile=False)
+    with pytest.raises(InputError, match="The generator's loss must be a scalar"):
+        gan.fit(dataset(points), verbose=0)
+
+
+def test_embeddings_go_through_accumulation_and_lazy_terms(networks):
+    discriminator = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Lambda(lambda x: keras.ops.cast(x > 0, "int32")),
+            keras.layers.Embedding(2, 3),
+            keras.layers.Flatten(),
+            keras.layers.Dense(1),
+        ]
+    )
+    gan = kgan.GAN(networks(sample_shape=(4,))[0], discriminator)
+
+    @keras.saving.register_keras_serializable("test")
+    class Weights(kgan.Term):
+        def __call__(self, turn):
+            return keras.ops.mean(turn.score(turn.real) ** 2)
+
+    gan.generator.trainable = False
+    gan.compile(terms=[Weights(every=2)], accumulation_steps=2, jit_compile=False)
+    before = discriminator.layers[1].embeddings.numpy()
+    gan.fit(np.random.randn(64, 4).astype("float32"), batch_size=16, verbose=0)
+    assert changed([before], [discriminator.layers[1].embeddings.numpy()])[0]
+
+
+def test_a_lazy_term_draws_latents_of_its_own(gan, points):
+    drawn = []
+
+    class Look(kgan.Term):
+        def __call__(self, turn):
+            drawn.append(turn.latents)
+            return keras.ops.mean(turn.fake)
+
+    gan.compile(terms=[Look(every=2)], run_eagerly=True)
+    original = gan._generator_plays
+
+    def watched(*args):
+        loss, turn = original(*args)
+        drawn.append(turn.latents)
+        return loss, turn
+
+    gan._generator_plays = watched
+    gan.train_step(tf.constant(points[:8]))
+    assert len(drawn) == 2
+    assert not np.allclose(drawn[0], drawn[1])
+
+
+def test_two_critics_see_the_whole_batch_each(networks, points):
+    """Phases of different players, as in a game over two pairs, are no repeats of one."""
+    seen = []
+
+    class TwoCritics(kgan.GAN):
+        def phases(self):
+            first, generator = super().phases()
+            second = type(first)(**vars(first))
+            return [first, second, generator]
+
+        def _discriminator_plays(self, real, condition, generated=None):
+            seen.append(real.shape[0])
+            return super()._discriminator_plays(real, condition, generated)
+
+    gan = TwoCritics(*networks())
+    gan.compile(run_eagerly=True)
+    gan.train_step(tf.constant(points[:8]))
+    assert seen == [8, 8]
+
+
+def test_regularizers_count_under_a_shared_forward_too(networks, points):
+    results = []
+    for shared in (False, True):
+        keras.utils.set_random_seed(5)
+        generator = keras.Sequential(
+            [
+                keras.Input((3,)),
+                keras.layers.Dense(2, activity_regularizer=keras.regularizers.L2(1.0)),
+            ]
+        )
+        gan = kgan.GAN(generator, networks()[1], latents=Repeating(3), seed=1)
+        sgd = [keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.01)]
+        gan.compile(*sgd, shared_forward=shared, jit_compile=False)
+        gan.fit(dataset(points), verbose=0)
+        results.append(gan.generator.weights[0].numpy())
+    np.testing.assert_allclose(*results, rtol=1e-4)
+
+
+def test_restoring_the_best_weights_does_not_turn_back_the_clock(gan, points):
+    gan.compile(keras.optimizers.Adam(0.1), keras.optimizers.Adam(0.1), jit_compile=False)
+    stop = keras.callbacks.EarlyStopping(
+        "val_d_loss", mode="max", patience=2, restore_best_weights=True
+    )
+    gan.fit(points, batch_size=32, epochs=6, verbose=0, validation_data=points, callbacks=[stop])
+    assert int(gan.iterations) == int(gan.g_optimizer.iterations)
+
+
+def test_a_rate_from_a_schedule_by_epoch_is_the_generators(gan, points):
+    gan.compile(keras.optimizers.Adam(4e-4), keras.optimizers.Adam(1e-4), jit_compile=False)
+    rates = iter([0.0, 5e-5])
+    schedule = keras.callbacks.LearningRateScheduler(lambda epoch: next(rates))
+    gan.fit(points, batch_size=64, epochs=2, verbose=0, callbacks=[schedule])
+    assert float(gan.g_optimizer.learning_rate) == pytest.approx(5e-5)
+    assert float(gan.d_optimizer.learning_rate) == pytest.approx(2e-4)
+
+
+def test_a_run_that_learns_nothing_stops_and_says_so(gan, points):
+    @keras.saving.register_keras_serializable("test")
+    def never(turn):
+        return keras.ops.mean(turn.fake_scores) * np.nan
+
+    gan.compile(terms=[kgan.terms.FunctionTerm(never, player="generator")], jit_compile=False)
+    with pytest.warns(UserWarning, match="8 of 16 updates were left out"):
+        gan.fit(dataset(points), verbose=0)
+    gan.compile(
+        terms=[kgan.terms.FunctionTerm(never, name=p, player=p) for p in kgan.terms.PLAYERS],
+        jit_compile=False,
+    )
+    with pytest.raises(InputError, match="Every update of epoch 0 was left out"):
+        gan.fit(dataset(points), epochs=3, verbose=0)
+
+
+def test_a_metric_that_xla_cannot_compile_is_no_obstacle(gan, points):
+    class InPython(keras.metrics.Mean):
+        def update_state(self, real, fake):
+            mean = tf.numpy_function(lambda a: a.mean(), [fake], tf.float32)
+            mean.set_shape(())
+            super().update_state(mean)
+
+    gan.compile(metrics=[InPython(name="mean")])
+    history = gan.fit(dataset(points), verbose=0, validation_data=dataset(points)).history
+    assert gan.jit_compile is True
+    assert np.isfinite(history["val_mean"][0])
+
+
+def test_samples_leave_half_precision_networks_in_full(networks):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        gan = kgan.GAN(*networks())
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert gan.generate(2).dtype == np.float32

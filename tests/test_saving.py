@@ -15,6 +15,7 @@ from kgan.errors import InputError
 def state(gan):
     """Every number of a training state, by name."""
     found = {f"model/{i}": v.numpy() for i, v in enumerate(gan.variables)}
+    found["iterations"] = gan.iterations.numpy()
     for name, optimizer in (("d", gan.d_optimizer), ("g", gan.g_optimizer)):
         found |= {f"{name}/{i}": v.numpy() for i, v in enumerate(optimizer.variables)}
     return found
@@ -93,6 +94,69 @@ def test_keras_backup_and_restore_resumes_too(made, points, tmp_path):
     resumed = made()
     backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
     resumed.fit(points, batch_size=32, epochs=3, verbose=0, callbacks=[backup])
+    assert_same(state(resumed), state(whole))
+
+
+@keras.saving.register_keras_serializable("test")
+class Remembering(kgan.Term):
+    """A term with state, as LeCam's averages are."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.average = keras.Variable(0.0, trainable=False, name="average")
+
+    def __call__(self, turn):
+        self.average.assign(0.9 * self.average + 0.1 * keras.ops.mean(turn.real_scores))
+        return 0.0 * keras.ops.mean(turn.real_scores)
+
+
+@keras.saving.register_keras_serializable("test")
+class Balanced(kgan.GAN):
+    """A family with a variable of its own, as BEGAN's k is."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.k = self.add_weight(name="k", shape=(), initializer="zeros", trainable=False)
+
+
+def test_state_of_terms_and_of_families_is_saved(networks, points, tmp_path):
+    gan = Balanced(*networks())
+    gan.compile(terms=[Remembering()], jit_compile=False)
+    gan.fit(points, batch_size=32, verbose=0)
+    gan.k.assign(0.7)
+    gan.save(tmp_path / "gan.keras")
+    loaded = kgan.load(tmp_path / "gan.keras")
+    assert float(loaded.k) == pytest.approx(0.7)
+    assert float(gan.terms[0].average) != 0.0
+    assert float(loaded.terms[0].average) == float(gan.terms[0].average)
+
+
+@pytest.mark.parametrize("settings", [{}, {"discriminator_steps": 2}])
+def test_a_run_resumed_within_an_epoch_of_any_length_equals_the_unbroken(
+    made, settings, points, tmp_path
+):
+    class Cut(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if int(self.model.iterations) == 8:
+                raise KeyboardInterrupt
+
+    def fit(gan, *callbacks):
+        # Eight batches a pass, five steps an epoch: epochs and passes go their own ways.
+        data = kgan.data.from_arrays(points, batch_size=32, seed=4)
+        gan.fit(data, epochs=3, steps_per_epoch=5, verbose=0, callbacks=list(callbacks))
+
+    def fresh():
+        gan = made()
+        gan.compile(**settings, jit_compile=False)
+        return gan
+
+    whole, broken, resumed = fresh(), fresh(), fresh()
+    fit(whole)
+    folder = tmp_path / "checkpoints"
+    with pytest.raises(KeyboardInterrupt):
+        fit(broken, kgan.callbacks.Checkpoint(folder, every_steps=1), Cut())
+    fit(resumed, kgan.callbacks.Checkpoint(folder, every_steps=1, resume=True))
+    assert int(whole.iterations) == int(resumed.iterations) == 15
     assert_same(state(resumed), state(whole))
 
 
