@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from kgan.errors import unknown
+from kgan.errors import InputError, unknown
 from kgan.terms import Term, Turn
 from kgan.terms import get as get_term
 
@@ -27,6 +27,12 @@ def squared_gradient_norm(turn: Turn, samples) -> tf.Tensor:
     return ops.sum(ops.square(gradients), axis=tuple(range(1, len(gradients.shape))))
 
 
+def _strength(name, value):
+    if isinstance(value, (int, float)) and value < 0:
+        raise InputError(f"{name} must not be negative; got {value}: it would reward steep scores.")
+    return value
+
+
 @keras.saving.register_keras_serializable("kgan")
 class R1(Term):
     """R1, γ/2 E‖∇D(x)‖² on real samples (Mescheder et al. 2018, equation 9).
@@ -37,7 +43,7 @@ class R1(Term):
     """
 
     def __init__(self, gamma=10.0, every: int = 1, name: str | None = None, **kwargs):
-        super().__init__(weight=gamma, every=every, name=name, **kwargs)
+        super().__init__(weight=_strength("gamma", gamma), every=every, name=name, **kwargs)
 
     def samples(self, turn):
         return turn.real
@@ -77,7 +83,7 @@ class GradientPenalty(Term):
     """
 
     def __init__(self, weight=10.0, every: int = 1, name: str | None = None, **kwargs):
-        super().__init__(weight=weight, every=every, name=name, **kwargs)
+        super().__init__(weight=_strength("weight", weight), every=every, name=name, **kwargs)
 
     def __call__(self, turn):
         batch = tf.shape(turn.real)[0]

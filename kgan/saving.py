@@ -19,7 +19,8 @@ def load(filepath, custom_objects=None, compile=True) -> "gan.GAN":
         filepath: a `.keras` file.
         custom_objects: your own classes and functions by name, where they are not registered
             with `keras.saving.register_keras_serializable`.
-        compile: False leaves the optimizers and the compile settings out.
+        compile: False leaves out the optimizers, the compile settings and the average, so that
+            `generate` uses the generator as it was last trained.
 
     Raises:
         InputError: where there is no such file, or it holds no GAN.
@@ -32,8 +33,12 @@ def load(filepath, custom_objects=None, compile=True) -> "gan.GAN":
         raise InputError(f"{str(path)!r} cannot be read: it is no `.keras` file, or not whole.")
     try:
         loaded = keras.saving.load_model(path, custom_objects=custom_objects, compile=compile)
-    except (OSError, KeyError, EOFError) as error:
-        raise InputError(f"{str(path)!r} cannot be read as a saved model: {error}") from error
+    except (OSError, KeyError, EOFError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{str(path)!r} cannot be loaded: {error}\nClasses and functions of your own must be "
+            "registered with keras.saving.register_keras_serializable before, or given as "
+            "custom_objects={'Name': Class}."
+        ) from error
     if not isinstance(loaded, gan.AdversarialModel):
         raise InputError(f"{str(path)!r} holds a {type(loaded).__name__}, not a GAN.")
     return loaded

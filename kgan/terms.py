@@ -1,5 +1,6 @@
 """What a player must please beside its loss."""
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -91,6 +92,8 @@ class Term:
     def __init__(self, weight=1.0, every: int = 1, name: str | None = None, player=None):
         if isinstance(weight, dict):
             weight = keras.saving.deserialize_keras_object(weight)
+        if not callable(weight) and not math.isfinite(weight):
+            raise InputError(f"A weight is a finite number or a schedule; got {weight!r}.")
         if not isinstance(every, int) or every < 1:
             raise InputError(f"every must be a positive integer; got {every!r}.")
         self.weight = weight

@@ -109,3 +109,7 @@ def test_names_weights_and_schedules_survive_serialization():
     assert float(copy.weight_at(50)) == pytest.approx(float(schedule(50)))
     with pytest.raises(InputError, match="Did you mean .*'r1'"):
         penalties.get("r3")
+    with pytest.raises(InputError, match="must not be negative"):
+        penalties.R1(-1.0)
+    with pytest.raises(InputError, match="finite number"):
+        penalties.GradientPenalty(float("nan"))

@@ -64,8 +64,8 @@ def in_options(message: str, options: Set[str]) -> str:
     def if_known(match):
         return match[0] if match[1] in options else ""
 
-    message = re.sub(rf",? or (\w+)=(?:{_VALUE})(?=[.,;])", if_known, message)
-    message = re.sub(rf"(?<![\w-])({'|'.join(options)})=({_VALUE})", spelled, message)
+    message = re.sub(rf",? or ([a-z_]+)=(?:{_VALUE})(?=[.,;])", if_known, message)
+    message = re.sub(rf"(?<!-O )(?<![\w-])({'|'.join(options)})=({_VALUE})", spelled, message)
     # A name of two words is no English, so it means the option without a value too.
     compound = "|".join(name for name in options if "_" in name) or "(?!)"
     return re.sub(rf"(?<![\w-])({compound})(?!\w)()", spelled, message)
@@ -75,10 +75,13 @@ def in_options(message: str, options: Set[str]) -> str:
 def plain_warnings():
     """Shows warnings as sentences, each once, without file, line and source."""
 
+    said = set()
+
     def show(message, category, filename, lineno, file=None, line=None):
-        click.echo(f"Warning: {message}", err=True)
+        if str(message) not in said:
+            said.add(str(message))
+            click.echo(f"Warning: {message}", err=True)
 
     with warnings.catch_warnings():
-        warnings.filterwarnings("once", category=UserWarning)
         warnings.showwarning = show
         yield

@@ -78,7 +78,7 @@ def write_saved_model(gan, target: Path) -> None:
         replace(target, lambda part: gan.export(part, verbose=False))
     except tf.errors.OpError as error:
         # TensorFlow has no errno: the cause stands behind the name of the file.
-        cause = error.message.partition("; ")[2] or error.message
+        cause = (error.message.partition("; ")[2] or error.message).partition(" [Op:")[0]
         raise InputError(
             f"Cannot write {target}: {cause}. Free some space there, or choose another place."
         ) from error

@@ -54,7 +54,7 @@ class Progress(keras.callbacks.Callback):
         self._open = False
 
     def _done(self) -> int:
-        return int(self.model.iterations.numpy())
+        return int(self.model.iterations)
 
     def _show(self):
         done = self._done()

@@ -60,7 +60,7 @@ def write_samples(run: RunFolder, count, seed, truncation, out: Path, overwrite:
     again = f"(--seed {seed} makes them again)"
     samples = gan.generate(count, seed=seed, truncation=truncation)
     if kind == ".npz":
-        replace(out, lambda part: np.savez_compressed(part, samples=samples))
+        replace(out, lambda part: _save_array(part, samples))
         return f"{count} samples of shape {samples.shape[1:]} in {out} {again}"
     if kind == ".png":
         pictures.save_png(out, pictures.draw(samples, value_range=gan.data_range))
@@ -75,12 +75,20 @@ def write_samples(run: RunFolder, count, seed, truncation, out: Path, overwrite:
     def write(folder):
         folder.mkdir()
         for index, image in enumerate(pictures.to_rgb(samples, gan.data_range)):
-            pictures.save_png(folder / f"{index:0{digits}}.png", image)
+            pictures.save_png(folder / f"sample-{index:0{digits}}.png", image)
 
     replace(out, write)
     return f"{count} images in {out} {again}"
 
 
+def _save_array(path: Path, samples) -> None:
+    # NumPy adds its ending to a name that has another spelling of it.
+    with path.open("wb") as file:
+        np.savez_compressed(file, samples=samples)
+
+
 def _is_samples(folder: Path) -> bool:
     """Whether a folder holds images that `kgan generate` wrote, and nothing else."""
-    return folder.is_dir() and all(re.fullmatch(r"\d+\.png", p.name) for p in folder.iterdir())
+    return folder.is_dir() and all(
+        re.fullmatch(r"sample-\d+\.png", path.name) for path in folder.iterdir()
+    )

@@ -3,13 +3,13 @@
 import inspect
 import json
 import math
+import os
 from pathlib import Path
 
 from kgan.errors import InputError, unknown
 
-# The main job: the vanilla GAN's networks in the form one would train today.
+# The main job's, whose default variant is the one to train today.
 MAIN_MODEL = "vanilla"
-MAIN_OPTIONS = ["variant=stable"]
 
 # A resumed run may be longer, and be watched more or less closely; it stays the same run.
 MAY_CHANGE = {"steps", "epochs", "snapshot_every", "checkpoint_every"}
@@ -19,7 +19,7 @@ def completed(settings: dict) -> dict:
     """The settings with the main job's model where none is named."""
     if settings["model"] is not None:
         return settings
-    return settings | {"model": MAIN_MODEL, "options": [*MAIN_OPTIONS, *settings["options"]]}
+    return settings | {"model": MAIN_MODEL}
 
 
 def default_folder(settings: dict) -> Path:
@@ -39,7 +39,7 @@ def located(data: str) -> str:
 
         if data in dict(sources()) or tfds.knows(data):
             return data
-    return str(path.absolute())
+    return os.path.abspath(path)
 
 
 def continued(before: dict, now: dict, given: set[str]) -> dict:
@@ -62,8 +62,8 @@ def continued(before: dict, now: dict, given: set[str]) -> dict:
                 name, f"--{name.replace('_', '-')}"
             )
             raise InputError(
-                f"The run was started with {option} {_shown(old)}; --resume cannot change it to "
-                f"{_shown(new)}. Leave it out, or start another run."
+                f"The run was started with {_shown(option, old)}; --resume cannot change it to "
+                f"{_shown(option, new)}. Leave it out, or start another run."
             )
     changed = {name: now[name] for name in given & MAY_CHANGE}
     if changed.keys() & {"steps", "epochs"}:
@@ -71,10 +71,12 @@ def continued(before: dict, now: dict, given: set[str]) -> dict:
     return before | changed
 
 
-def _shown(value) -> str:
+def _shown(option, value) -> str:
     if value in (None, []):
-        return "left at its default"
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+        return f"{option} left at its default"
+    if option == "--size" and isinstance(value, list):
+        value = "x".join(map(str, value))
+    return " ".join(f"{option} {one}" for one in (value if isinstance(value, list) else [value]))
 
 
 def model_options(settings: dict, model_class) -> dict:
@@ -121,12 +123,13 @@ def game(settings: dict) -> dict:
 
 def optimizers(settings: dict, defaults: dict) -> dict:
     """The model's own optimizers, with what the command line changes of them."""
-    players = {name: defaults[name] for name in ("d_optimizer", "g_optimizer")}
-    for optimizer in players.values():
-        if settings["learning_rate"] is not None:
-            optimizer.learning_rate = settings["learning_rate"]
-        if settings["clip_norm"] is not None:
-            optimizer.global_clipnorm = settings["clip_norm"]
+    changes = {"learning_rate": settings["learning_rate"], "global_clipnorm": settings["clip_norm"]}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    players = {}
+    for name in ("d_optimizer", "g_optimizer"):
+        optimizer = defaults[name]
+        # Made anew, for a schedule in place of a rate cannot be set.
+        players[name] = type(optimizer).from_config(optimizer.get_config() | changes)
     return players
 
 

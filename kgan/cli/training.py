@@ -87,14 +87,15 @@ def prepare(run: RunFolder, settings: dict, resume: bool) -> Job:
     )
     info = dataset.info
     gan = model_class.for_data(info, seed=settings["seed"], **options)
-    defaults = gan.defaults()
-    critics = settings["discriminator_steps"] or defaults["discriminator_steps"]
+    critics = settings["discriminator_steps"] or gan.defaults()["discriminator_steps"]
     per_epoch = max(1, info.steps_per_epoch // critics)
     epochs = settings["epochs"] or math.ceil(steps / per_epoch)
     total = settings["steps"] or epochs * per_epoch
+    # Schedules of the model end where the run does.
+    gan.training_steps = total
     gan.compile(
         **game,
-        **given_settings.optimizers(settings, defaults),
+        **given_settings.optimizers(settings, gan.defaults()),
         steps_per_execution=_steps_per_execution(per_epoch, total),
     )
     click.echo(
@@ -145,6 +146,8 @@ def fit(job: Job, quiet: bool) -> None:
     run, settings, total = job.run, job.settings, job.total
     epochs = math.ceil(total / job.per_epoch)
     reference = _reference(job.dataset)
+    # A picture holds a few dozen images, or a cloud of points.
+    count = 64 if reference is None else 1000
     progress = Progress(total)
     watchers = [
         Begin(lambda: _begin(job)),
@@ -158,6 +161,7 @@ def fit(job: Job, quiet: bool) -> None:
         callbacks.ImageSnapshot(
             run.samples,
             every_steps=settings["snapshot_every"] or max(1, total // 30),
+            count=count,
             reference=reference,
             overwrite=True,
         ),
@@ -165,6 +169,7 @@ def fit(job: Job, quiet: bool) -> None:
             run.logs,
             samples_freq=max(1, epochs // 10),
             histogram_freq=max(1, epochs // 10),
+            count=count,
             reference=reference,
         ),
         *([] if quiet else [progress]),
@@ -175,7 +180,7 @@ def fit(job: Job, quiet: bool) -> None:
             job.gan.fit(job.dataset, epochs=epochs, verbose=0, callbacks=watchers)
     finally:
         progress.close()
-    done = int(job.gan.iterations.numpy())
+    done = int(job.gan.iterations)
     if done < total:
         click.echo(f"Stopped at step {done} of {total}; the state is saved. {_how_to_go_on(run)}")
         raise click.exceptions.Exit(130)
@@ -234,7 +239,7 @@ def finish(job: Job) -> None:
     rows = run.rows()
     if rows:
         pictures.save_png(run.plot, pictures.loss_plot(rows))
-    run.write_config(run.config() | {"finished_steps": int(job.gan.iterations.numpy())})
+    run.write_config(run.config() | {"finished_steps": int(job.gan.iterations)})
     click.echo(
         f"Pictures of samples:  {run.samples}\n"
         f"The trained model:    {run.model}\n"

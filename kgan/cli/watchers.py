@@ -38,7 +38,7 @@ class History(keras.callbacks.Callback):
         self.run.trim_history(self.model._initial_epoch or 0)
 
     def on_epoch_end(self, epoch, logs=None):
-        self.run.add_to_history(epoch, int(self.model.iterations.numpy()), logs)
+        self.run.add_to_history(epoch, int(self.model.iterations), logs)
 
 
 class Stop(keras.callbacks.Callback):
@@ -72,7 +72,7 @@ class Stop(keras.callbacks.Callback):
             os.write(2, b"\nStopping after this step; Ctrl-C again stops at once.\n")
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.pressed or int(self.model.iterations.numpy()) >= self.total:
+        if self.pressed or int(self.model.iterations) >= self.total:
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch, logs=None):

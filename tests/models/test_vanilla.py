@@ -74,7 +74,7 @@ def test_minimax_weights_are_drawn_as_its_tutorial_draws_them():
     assert len({kernel.ravel()[0] for kernel in kernels}) == len(kernels)
 
 
-@pytest.mark.parametrize("variant", vanilla.VARIANTS)
+@pytest.mark.parametrize("variant", [v for v in vanilla.VARIANTS if v != "points"])
 def test_every_variant_trains_on_digits_and_comes_back(variant, tmp_path):
     gan = VanillaGAN((8, 8, 1), variant)
     gan.compile(jit_compile=False)
@@ -101,7 +101,7 @@ def test_bad_options_get_a_message():
     with pytest.raises(InputError, match="positive integers"):
         VanillaGAN((8, None, 1))
     with pytest.raises(InputError, match="latent_size must be"):
-        VanillaGAN((8, 8, 1), latent_size=-3)
+        VanillaGAN((8, 8, 1), latent_size=0)
     with pytest.raises(InputError, match="output activation"):
         VanillaGAN((2,), output="softmax")
     with pytest.raises(InputError, match="Unknown model 'vanila'"):

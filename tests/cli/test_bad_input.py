@@ -1,0 +1,111 @@
+"""What bad input gets: one message that says what to do, and a status that is not 0."""
+
+import numpy as np
+import pytest
+from command_line import SHORT, command, refused
+
+
+@pytest.fixture
+def out(tmp_path):
+    """Where no run is to appear."""
+    yield tmp_path / "run"
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("train", "vanila"), ["model 'vanila'", "Did you mean 'vanilla'?"]),
+        (("train", "--data", "mnst"), ["'mnst'", "'mnist'"]),
+        (("train", "--data", "./nowhere"), ["./nowhere", "digits"]),
+        (("train", "--data", "nowhere.npz"), ["no file nowhere.npz"]),
+        (("train", "--loss", "hing"), ["loss 'hing'", "Did you mean 'hinge'?"]),
+        (("train", "--penalty", "r3"), ["penalty 'r3'", "'r1'"]),
+        (("train", "--penalty", "r1=abc"), ["'r1=abc'", "NAME=WEIGHT"]),
+        (("train", "--penalty", "r1=nan"), ["'r1=nan'"]),
+        (("train", "--penalty", "r1=-1"), ["'r1=-1'"]),
+        (("train", "--variant", "rel"), ["'rel'", "Did you mean 'relu'?"]),
+        (("train", "-O", "latent=3"), ["'latent'", "Did you mean 'latent_size'?"]),
+        (("train", "-O", "latent_size"), ["NAME=VALUE", "'latent_size'"]),
+        (("train", "-O", "variant=[1]"), ["'variant=[1]'"]),
+        (("train", "-O", "latent_size=many"), ["latent_size", "'many'"]),
+        (("train", "--split", "tset"), ["tset"]),
+        (("train", "--batch-size", "2000"), ["1497 samples", "Use --batch-size 1497 or less."]),
+        (("train", "--accumulation-steps", "7"), ["--accumulation-steps 7"]),
+        (("train", "--discriminator-steps", "90"), ["--discriminator-steps 90"]),
+        (("train", "--data", "ring", "--size", "8"), ["ring", "size"]),
+    ],
+)
+def test_names_and_numbers(out, words, said):
+    message = refused(*words, "--steps", 2, "--out", out)
+    for part in said:
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("trian",),
+        ("train", "--stepz", "3"),
+        ("train", "--steps", "0"),
+        ("train", "--steps", "many"),
+        ("train", "--seed", "-1"),
+        ("train", "--seed", str(2**40)),
+        ("train", "--learning-rate", "nan"),
+        ("train", "--learning-rate", "0"),
+        ("train", "--ema", "1"),
+        ("train", "--size", "8by8"),
+        ("train", "--size", "0"),
+        ("train", "--channels", "2"),
+        ("generate",),
+    ],
+)
+def test_words_the_parser_refuses(out, words):
+    result = command(*words, "--out", out)
+    assert result.status == 2
+    assert "Error: " in result.err and "Traceback" not in result.err
+
+
+def test_folders(out, pictures, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert "No images in the folder" in refused("train", "--data", tmp_path / "empty", "--out", out)
+
+    mixed = pictures("mixed", sizes=((8, 8), (8, 10)))
+    message = refused("train", "--data", mixed, "--out", out)
+    assert "8x8 (60 images" in message and "8x10 (60 images" in message
+    assert "like --size 64 or --size 64x96" in message
+
+    damaged = pictures("damaged")
+    (damaged / "007.png").write_bytes((damaged / "007.png").read_bytes()[:60])
+    assert f"{damaged / '007.png'} (" in refused("train", "--data", damaged, "--out", out)
+
+    few = pictures("few", count=9)
+    message = refused("train", "--data", few, "--out", out)
+    assert "9 samples" in message and message.endswith("Use --batch-size 9 or less.")
+
+
+def test_arrays(out, tmp_path):
+    values = np.zeros((200, 4), "float32")
+    values[150, 2] = np.nan
+    np.savez(tmp_path / "nan.npz", x_train=values)
+    message = refused("train", "--data", tmp_path / "nan.npz", "--out", out)
+    assert "Sample 150" in message and "nan" in message
+
+    (tmp_path / "broken.npz").write_bytes(b"PK no archive")
+    assert "broken.npz" in refused("train", "--data", tmp_path / "broken.npz", "--out", out)
+    assert "is a file, but not an .npz" in refused("train", "--data", __file__, "--out", out)
+
+
+def test_no_network_for_data_that_must_be_downloaded(out, tmp_path, monkeypatch):
+    monkeypatch.setattr("kgan.data.tfds.online", lambda: False)
+    message = refused("train", "--data", "mnist", "--data-dir", tmp_path, "--out", out)
+    assert "no network" in message and "'digits'" in message and "Point --data-dir" in message
+
+
+def test_a_fault_of_ours_is_not_hidden(out, monkeypatch):
+    def fails(*arguments, **options):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("kgan.data.load", fails)
+    with pytest.raises(RuntimeError, match="a bug"):
+        command(*SHORT, "--out", out)

@@ -1,0 +1,223 @@
+"""Stopping and going on."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+from command_line import SHORT, TRAIN, assert_same_state, command, config, contents, done, refused
+from PIL import Image
+
+from kgan import callbacks
+from kgan.cli.watchers import Stop
+
+LONG = (*TRAIN, "--steps", 60)
+EVERY = ("--snapshot-every", 10, "--checkpoint-every", 10)
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """A run of 60 steps."""
+    run = tmp_path_factory.mktemp("unbroken") / "run"
+    done(*LONG, *EVERY, "--out", run)
+    return run
+
+
+@pytest.fixture
+def press(monkeypatch):
+    """Presses Ctrl-C so many times at the end of the given step."""
+
+    def at(step, times=1):
+        draw = callbacks.ImageSnapshot.on_train_batch_end
+
+        def drawing(self, batch, logs=None):
+            nonlocal times
+            draw(self, batch, logs)
+            while times and int(self.model.iterations) >= step:
+                times -= 1
+                signal.raise_signal(signal.SIGINT)
+
+        monkeypatch.setattr(callbacks.ImageSnapshot, "on_train_batch_end", drawing)
+
+    return at
+
+
+def history(run):
+    with (run / "history.csv").open() as file:
+        return [(int(row["epoch"]), int(row["step"])) for row in csv.DictReader(file)]
+
+
+def steps(run, of):
+    return sorted(int(path.stem.removeprefix("step-")) for path in (run / of).glob("step-*"))
+
+
+def test_a_run_stopped_at_the_end_of_an_epoch_ends_as_the_unbroken_one(unbroken, tmp_path, press):
+    run = tmp_path / "run"
+    press(42)
+    stopped = command(*LONG, *EVERY, "--out", run)
+    assert stopped.status == 130
+    assert f"kgan train --resume --out {run}" in stopped.out
+    at = steps(run, "checkpoints")[-1]
+    assert at == 42
+    assert f"Stopped at step {at} of 60" in stopped.out
+    assert not (run / "gan.keras").exists()
+    assert f"step-{at:07d}.png" in os.listdir(run / "samples")
+
+    out = done("train", "--resume", "--out", run)
+    assert f"Resuming from {run / 'checkpoints'}" in out and f" {at} steps" in out
+    assert_same_state(unbroken, run)
+    assert history(run) == history(unbroken) == [(0, 14), (1, 28), (2, 42), (3, 56), (4, 60)]
+    assert set(steps(run, "samples")) == {*steps(unbroken, "samples"), at}
+    with Image.open(run / "samples" / "growth.gif") as growth:
+        assert growth.n_frames == len(steps(run, "samples"))
+
+
+def test_a_process_stopped_wherever_it_was_ends_as_the_unbroken_one(unbroken, tmp_path):
+    run = tmp_path / "a run"
+    words = [sys.executable, "-m", "kgan", *map(str, (*LONG, *EVERY)), "--out", str(run)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (run / "samples" / "step-0000010.png").exists() and time.monotonic() < deadline:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    # On a fast machine the run may have ended meanwhile; else it says how to go on.
+    assert process.returncode == 130, err
+    assert f"--resume --out '{run}'" in out
+    assert err.strip() == "Stopping after this step; Ctrl-C again stops at once."
+    done("train", "--resume", "--out", run)
+    assert_same_state(unbroken, run)
+    assert history(run) == history(unbroken)
+
+
+def test_a_second_ctrl_c_stops_at_once(unbroken, tmp_path, press, monkeypatch):
+    run = tmp_path / "run"
+    with monkeypatch.context():
+        press(24, times=2)
+        result = command(*LONG, *EVERY, "--out", run)
+        assert result.status == 130
+        assert "Stopped at once" in result.err and "--resume" in result.err
+        assert steps(run, "checkpoints")[-1] == 20
+        monkeypatch.undo()
+    done("train", "--resume", "--out", run)
+    assert_same_state(unbroken, run)
+    assert history(run) == history(unbroken)
+
+
+def test_a_finished_run_goes_on_for_more_steps(unbroken, run):
+    done("train", "--resume", "--out", run, "--steps", 60)
+    assert_same_state(unbroken, run)
+    assert history(run) == history(unbroken)
+    said = config(run)
+    assert said["total_steps"] == said["finished_steps"] == said["settings"]["steps"] == 60
+    assert len(said["resumed"]) == 1 and "versions" in said["resumed"][0]
+    message = refused("train", "--resume", "--out", run)
+    assert "60 steps already" in message and "--steps 120" in message
+
+
+def test_epochs_can_take_the_place_of_steps(run, prepared):
+    # The other settings may be said again.
+    words = ("--seed", 0, "--data", "digits", "--batch-size", 100)
+    job = prepared(*TRAIN, "--resume", "--out", run, "--epochs", 3, *words)
+    assert job.resume
+    assert job.total == 42
+    assert job.settings["steps"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("--seed", 3), "--seed 0"),
+        (("--variant", "minimax"), "-O variant=relu"),
+        (("-O", "latent_size=9"), "-O variant=relu"),
+        (("--data", "ring"), "--data digits"),
+        (("--batch-size", 50), "--batch-size 100"),
+        (("--loss", "hinge"), "--loss left at its default"),
+        (("--penalty", "r1"), "--penalty left at its default"),
+        (("--size", "9x8"), "--size left at its default"),
+        (("--learning-rate", 0.5), "--learning-rate left at its default"),
+    ],
+)
+def test_changed_settings_are_refused_by_name(run, words, named):
+    before = contents(run)
+    message = refused("train", "--resume", "--out", run, "--steps", 60, *words)
+    assert f"The run was started with {named}" in message
+    assert contents(run) == before
+
+
+def test_where_there_is_no_run(finished, tmp_path):
+    assert "holds no run" in refused("train", "--resume", "--out", tmp_path / "nothing")
+    message = refused("train", "--resume", "--out", finished.parent / "finishd")
+    assert f"Did you mean {finished}?" in message
+
+
+def test_data_is_found_again_from_elsewhere(run, pictures, prepared, tmp_path, monkeypatch):
+    folder = pictures()
+    monkeypatch.chdir(tmp_path)
+    job = prepared(*TRAIN, "--data", "pictures", "--steps", 40, "--out", "new")
+    said = config(run)
+    (run / "config.json").write_text(json.dumps(said | {"settings": job.settings}))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for words in ([], ["--data", "../pictures"]):
+        job = prepared("train", "--resume", "--out", "../run", *words)
+        assert job.settings["data"] == str(folder)
+        assert job.dataset.info.size == 120
+
+
+def test_a_damaged_newest_checkpoint_is_passed_over(unbroken, run):
+    newest = run / "checkpoints" / "step-0000020" / "state.weights.h5"
+    newest.write_bytes(newest.read_bytes()[:-1])
+    result = command("train", "--resume", "--out", run, "--steps", 60)
+    assert result.status == 0
+    warning = result.err.strip()
+    assert warning.startswith("Warning: Skipping the damaged checkpoint")
+    assert "step-0000020" in warning and len(warning.splitlines()) == 1
+    assert_same_state(unbroken, run)
+    assert history(run) == history(unbroken)
+
+
+def test_no_whole_checkpoint_at_all(run):
+    for weights in run.glob("checkpoints/*/state.weights.h5"):
+        weights.write_bytes(b"")
+    result = command("train", "--resume", "--out", run, "--steps", 60)
+    assert result.status == 1
+    assert "--overwrite instead of --resume" in result.err.splitlines()[-1]
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_anew(finished, run):
+    shutil.rmtree(run / "checkpoints")
+    (run / "gan.keras").unlink()
+    assert "starting from the beginning" in done("train", "--resume", "--out", run)
+    assert_same_state(finished, run)
+    assert history(run) == history(finished)
+
+
+def test_ctrl_c_while_data_loads_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr("kgan.data.load", lambda *a, **k: signal.raise_signal(signal.SIGINT))
+    result = command(*SHORT, "--out", tmp_path / "run")
+    assert (result.status, result.err.strip()) == (130, "Stopped.")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_step_under_way_is_the_last(capfd):
+    model = SimpleNamespace(iterations=3, stop_training=False)
+    before = signal.getsignal(signal.SIGINT)
+    with Stop(total=10) as stop:
+        stop.set_model(model)
+        stop.on_train_batch_end(2)
+        assert not model.stop_training
+        signal.raise_signal(signal.SIGINT)
+        assert "Ctrl-C again" in capfd.readouterr().err
+        stop.on_train_batch_end(3)
+        assert model.stop_training
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
