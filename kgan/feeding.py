@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan import checks
+from kgan import checks, data
 from kgan.errors import InputError
 
 _MARK = "kgan-values"
@@ -92,9 +92,7 @@ class WatchUpdates(keras.callbacks.Callback):
         self.before = self._counts()
 
     def on_epoch_end(self, epoch, logs=None):
-        steps, updates = (
-            now - before for now, before in zip(self._counts(), self.before, strict=True)
-        )
+        steps, updates = self._counts() - self.before
         if steps and not updates:
             raise InputError(
                 f"Every update of epoch {epoch} was left out: the gradients hold NaN or Inf. The "
@@ -111,12 +109,10 @@ class WatchUpdates(keras.callbacks.Callback):
 
     def _counts(self):
         steps = int(self.model.iterations.numpy())
-        turns = self.model.discriminator_steps + 1
-        updates = sum(
-            int(optimizer.iterations.numpy())
-            for optimizer in (self.model.d_optimizer, self.model.g_optimizer)
-        )
-        return np.array([steps * turns, updates])
+        phases = [phase for phase in self.model.phases() if phase.variables]
+        optimizers = {id(phase.optimizer): phase.optimizer for phase in phases}.values()
+        updates = sum(int(optimizer.iterations.numpy()) for optimizer in optimizers)
+        return np.array([steps * len(phases), updates])
 
 
 def training_data(model, x, y, *, batch_size, shuffle, steps_per_epoch) -> TrainingData:
@@ -242,8 +238,6 @@ def _as_dataset(model, x, y, batch_size, *, shuffle, training) -> tf.data.Datase
             "The data must be a tf.data.Dataset, an array, a keras.utils.PyDataset or a "
             f"generator of batches; got {type(x).__name__}."
         )
-    from kgan import data
-
     x = np.asarray(x)
     if len(x) == 0:
         raise InputError("The data is empty: it holds no samples.")

@@ -310,6 +310,7 @@ def test_regularizers_of_a_network_count(points):
 
 
 @pytest.mark.parametrize("role", ["generator", "discriminator"])
+@pytest.mark.filterwarnings("error:Epoch")
 def test_a_frozen_player_looks_on(role, networks, points):
     gan = kgan.GAN(*networks(batch_norm=True))
     gan.networks[role].trainable = False
