@@ -62,18 +62,15 @@ class AdversarialModel(keras.Model):
         """Training steps taken since the model's birth, an int64 variable saved with it."""
         return self._counters.iterations
 
-    def _next_seed(self, generator):
-        seed = ops.cast(generator.next(), "int32")
+    def next_seed(self):
+        """A fresh seed of the training stream, an int32 tensor of shape `(2,)`."""
+        seed = ops.cast(self._training_seeds.next(), "int32")
         replica = tf.distribute.get_replica_context()
         if replica is None or replica.num_replicas_in_sync == 1:
             return seed
         # Replicas hold equal seeds; unfolded they would all draw the same latents.
         apart = ops.cast(replica.replica_id_in_sync_group, "int32") * 1_000_003
         return seed + tf.stack([apart, tf.zeros_like(apart)])
-
-    def next_seed(self):
-        """A fresh seed of the training stream, an int32 tensor of shape `(2,)`."""
-        return self._next_seed(self._training_seeds)
 
     @contextlib.contextmanager
     def state_kept(self):
