@@ -7,7 +7,17 @@ __version__ = "0.1.0"
 
 # Public names load when first used (PEP 562), so that `import kgan` and
 # `kgan --help` do not wait for TensorFlow.
-_MODULES = {"callbacks", "data", "latents", "losses", "models", "penalties", "pictures", "terms"}
+_MODULES = {
+    "callbacks",
+    "data",
+    "latents",
+    "losses",
+    "metrics",
+    "models",
+    "penalties",
+    "pictures",
+    "terms",
+}
 _OBJECTS = {
     "GAN": "kgan.gan",
     "InputError": "kgan.errors",

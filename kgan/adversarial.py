@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras import ops
 from tensorflow.python.framework.config import is_op_determinism_enabled
 
-from kgan import feeding
+from kgan import checks, feeding
 from kgan.errors import InputError
 
 if keras.backend.backend() != "tensorflow":
@@ -54,6 +54,7 @@ class AdversarialModel(keras.Model):
         self._evaluating = False
         self.logs = None
         self.evaluation_metrics = ()
+        self._metrics_ready = False
         self.resume_within_epoch = False
         self._jit_decided = False
 
@@ -135,6 +136,7 @@ class AdversarialModel(keras.Model):
             validation_data = feeding.evaluation_data(
                 self, *feeding.unpaired(validation_data), validation_batch_size or batch_size
             )
+            self._prepare_metrics()
         self._decide_jit(data.first_batch)
         for callback in (feeding.WatchUpdates(), data.enter):
             if callback is not None:
@@ -170,15 +172,19 @@ class AdversarialModel(keras.Model):
         steps=None,
         callbacks=None,
         return_dict=True,
+        metrics=None,
         **kwargs,
     ):
         """Losses, scores and metrics on held-out real samples, as a dictionary.
 
-        The latents are the same at each call, so that figures differ by the model alone.
+        As many samples are generated as the data holds. The latents are the same at each call,
+        so that figures differ by the model alone.
 
         Args:
             x, y, batch_size, verbose, steps, callbacks: as in `keras.Model.evaluate`.
             return_dict: False returns a list in the order of the names.
+            metrics: metrics for this evaluation, in place of those of `compile`; a trained model
+                is measured without being compiled anew.
 
         Raises:
             InputError: where the data does not fit the model.
@@ -186,9 +192,15 @@ class AdversarialModel(keras.Model):
         self._require_compiled("evaluate")
         if sample_weight is not None:
             raise InputError("sample_weight has no meaning for a GAN; leave it out.")
+        if metrics is not None:
+            with self._measured_by(metrics):
+                return self.evaluate(
+                    x, y, batch_size, verbose, None, steps, callbacks, return_dict, **kwargs
+                )
         # Within `fit` Keras passes a dataset that is prepared already.
         if not kwargs.get("_use_cached_eval_dataset"):
             x = feeding.evaluation_data(self, x, y, batch_size)
+            self._prepare_metrics()
         if getattr(x, "position", None) is not None:
             x.position.seek(0)
         self._evaluating = True
@@ -207,6 +219,33 @@ class AdversarialModel(keras.Model):
             self._counters.evaluated_batches.assign(0)
         # Keras 3.12 leaves tensors here.
         return {name: float(v) for name, v in results.items()} if return_dict else results
+
+    @contextlib.contextmanager
+    def _measured_by(self, metrics):
+        """Evaluates with these metrics for a while."""
+        before = self.evaluation_metrics, self._metrics_ready, self.test_function
+        self._set_metrics(metrics)
+        try:
+            yield
+        finally:
+            self.evaluation_metrics, self._metrics_ready, self.test_function = before
+
+    def _set_metrics(self, metrics):
+        self.evaluation_metrics = checks.metrics(checks.listed(metrics), self.evaluated_logs)
+        self._metrics_ready = False
+        self.test_function = None
+
+    def _prepare_metrics(self):
+        """Lets metrics load what they need and refuse what does not fit, before any training."""
+        if self._metrics_ready:
+            return
+        # Those over the same extractor find each other in here.
+        shared = {}
+        with self.distribute_strategy.scope():
+            for metric in self.evaluation_metrics:
+                if hasattr(metric, "prepare"):
+                    metric.prepare(self.sample_shape, self.data_range, shared)
+        self._metrics_ready = True
 
     def evaluation_seed(self):
         """The seed of the batch under evaluation: the same batch, the same seed."""
@@ -242,6 +281,13 @@ class AdversarialModel(keras.Model):
             results.update(result if isinstance(result, dict) else {metric.name: result})
         return results
 
+    def _get_metrics_result_or_logs(self, logs):
+        # Keras asks here once an evaluation is over, and would go by the names in the logs of a
+        # step, which cannot tell the figures of a metric that has several.
+        if self._evaluating:
+            return self.get_metrics_result()
+        return super()._get_metrics_result_or_logs(logs)
+
     def _require_compiled(self, method):
         if not self.compiled:
             raise InputError(
@@ -264,9 +310,11 @@ class AdversarialModel(keras.Model):
         self.train_function = None
 
     def make_test_function(self, force=False):
-        # A user's metric may do what XLA cannot; only who asks for XLA gets it here.
+        # A user's metric may do what XLA cannot, and those over features keep them in NumPy.
         jit_compile = self.jit_compile
-        if self.auto_jit:
+        if self.auto_jit or not all(
+            getattr(metric, "supports_jit", True) for metric in self.evaluation_metrics
+        ):
             self.jit_compile = False
         super().make_test_function(force)
         self.jit_compile = jit_compile

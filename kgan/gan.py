@@ -286,7 +286,8 @@ class GAN(LatentSampling, AdversarialModel):
             terms: further `kgan.Term` objects; a plain function of a `kgan.terms.Turn`
                 becomes a term of the generator.
             metrics: Keras metrics with `update_state(real, fake)`, for validation and
-                `evaluate`.
+                `evaluate`: those of `kgan.metrics`, or your own. One with the attribute
+                `uses_condition` gets `condition=` too.
             discriminator_steps: updates of the discriminator a step, each on fresh real
                 samples and fresh latents (WGAN, algorithm 1). A step then takes as many
                 batches of the dataset, and an epoch has that many times fewer steps.
@@ -357,7 +358,7 @@ class GAN(LatentSampling, AdversarialModel):
             self.average = None if ema is None else WeightAverage(self.generator, ema)
         self._sampling = None
         self.loss = adversarial
-        self.evaluation_metrics = checks.metrics(checks.listed(metrics), self.evaluated_logs)
+        self._set_metrics(metrics)
         self._compile_arguments = {
             "d_optimizer": self.d_optimizer,
             "g_optimizer": self.g_optimizer,
@@ -409,10 +410,11 @@ class GAN(LatentSampling, AdversarialModel):
         self.logs.track("d_real", ops.mean(real_scores))
         self.logs.track("d_fake", ops.mean(fake_scores))
         for metric in self.evaluation_metrics:
-            metric.update_state(real, fake)
-        # Keras replaces these by `get_metrics_result()` once the evaluation is over.
-        placeholders = {metric.name: tf.zeros((1,)) for metric in self.evaluation_metrics}
-        return self.reported(self.evaluated_logs) | placeholders
+            if getattr(metric, "uses_condition", False):
+                metric.update_state(real, fake, condition=condition)
+            else:
+                metric.update_state(real, fake)
+        return self.reported(self.evaluated_logs)
 
     def get_config(self):
         return {

@@ -1,0 +1,46 @@
+"""How good the samples are: Keras metrics over real and generated samples."""
+
+import importlib
+
+# Public names load when first used (PEP 562): the command line lists them without TensorFlow.
+_OBJECTS = {
+    "ClassifierAccuracy": "class_accuracy",
+    "Coverage": "neighbours",
+    "Density": "neighbours",
+    "Diversity": "diversity",
+    "Extractor": "extractors",
+    "Features": "extractors",
+    "FeatureMetric": "feature_metric",
+    "FrechetDistance": "frechet",
+    "InceptionScore": "inception",
+    "KernelDistance": "kernel",
+    "KerasModel": "extractors",
+    "Memorisation": "memorisation",
+    "ModeCoverage": "modes",
+    "PSNR": "paired",
+    "Precision": "neighbours",
+    "Recall": "neighbours",
+    "SSIM": "paired",
+    "Statistics": "statistics",
+    "frechet_distance": "frechet",
+    "inception_score": "inception",
+    "kernel_distance": "kernel",
+    "manifold": "neighbours",
+    "psnr": "paired",
+    "ssim": "paired",
+    "truncation_curve": "truncation",
+}
+
+__all__ = sorted([*_OBJECTS, "extractors"])
+
+
+def __getattr__(name):
+    if name in _OBJECTS:
+        return getattr(importlib.import_module(f"kgan.metrics.{_OBJECTS[name]}"), name)
+    if name == "extractors":
+        return importlib.import_module("kgan.metrics.extractors")
+    raise AttributeError(f"module 'kgan.metrics' has no attribute {name!r}")
+
+
+def __dir__():
+    return [*globals(), *__all__]

@@ -1,0 +1,159 @@
+"""What metrics over one extractor have seen, looked at once for all of them."""
+
+import warnings
+
+import numpy as np
+import tensorflow as tf
+
+from kgan.errors import InputError
+from kgan.metrics.states import Moments, Rows
+
+# What can be kept: mean and covariance, every feature, every class distribution, and of the
+# condition the label that each generated sample was asked for.
+KINDS = {"moments": Moments, "features": Rows, "probabilities": Rows, "labels": Rows}
+SIDES = {"real": "real", "fake": "generated", "condition": "asked-for"}
+
+# Real images of another kind than the extractor's leave it this much less sure.
+_SURE_ENOUGH = 0.85
+
+
+class Record:
+    """States of the real and the generated side, filled by one extractor.
+
+    Metrics that are evaluated together share a record, so that the networks behind the features
+    run once a batch, and large features are held once.
+
+    Args:
+        extractor: a prepared extractor; None until it is known.
+    """
+
+    def __init__(self, extractor=None):
+        self.extractor = extractor
+        self.states = {}
+        self.cache = {}
+        # The k of all metrics over nearest neighbours, so that one pass serves them.
+        self.neighbours = set()
+        self._wanted = set()
+        self._seen = set()
+        self._infinite = {}
+        self._sureness = [0.0, 0]
+        self._doubted = False
+
+    def require(self, kind: str, side: str) -> None:
+        """Keeps this kind of state of this side from now on."""
+        self._wanted.add((kind, side))
+        self.states.setdefault((kind, side), KINDS[kind]())
+
+    def state(self, kind: str, side: str):
+        """The state of this kind and side."""
+        return self.states[kind, side]
+
+    def count(self, side: str) -> int:
+        """Samples seen of a side; 0 where none are kept."""
+        return max((s.count for (_, of), s in self.states.items() if of == side), default=0)
+
+    def reset(self) -> None:
+        """Forgets all samples."""
+        self.states = {key: KINDS[key[0]]() for key in self.states}
+        self.cache.clear()
+        self._seen.clear()
+        self._infinite.clear()
+        self._sureness = [0.0, 0]
+
+    def update(self, member, real, fake, condition=None) -> None:
+        """Adds a batch of both sides, once for all the metrics that share the record.
+
+        Args:
+            member: the metric that asks. The batch of the first one counts for the others too,
+                until one of them comes again with the next.
+            real, fake: samples `(batch, ...)`; a side that no metric keeps may be None.
+            condition: labels of the generated samples, for metrics that keep them.
+        """
+        if self._seen and id(member) not in self._seen:
+            self._seen.add(id(member))
+            return
+        self._seen = {id(member)}
+        for side, samples in (("real", real), ("fake", fake)):
+            if any(of == side for _, of in self._wanted):
+                self._look(side, samples)
+        if ("labels", "condition") in self._wanted:
+            self._keep("condition", ["labels"], [_class_numbers(condition)])
+
+    def _look(self, side, samples):
+        kinds = sorted(kind for kind, of in self._wanted if of == side)
+        found = self.extractor(tf.convert_to_tensor(samples))
+        sure = side == "real" and self.extractor.sure is not None and found.logits is not None
+        parts = [
+            tf.nn.softmax(found.logits) if kind == "probabilities" else found.features
+            for kind in kinds
+        ]
+        if sure:
+            parts.append(tf.nn.softmax(found.logits))
+        self._keep(side, kinds, parts, sure)
+
+    def _keep(self, side, kinds, parts, sure=False):
+
+        def keep(place, *arrays):
+            # Replicas have gathered all samples; one of them keeps them.
+            if place:
+                return
+            self.cache.clear()
+            for kind, array in zip(kinds, arrays, strict=False):
+                if not np.isfinite(array).all():
+                    self._infinite[side] = self._infinite.get(side, 0) + 1
+                    array = array[np.isfinite(array).all(axis=1)]
+                self.states[kind, side].add(array)
+            if sure:
+                self._sureness[0] += float(arrays[-1].max(axis=1).sum())
+                self._sureness[1] += len(arrays[-1])
+
+        place, parts = _gathered(parts)
+        if tf.executing_eagerly():
+            keep(int(place), *(part.numpy() for part in parts))
+        else:
+            tf.numpy_function(keep, [place, *parts], [])
+
+    def check(self) -> None:
+        """Refuses features that were not finite, and doubts an extractor out of its depth.
+
+        Raises:
+            InputError: says which side.
+        """
+        for side in self._infinite:
+            cause = {
+                "real": "Clean the data (`numpy.isfinite` finds the places).",
+                "fake": "The generator has diverged: go back to an earlier checkpoint, and lower "
+                "the learning rates or clip the gradients.",
+            }[side]
+            raise InputError(
+                f"The features of the {SIDES[side]} samples hold NaN or Inf, so no metric over "
+                f"them means anything. {cause}"
+            )
+        total, count = self._sureness
+        if count and not self._doubted and total / count < _SURE_ENOUGH * self.extractor.sure:
+            self._doubted = True
+            warnings.warn(
+                f"The extractor {self.extractor.name!r} gives its first choice a mean probability "
+                f"of {total / count:.2f} on the real images, and of {self.extractor.sure:.2f} on "
+                "images of its kind. Yours are evidently not of that kind, and its features mean "
+                "little on them: choose another with extractor=...",
+                stacklevel=4,
+            )
+
+
+def _class_numbers(condition):
+    """Labels `(batch, 1)` from class numbers or one-hot rows."""
+    condition = tf.convert_to_tensor(condition)
+    if condition.shape.rank == 2 and condition.shape[1] not in (1, None):
+        condition = tf.argmax(condition, axis=1)
+    return tf.reshape(tf.cast(condition, tf.int64), (-1, 1))
+
+
+def _gathered(parts):
+    """(number of this replica on its machine, the parts of all replicas)."""
+    replica = tf.distribute.get_replica_context()
+    if replica is None or replica.num_replicas_in_sync == 1:
+        return tf.constant(0), parts
+    local = len(replica.strategy.extended.worker_devices)
+    place = tf.cast(replica.replica_id_in_sync_group, tf.int32) % local
+    return place, [replica.all_gather(part, axis=0) for part in parts]

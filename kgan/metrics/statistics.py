@@ -1,0 +1,104 @@
+"""Mean and covariance of features on disk, in the form that FID implementations exchange."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from kgan.errors import InputError
+from kgan.metrics import extractors
+from kgan.metrics.feature_metric import read_npz, write_npz
+from kgan.metrics.states import Moments
+
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """Mean and covariance of the features of a set of samples.
+
+    The files are those of TTUR (Heusel et al. 2017) and pytorch-fid: an `.npz` with `mu`
+    `(width,)` and `sigma` `(width, width)`. kgan adds `count` and `extractor`, which others
+    ignore; files of others lack them, and then only the width can be checked.
+
+    Attributes:
+        mu: float64 `(width,)`.
+        sigma: float64 `(width, width)`, divided by count - 1.
+        count: samples, or None where unknown.
+        extractor: name of the extractor, or None where unknown.
+    """
+
+    mu: np.ndarray
+    sigma: np.ndarray
+    count: int | None = None
+    extractor: str | None = None
+
+    @classmethod
+    def of(
+        cls, batches: Iterable, extractor="auto", value_range=None, count: int | None = None
+    ) -> "Statistics":
+        """Of samples: a dataset, or any iterable of batches or `(batch, labels)`.
+
+        Args:
+            batches: of samples `(batch, *sample_shape)`.
+            extractor: as in `FrechetDistance`.
+            value_range: (low, high) of the samples; read off a dataset of `kgan.data`.
+            count: samples to take; None takes all.
+
+        Raises:
+            InputError: for no samples, features that are not finite, or an extractor that does
+                not fit.
+        """
+        info = getattr(batches, "info", None)
+        value_range = value_range or getattr(info, "value_range", None)
+        moments, network = Moments(), None
+        for batch in batches:
+            samples = np.asarray(batch[0] if isinstance(batch, (tuple, list)) else batch)
+            if count is not None:
+                samples = samples[: count - moments.count]
+            if network is None:
+                network = extractors.get(extractor, samples.shape[1:])
+                network.prepare(samples.shape[1:], value_range)
+            if len(samples):
+                features = np.asarray(network(samples).features)
+                if not np.isfinite(features).all():
+                    raise InputError("The features of the samples hold NaN or Inf. Clean the data.")
+                moments.add(features)
+            if count is not None and moments.count >= count:
+                break
+        if moments.count < 2:
+            raise InputError(f"Statistics need 2 samples or more; the data held {moments.count}.")
+        return cls(moments.mean(), moments.covariance(), moments.count, network.name)
+
+    def save(self, filepath) -> None:
+        """Writes the `.npz` file."""
+        facts = {"count": self.count, "extractor": self.extractor}
+        known = {name: np.array(value) for name, value in facts.items() if value is not None}
+        write_npz(filepath, {"mu": self.mu, "sigma": self.sigma, **known})
+
+    @classmethod
+    def load(cls, filepath) -> "Statistics":
+        """The statistics of an `.npz` file, kgan's or another program's.
+
+        Raises:
+            InputError: where there is no such file, or it holds no statistics.
+        """
+        arrays = read_npz(filepath)
+        if not {"mu", "sigma"} <= arrays.keys():
+            raise InputError(
+                f"{filepath} holds {', '.join(arrays) or 'nothing'}; statistics are 'mu' and "
+                "'sigma'. `kgan.metrics.Statistics.of(dataset).save(path)` writes them."
+            )
+        mu = np.atleast_1d(arrays["mu"]).astype("float64")
+        sigma = np.atleast_2d(arrays["sigma"]).astype("float64")
+        if mu.ndim != 1 or sigma.shape != (len(mu), len(mu)):
+            raise InputError(
+                f"{filepath} holds mu of shape {mu.shape} and sigma of shape {sigma.shape}; "
+                "expected (width,) and (width, width)."
+            )
+        if not (np.isfinite(mu).all() and np.isfinite(sigma).all()):
+            raise InputError(f"{filepath} holds NaN or Inf.")
+        return cls(
+            mu,
+            sigma,
+            int(arrays["count"]) if "count" in arrays else None,
+            str(arrays["extractor"]) if "extractor" in arrays else None,
+        )
