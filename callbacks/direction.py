@@ -4,7 +4,7 @@ import re
 
 from kgan.errors import InputError
 
-LESS = {"loss", "distance", "fid", "kid", "error", "mse", "mae", "lpips", "penalty", "norm"}
+LESS = {"loss", "distance", "fid", "kid", "error", "kl", "mse", "mae", "lpips", "penalty", "norm"}
 MORE = {
     "accuracy",
     "auc",

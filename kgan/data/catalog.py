@@ -4,6 +4,7 @@ BUILT_IN = {
     "digits": "1,797 real handwritten digits, 8x8 grey, from scikit-learn; needs no network",
     "ring": "2-D points: 8 Gaussians on a circle, the mode-collapse test of the PacGAN paper",
     "grid": "2-D points: 25 Gaussians on a 5x5 grid, from the same paper",
+    "stacked_mnist": "three MNIST digits as the colours of an image, 28x28x3: 1,000 modes",
 }
 
 # A few of the several hundred that TensorFlow Datasets knows.

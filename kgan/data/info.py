@@ -11,15 +11,19 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True, eq=False)
 class Modes:
-    """The modes of a synthetic mixture of spherical Gaussians.
+    """The modes of a distribution that is known: of a mixture of Gaussians, or stacked digits.
 
     Attributes:
-        centres: float32 array `(modes, dimensions)`, in the units of the samples.
-        spread: the standard deviation of every mode along every axis.
+        probabilities: float64 array `(modes,)` that sums to 1: the share of each mode, in the
+            order of the labels.
+        centres: of spherical Gaussians, float32 array `(modes, dimensions)` in the units of the
+            samples; else None.
+        spread: the standard deviation of every Gaussian along every axis; else None.
     """
 
-    centres: np.ndarray
-    spread: float
+    probabilities: np.ndarray
+    centres: np.ndarray | None = None
+    spread: float | None = None
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class DataInfo:
         batch_size: samples in a batch.
         steps_per_epoch: batches in an epoch.
         cached: whether the decoded samples are held in memory.
-        modes: centres and spread of a synthetic mixture, else None.
+        modes: of a mixture ("ring", "grid") and of "stacked_mnist", else None.
     """
 
     name: str
@@ -71,7 +75,7 @@ class Source:
         labels: int32 array `(samples,)`, or True where the store has them, or None.
         class_names: names of the classes, if known.
         range: of the values at the source, or None if nothing bounds them.
-        modes: of a synthetic mixture.
+        modes: of a distribution that is known.
     """
 
     name: str

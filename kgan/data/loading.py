@@ -1,12 +1,13 @@
 """The two ways in: `load` for anything that has a name or a path, `from_arrays` for arrays."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import tensorflow as tf
 
 from kgan.data import arrays, checks, pipeline, ranges, reading
-from kgan.data.info import DataInfo, Modes, Range, Source
+from kgan.data.info import DataInfo, Range, Source
 from kgan.data.stores import Memory
 from kgan.errors import InputError
 
@@ -48,7 +49,7 @@ def load(
 
     Args:
         source: one of
-            - "digits", "ring", "grid" (see `kgan.data.sources`);
+            - "digits", "ring", "grid", "stacked_mnist" (see `kgan.data.sources`);
             - a name of TensorFlow Datasets: "mnist", "cycle_gan/horse2zebra";
             - the path of a folder of images, whose sub-folders are classes. A name of
               TFDS comes first: write "./mnist" for a folder of that name;
@@ -67,7 +68,7 @@ def load(
         channels: 1 (grey), 3 (colour) or, in folders, 4. Without it, as the source has
             it; in a folder that mixes them, as most of its images.
         labels: False leaves labels out.
-        seed: of the shuffle, and of what a mixture draws.
+        seed: of the shuffle, and of what mixtures and stacked digits draw.
         shuffle: False keeps the order of the source.
         drop_remainder: whether to leave out a last batch that is not full.
         cache: "auto" keeps decoded images in memory, as uint8, if they take at most
@@ -76,7 +77,8 @@ def load(
         download: whether to download a TFDS data set that is not on disk.
         **options: `source_range=(low, high)`, the range of the values at the source,
             for arrays where it cannot be told; `n`, `std` for mixtures, and `radius`
-            for the ring.
+            for the ring; `n` and `of`, the data set whose digits are stacked, for
+            "stacked_mnist".
 
     Raises:
         InputError: anything that cannot be used, before training starts; the message
@@ -168,16 +170,17 @@ def _dataset(
     class_names = source.class_names if labelled else ()
     classes = len(class_names)
     if labelled and not classes:
-        classes = len(source.modes.centres) if source.modes else int(source.labels.max()) + 1
+        classes = len(source.modes.probabilities) if source.modes else int(source.labels.max()) + 1
     if source.values is not None:
         store = Memory(arrays.compact(source.values), source.labels if labelled else None)
     else:
         store = source.open(labelled)
 
     modes = source.modes
-    if modes is not None and original and target:
+    if modes is not None and modes.centres is not None and original and target:
         factor = (target[1] - target[0]) / (original[1] - original[0])
-        modes = Modes(ranges.scale(modes.centres, original, target), modes.spread * factor)
+        centres = ranges.scale(modes.centres, original, target)
+        modes = replace(modes, centres=centres, spread=modes.spread * factor)
     info = DataInfo(
         name=source.name,
         split=source.split,

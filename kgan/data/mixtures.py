@@ -59,7 +59,7 @@ def _mixture(name, centres, std, n, split, seed) -> Source:
         split=split,
         values=points.astype("float32")[kept],
         labels=modes.astype("int32")[kept],
-        modes=Modes(centres.astype("float32"), std),
+        modes=Modes(np.full(len(centres), 1 / len(centres)), centres.astype("float32"), std),
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kgan.data import arrays, checks, digits, folder, images, mixtures
+from kgan.data import arrays, checks, digits, folder, images, mixtures, stacked
 from kgan.data.info import Source
 from kgan.errors import InputError
 
@@ -37,6 +37,13 @@ def read(
         if size or channels:
             raise InputError(f"{source!r} holds points, not images: leave out size and channels.")
         return reader(split, seed=seed, **options)
+    if isinstance(source, str) and source == stacked.NAME:
+        _only(source, options, ("n", "of"))
+        if channels not in (None, 3):
+            raise InputError(f"{source!r} has three channels, one a digit: leave out channels.")
+        reading = {"batch_size": batch_size, "size": size, "seed": seed, "cache": True}
+        reading |= {"data_dir": data_dir, "download": download}
+        return _stacked(split, reading, **options)
 
     path = _path(source)
     _only(path or source, options, ())
@@ -62,6 +69,20 @@ def read(
             download=download,
         )
     return _fitted(found, size, channels)
+
+
+def _stacked(split, reading, n=None, of="mnist") -> Source:
+    """Stacks of the digits that the name `of` means, read with the arguments `reading`."""
+    if not isinstance(of, str) or of == stacked.NAME or of in _MIXTURES:
+        raise InputError(
+            'of is the name of the data set whose grey digits are stacked, "mnist" or "digits"; '
+            f"got {of!r}."
+        )
+
+    def digits_of(part):
+        return read(of, split=part, channels=1, labels=True, options={}, **reading)
+
+    return stacked.read(digits_of, split, of=of, seed=reading["seed"], n=n)
 
 
 def _tfds():

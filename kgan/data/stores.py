@@ -90,10 +90,33 @@ class Memory:
                 places = tf.range(first, tf.minimum(first + batch_size, count))
             else:  # a shape that is known when traced: XLA compiles once
                 places = first + tf.range(batch_size, dtype=tf.int64)
-            indices = order(epoch, places)
-            return finish(*(tf.gather(column, indices) for column in self._columns))
+            return finish(*self._gathered(order(epoch, places)))
 
         return numbers(start, steps).map(batch, tf.data.AUTOTUNE, deterministic=True)
+
+    def _gathered(self, indices: tf.Tensor) -> list[tf.Tensor]:
+        """The raw batch of the samples with these indices."""
+        return [tf.gather(column, indices) for column in self._columns]
+
+
+class Stacked(Memory):
+    """Colour images that are made when read: each channel is one of the grey images in memory.
+
+    Args:
+        images: array `(images, height, width, 1)`.
+        stacks: int32 array `(samples, channels)`: which image each channel shows.
+        labels: int32 array `(samples,)` or None.
+    """
+
+    def __init__(self, images: np.ndarray, stacks: np.ndarray, labels: np.ndarray | None):
+        super().__init__(stacks, labels)
+        with tf.device("CPU:0"):
+            self._images = tf.constant(images[..., 0])
+
+    def _gathered(self, indices):
+        stacks, *labels = super()._gathered(indices)
+        # From (batch, channels, height, width), as they are gathered.
+        return [tf.transpose(tf.gather(self._images, stacks), (0, 2, 3, 1)), *labels]
 
 
 class Files:

@@ -14,6 +14,7 @@ _NAMED = {
     "values": ("kgan.metrics.extractors.plain", "Values"),
     "digits": ("kgan.metrics.extractors.classifiers", "Digits"),
     "cifar10": ("kgan.metrics.extractors.classifiers", "Cifar10"),
+    "stacked_digits": ("kgan.metrics.extractors.stacked", "StackedDigits"),
     "inception": ("kgan.metrics.extractors.inception", "Inception"),
 }
 
