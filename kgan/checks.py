@@ -226,11 +226,12 @@ def listed(given) -> list:
 def metrics(given, taken) -> tuple:
     """Keras metrics for evaluation, checked; `taken` are names that are not theirs to use."""
     names = set(taken)
+    given = [_named_metric(metric) if isinstance(metric, str) else metric for metric in given]
     for metric in given:
         if not isinstance(metric, keras.metrics.Metric):
             raise InputError(
-                f"metrics takes keras.metrics.Metric objects whose update_state gets "
-                f"(real, fake); got {metric!r}."
+                "metrics takes names of kgan.metrics, or keras.metrics.Metric objects whose "
+                f"update_state gets (real, fake); got {metric!r}."
             )
         if metric.name in names:
             raise InputError(
@@ -238,3 +239,10 @@ def metrics(given, taken) -> tuple:
             )
         names.add(metric.name)
     return tuple(given)
+
+
+def _named_metric(name):
+    # Most models are trained without: what stands behind metrics need not be loaded then.
+    from kgan.metrics import get
+
+    return get(name)

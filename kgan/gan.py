@@ -285,9 +285,9 @@ class GAN(LatentSampling, AdversarialModel):
                 none at all.
             terms: further `kgan.Term` objects; a plain function of a `kgan.terms.Turn`
                 becomes a term of the generator.
-            metrics: Keras metrics with `update_state(real, fake)`, for validation and
-                `evaluate`: those of `kgan.metrics`, or your own. One with the attribute
-                `uses_condition` gets `condition=` too.
+            metrics: for validation and `evaluate`: metrics of `kgan.metrics`, or their names
+                ("frechet_distance", "precision", ...), or your own Keras metrics with
+                `update_state(real, fake)`. One with a true `uses_condition` gets `condition=`.
             discriminator_steps: updates of the discriminator a step, each on fresh real
                 samples and fresh latents (WGAN, algorithm 1). A step then takes as many
                 batches of the dataset, and an epoch has that many times fewer steps.

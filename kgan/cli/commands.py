@@ -178,6 +178,59 @@ def generate(run, count, seed, truncation, out, overwrite):
 
 @cli.command()
 @click.argument("run", type=click.Path())
+@click.option(
+    "-m",
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME",
+    help="Such as frechet_distance. May be repeated. Default: those that fit the data.",
+)
+@click.option(
+    "--extractor",
+    metavar="NAME",
+    default="auto",
+    show_default=True,
+    help="What looks at the samples: values, digits, cifar10, inception, or a network of "
+    "keras.applications.",
+)
+@click.option(
+    "--split",
+    metavar="NAME",
+    help="Part of the data to measure against. Default: test, where there is one.",
+)
+@click.option("--data", metavar="NAME|FOLDER|FILE.npz", help="Other data than the run's.")
+@click.option(
+    "-n",
+    "--count",
+    type=COUNT,
+    metavar="N",
+    default=10_000,
+    show_default=True,
+    help="Samples of each side, as far as the data goes.",
+)
+@click.option(
+    "--reference",
+    type=click.Path(),
+    metavar="FILE.npz",
+    help="Statistics (mu, sigma) in place of real samples, for frechet_distance.",
+)
+@click.option(
+    "--floor", is_flag=True, help="Measure training samples in place of generated ones, too."
+)
+def evaluate(run, metrics, extractor, split, data, count, reference, floor):
+    """Measure the samples of the trained RUN.
+
+    Prints each figure with what it rests on (samples, extractor), and adds all of it to
+    RUN/evaluations.json. Figures of other extractors or other counts do not compare.
+    """
+    from kgan.cli.evaluation import evaluate as measure
+
+    measure(RunFolder(run), metrics, extractor, reference, split, data, count, floor)
+
+
+@cli.command()
+@click.argument("run", type=click.Path())
 @click.option("-o", "--out", type=click.Path(), help="Default: RUN/saved_model.")
 @click.option("--overwrite", is_flag=True, help="Replace the SavedModel in --out.")
 def export(run, out, overwrite):
@@ -218,12 +271,16 @@ def datasets():
 def main(arguments=None):
     """The entry point: every foreseen error ends in one message and a status that is not 0."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    heavy = bool(words) and words[0] in ("train", "generate", "export")
+    heavy = bool(words) and words[0] in ("train", "generate", "evaluate", "export")
     with without_chatter() if heavy else contextlib.nullcontext(), plain_warnings():
         try:
             status = cli.main(words, prog_name="kgan", standalone_mode=False) or 0
         except (Exception, KeyboardInterrupt) as error:
-            status = failure(error, {option.name for option in train.params})
+            # The messages name the options of the command that was given.
+            known = {
+                option.name for option in (evaluate if words[:1] == ["evaluate"] else train).params
+            }
+            status = failure(error, known)
             if status is None:
                 raise
     sys.exit(status)

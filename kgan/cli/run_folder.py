@@ -18,6 +18,7 @@ from kgan.errors import InputError
 _CONTENTS = (
     "history.csv",
     "losses.png",
+    "evaluations.json",
     "gan.keras",
     "samples",
     "checkpoints",
@@ -30,8 +31,8 @@ class RunFolder:
     """The folder `kgan train` fills and the other commands read.
 
     Attributes:
-        path: the folder; `samples`, `checkpoints`, `logs`, `saved_model`, `model`, `history`
-            and `plot` are what lies in it.
+        path: the folder; `samples`, `checkpoints`, `logs`, `saved_model`, `model`, `history`,
+            `plot` and `evaluations` are what lies in it.
     """
 
     def __init__(self, path):
@@ -44,6 +45,7 @@ class RunFolder:
         self.model = self.path / "gan.keras"
         self.history = self.path / "history.csv"
         self.plot = self.path / "losses.png"
+        self.evaluations = self.path / "evaluations.json"
 
     def config(self) -> dict:
         """What the run was started with.
@@ -134,6 +136,24 @@ class RunFolder:
             if new:
                 writer.writeheader()
             writer.writerow(row)
+
+    def evaluated(self) -> list[dict]:
+        """What `kgan evaluate` has measured so far, the latest last.
+
+        Raises:
+            InputError: where the file is damaged.
+        """
+        if not self.evaluations.is_file():
+            return []
+        try:
+            records = json.loads(self.evaluations.read_text(encoding="utf-8"))
+        except ValueError:
+            records = None
+        if not isinstance(records, list):
+            raise InputError(
+                f"{self.evaluations} cannot be read. Move it away, and evaluate again."
+            )
+        return records
 
     def trim_history(self, epoch: int) -> None:
         """Drops the rows from `epoch` on, which a resumed run will write again."""

@@ -19,7 +19,7 @@ class ClassifierAccuracy(FeatureMetric):
         value_range, name: as in `kgan.metrics.FeatureMetric`.
     """
 
-    keeps = {"fake": "probabilities", "condition": "labels"}
+    keeps = {"fake": "classes", "condition": "labels"}
     _direction = "up"
 
     def __init__(self, extractor="auto", value_range=None, name="classifier_accuracy"):
@@ -44,5 +44,4 @@ class ClassifierAccuracy(FeatureMetric):
         super().update_state(real, fake, condition)
 
     def compute(self):
-        predicted = self.kept("fake").all().argmax(axis=1)
-        return float((predicted == self.kept("condition").all()[:, 0]).mean())
+        return float((self.kept("fake").all() == self.kept("condition").all()).mean())

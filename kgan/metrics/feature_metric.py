@@ -44,9 +44,10 @@ class FeatureMetric(keras.metrics.Metric):
         name: in the logs.
 
     Attributes:
-        keeps: by side ("real", "fake"), the kind of state: "moments", "features" or
-            "probabilities".
-        results: names of the figures in the order of `compute`, where there are several.
+        keeps: by side ("real", "fake"), the kind of state: "moments", "features",
+            "probabilities" or "classes".
+        figures: names of the figures in the logs; `compute` returns a dictionary of them where
+            there are several.
     """
 
     keeps = {"real": "features", "fake": "features"}
@@ -64,8 +65,12 @@ class FeatureMetric(keras.metrics.Metric):
         # In a dictionary that Keras does not track: a record belongs to several metrics.
         self.__dict__["_record"] = Record()
         self._prepared_for = None
-        self._warned = False
         self._loaded_from = None
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """Names of the figures in the logs."""
+        return (self.name,)
 
     def sides(self) -> dict[str, str]:
         """The kind of state kept of each side; by default `keeps`."""
@@ -121,7 +126,7 @@ class FeatureMetric(keras.metrics.Metric):
             )
         for side, kind in self.sides().items():
             record.require(kind, side)
-        if "probabilities" in self.sides().values():
+        if {"probabilities", "classes"} & set(self.sides().values()):
             _require_classes(record.extractor, sample_shape, value_range, self.name)
         self.__dict__["_record"] = record
         self._prepared_for = sample_shape
@@ -144,7 +149,7 @@ class FeatureMetric(keras.metrics.Metric):
         self._record.reset()
 
     def result(self):
-        """The figure, or a dictionary of figures; NaN while nothing was seen.
+        """The figure, or a dictionary of `figures`; NaN while nothing was seen.
 
         Raises:
             InputError: for features with NaN or Inf, or where one side is empty.
@@ -165,16 +170,22 @@ class FeatureMetric(keras.metrics.Metric):
                     "Call update_state(real, fake) with batches that hold samples."
                 )
         self._warn_of_few(min(counts.values()))
-        return self.compute()
+        cache, key = self._record.cache, ("result", id(self))
+        if key not in cache:
+            cache[key] = self.compute()
+        return cache[key]
 
     def _undefined(self):
-        return math.nan
+        if self.figures == (self.name,):
+            return math.nan
+        return dict.fromkeys(self.figures, math.nan)
 
     def _warn_of_few(self, count):
         needed = self.enough()
-        if needed is None or count >= needed[0] or self._warned:
+        if needed is None or count >= needed[0] or needed[1] in self._record.warned:
             return
-        self._warned = True
+        # Once for all the metrics that fall short for one reason, and not after every epoch.
+        self._record.warned.add(needed[1])
         warnings.warn(
             f"{self.name} over {count} samples, with {needed[0]} or more needed: {needed[1]}",
             stacklevel=3,

@@ -56,8 +56,9 @@ class InceptionScore(FeatureMetric):
             raise InputError(f"splits must be a whole number of at least 1; got {splits!r}.")
         self.splits = splits
 
-    def _undefined(self):
-        return {self.name: float("nan"), f"{self.name}_std": float("nan")}
+    @property
+    def figures(self):
+        return (self.name, f"{self.name}_std")
 
     def enough(self):
         classes = self.kept("fake").width
@@ -67,7 +68,7 @@ class InceptionScore(FeatureMetric):
 
     def compute(self):
         mean, deviation = inception_score(self.kept("fake").all(), self.splits)
-        return {self.name: mean, f"{self.name}_std": deviation}
+        return dict(zip(self.figures, (mean, deviation), strict=True))
 
     def get_config(self):
         return super().get_config() | {"splits": self.splits}

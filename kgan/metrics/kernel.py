@@ -45,7 +45,7 @@ def kernel_distance(
         real, fake: features `(m, width)` and `(n, width)`.
         subsets: how many are drawn.
         subset_size: samples of each side in a subset, drawn without replacement; all there are
-            where there are fewer.
+            where there are fewer, and the deviation is then NaN.
         seed: of the draws; equal seeds draw equal subsets.
 
     Raises:
@@ -60,8 +60,8 @@ def kernel_distance(
     random = np.random.default_rng(seed)
     real, fake = np.asarray(real), np.asarray(fake)
     if size == len(real) == len(fake):
-        # Every subset would be the whole.
-        return polynomial_mmd(real, fake), 0.0
+        # Every subset would be the whole, and nothing is known of the spread.
+        return polynomial_mmd(real, fake), float("nan")
     values = [
         polynomial_mmd(
             real[random.choice(len(real), size, replace=False)],
@@ -110,8 +110,9 @@ class KernelDistance(FeatureMetric):
         self.subset_size = subset_size
         self.seed = seed
 
-    def _undefined(self):
-        return {self.name: float("nan"), f"{self.name}_std": float("nan")}
+    @property
+    def figures(self):
+        return (self.name, f"{self.name}_std")
 
     def enough(self):
         return self.subset_size, (
@@ -127,7 +128,7 @@ class KernelDistance(FeatureMetric):
             self.subset_size,
             self.seed,
         )
-        return {self.name: mean, f"{self.name}_std": deviation}
+        return dict(zip(self.figures, (mean, deviation), strict=True))
 
     def get_config(self):
         return super().get_config() | {

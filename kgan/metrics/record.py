@@ -8,13 +8,20 @@ import tensorflow as tf
 from kgan.errors import InputError
 from kgan.metrics.states import Moments, Rows
 
-# What can be kept: mean and covariance, every feature, every class distribution, and of the
-# condition the label that each generated sample was asked for.
-KINDS = {"moments": Moments, "features": Rows, "probabilities": Rows, "labels": Rows}
+# What can be kept: mean and covariance, every feature, every class distribution or only the most
+# probable class, and of the condition the label that each generated sample was asked for.
+KINDS = {
+    "moments": Moments,
+    "features": Rows,
+    "probabilities": Rows,
+    "classes": Rows,
+    "labels": Rows,
+}
 SIDES = {"real": "real", "fake": "generated", "condition": "asked-for"}
 
-# Real images of another kind than the extractor's leave it this much less sure.
-_SURE_ENOUGH = 0.85
+# Of the digit classifier: MNIST has a mean strangeness of 0.8 and scikit-learn's digits 1.6;
+# photographs in grey have 5, noise as well, and digits in black on white 4.
+_STRANGE = 2.2
 
 
 class Record:
@@ -33,10 +40,11 @@ class Record:
         self.cache = {}
         # The k of all metrics over nearest neighbours, so that one pass serves them.
         self.neighbours = set()
+        self.warned = set()
         self._wanted = set()
         self._seen = set()
         self._infinite = {}
-        self._sureness = [0.0, 0]
+        self._strangeness = [0.0, 0]
         self._doubted = False
 
     def require(self, kind: str, side: str) -> None:
@@ -58,7 +66,7 @@ class Record:
         self.cache.clear()
         self._seen.clear()
         self._infinite.clear()
-        self._sureness = [0.0, 0]
+        self._strangeness = [0.0, 0]
 
     def update(self, member, real, fake, condition=None) -> None:
         """Adds a batch of both sides, once for all the metrics that share the record.
@@ -82,16 +90,13 @@ class Record:
     def _look(self, side, samples):
         kinds = sorted(kind for kind, of in self._wanted if of == side)
         found = self.extractor(tf.convert_to_tensor(samples))
-        sure = side == "real" and self.extractor.sure is not None and found.logits is not None
-        parts = [
-            tf.nn.softmax(found.logits) if kind == "probabilities" else found.features
-            for kind in kinds
-        ]
-        if sure:
-            parts.append(tf.nn.softmax(found.logits))
-        self._keep(side, kinds, parts, sure)
+        strangeness = self.extractor.strangeness(found) if side == "real" else None
+        parts = [_part(kind, found) for kind in kinds]
+        if strangeness is not None:
+            parts.append(strangeness)
+        self._keep(side, kinds, parts)
 
-    def _keep(self, side, kinds, parts, sure=False):
+    def _keep(self, side, kinds, parts):
 
         def keep(place, *arrays):
             # Replicas have gathered all samples; one of them keeps them.
@@ -103,9 +108,9 @@ class Record:
                     self._infinite[side] = self._infinite.get(side, 0) + 1
                     array = array[np.isfinite(array).all(axis=1)]
                 self.states[kind, side].add(array)
-            if sure:
-                self._sureness[0] += float(arrays[-1].max(axis=1).sum())
-                self._sureness[1] += len(arrays[-1])
+            for strangeness in arrays[len(kinds) :]:
+                self._strangeness[0] += float(strangeness.sum())
+                self._strangeness[1] += len(strangeness)
 
         place, parts = _gathered(parts)
         if tf.executing_eagerly():
@@ -129,16 +134,24 @@ class Record:
                 f"The features of the {SIDES[side]} samples hold NaN or Inf, so no metric over "
                 f"them means anything. {cause}"
             )
-        total, count = self._sureness
-        if count and not self._doubted and total / count < _SURE_ENOUGH * self.extractor.sure:
+        total, count = self._strangeness
+        if count and not self._doubted and total / count > _STRANGE:
             self._doubted = True
             warnings.warn(
-                f"The extractor {self.extractor.name!r} gives its first choice a mean probability "
-                f"of {total / count:.2f} on the real images, and of {self.extractor.sure:.2f} on "
-                "images of its kind. Yours are evidently not of that kind, and its features mean "
+                f"The real samples look strange to the extractor {self.extractor.name!r}: their "
+                f"features lie {total / count:.1f} times as far from those of its classes as what "
+                "it was trained on. They are evidently of another kind, and these features mean "
                 "little on them: choose another with extractor=...",
                 stacklevel=4,
             )
+
+
+def _part(kind, found):
+    if kind == "probabilities":
+        return tf.nn.softmax(found.logits)
+    if kind == "classes":
+        return tf.argmax(found.logits, axis=1)[:, None]
+    return found.features
 
 
 def _class_numbers(condition):

@@ -25,13 +25,10 @@ class Extractor:
     Attributes:
         name: what results and statistics files record; figures of two names don't compare.
         description: one line for people.
-        sure: mean probability that the extractor gives its first choice on real images of its
-            kind; None where it does not tell. Metrics warn where the data falls far short.
     """
 
     name = ""
     description = ""
-    sure: float | None = None
 
     def prepare(self, sample_shape: tuple, value_range: tuple | None) -> None:
         """Loads what is needed, and checks that such samples fit; may be called again.
@@ -47,6 +44,13 @@ class Extractor:
     def __call__(self, samples) -> Features:
         """Features of a batch, in inference mode; in a graph or eagerly."""
         raise NotImplementedError
+
+    def strangeness(self, found: Features):
+        """How unlike the extractor's own kind of samples these are, `(batch,)`; None if unknown.
+
+        About 1 for samples of its kind. Metrics warn where real samples are far above.
+        """
+        return None
 
     def get_config(self) -> dict:
         """The arguments that make an equal extractor."""

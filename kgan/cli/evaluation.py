@@ -1,0 +1,185 @@
+"""`kgan evaluate`: what a trained run scores, and what the figures rest on."""
+
+import json
+import math
+from typing import Any
+
+import click
+
+from kgan.cli.outputs import replace
+from kgan.cli.run_folder import RunFolder, provenance
+from kgan.cli.sampling import trained
+from kgan.errors import InputError
+
+# What says most of images and of points alike; the rest is asked for by name.
+DEFAULT = (
+    "frechet_distance",
+    "kernel_distance",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "diversity",
+)
+
+
+def evaluate(
+    run: RunFolder,
+    names: tuple[str, ...],
+    extractor: str,
+    reference,
+    split: str | None,
+    data: str | None,
+    count: int,
+    floor: bool,
+) -> None:
+    """Measures a run, prints the figures and adds them to its `evaluations.json`.
+
+    Args:
+        run: a trained run.
+        names: of metrics; empty means the default ones, and those that the data asks for.
+        extractor: name of the extractor for all of them.
+        reference: statistics file in place of real samples, for the Fréchet distance.
+        split: part of the data to measure against; None means "test" where there is one.
+        data: another data set than the run's.
+        count: samples at most.
+        floor: whether to measure the training images in place of generated ones too.
+    """
+    settings = run.config()["settings"]
+    extractor = None if extractor == "auto" else extractor
+    metrics = _metrics(names, extractor, reference)
+    gan = trained(run)
+    real, split = _load(settings, data, split, gan)
+    if real.info.modes is not None and not names:
+        metrics.append(_mode_coverage(real.info, extractor))
+    elsewhere = data is not None and data != settings["data"]
+    seen = split == settings["split"] and not elsewhere
+    if seen:
+        click.echo(
+            f"Warning: measured against {split!r}, which the model was trained on: the figures "
+            "flatter it. Keep some data aside: --split of `kgan train` takes a part.",
+            err=True,
+        )
+    figures = gan.evaluate(_first(real, count), verbose=0, metrics=metrics)
+    rests = {
+        figure: metric.report() if hasattr(metric, "report") else {}
+        for metric in metrics
+        for figure in getattr(metric, "figures", (metric.name,))
+    }
+    floors = {}
+    if floor:
+        from kgan.metrics import measure
+
+        training, _ = _load(settings, None, settings["split"], gan)
+        alike = [metric for metric in metrics if metric.name != "classifier_accuracy"]
+        floors = measure(alike, real, training, count, gan.data_range)
+    record = {
+        "measured": provenance()["started"],
+        "step": int(gan.iterations.numpy()),
+        "data": real.info.name,
+        "split": split,
+        "trained_on_it": seen,
+        "figures": _finite(figures),
+        "floor": _finite(floors),
+        "rests_on": rests,
+        "machine": provenance()["machine"],
+        "versions": provenance()["versions"],
+    }
+    _store(run, record)
+    _print(run, record)
+
+
+def _metrics(names, extractor, reference) -> list[Any]:
+    from kgan import metrics
+
+    found = []
+    for name in dict.fromkeys(names or DEFAULT):
+        settings = {} if extractor is None else {"extractor": extractor}
+        if name in ("psnr", "ssim") or (name == "diversity" and not names):
+            settings = {}
+        if name == "frechet_distance" and reference is not None:
+            settings["reference"] = reference
+        found.append(metrics.get(name, **settings))
+    if reference is not None and "frechet_distance" not in {metric.name for metric in found}:
+        raise InputError("--reference is for the metric frechet_distance; name that too.")
+    return found
+
+
+def _mode_coverage(info, extractor):
+    from kgan import metrics
+
+    if info.modes.centres is not None:
+        return metrics.ModeCoverage(info.modes)
+    return metrics.ModeCoverage(info.modes, extractor=extractor or "stacked_digits")
+
+
+def _load(settings, data, split, gan):
+    """The real samples, and the split they are of."""
+    from kgan import data as sources
+
+    def load(split):
+        return sources.load(
+            data or settings["data"],
+            split=split,
+            batch_size=250,
+            value_range=gan.data_range or (-1.0, 1.0),
+            size=settings["size"],
+            channels=settings["channels"],
+            data_dir=settings["data_dir"],
+            seed=settings["seed"],
+            drop_remainder=False,
+        )
+
+    if split is not None:
+        return load(split), split
+    try:
+        return load("test"), "test"
+    except InputError:
+        return load(settings["split"]), settings["split"]
+
+
+def _first(real, count):
+    """So many samples, or all there are, in a mixed order."""
+    if real.info.size <= count:
+        return real
+    return real.unbatch().take(count).batch(real.info.batch_size)
+
+
+def _store(run, record) -> None:
+    text = json.dumps([*run.evaluated(), record], indent=2) + "\n"
+    replace(run.evaluations, lambda part: part.write_text(text, encoding="utf-8"))
+
+
+def _print(run, record) -> None:
+    click.echo(
+        f"{run.path} at step {record['step']}, against split {record['split']!r} of "
+        f"{record['data']}:\n"
+    )
+    floor = record["floor"]
+    click.echo(f"{'':22} {'generated':>12}" + (f" {'training':>12}" if floor else ""))
+    for name, rests in record["rests_on"].items():
+        line = f"{name:22} {_number(record['figures'].get(name)):>12}"
+        line += f" {_number(floor.get(name)):>12}" if floor else ""
+        click.echo(f"{line}   {_rests(rests)}".rstrip())
+    if floor:
+        click.echo("\nUnder 'training': the training samples in place of generated ones.")
+    click.echo(f"\nStored in {run.evaluations}")
+
+
+def _finite(figures) -> dict[str, float | None]:
+    """The figures as JSON can hold them, which knows no NaN."""
+    return {name: value if math.isfinite(value) else None for name, value in figures.items()}
+
+
+def _number(value) -> str:
+    return "-" if value is None else f"{value:.4g}"
+
+
+def _rests(rests) -> str:
+    parts = [
+        f"{rests[side]} {word}"
+        for side, word in (("fake", "generated"), ("real", "real"))
+        if rests.get(side) is not None
+    ]
+    parts = [", ".join(parts), rests.get("extractor"), rests.get("reference")]
+    return "; ".join(part for part in parts if part)

@@ -1,0 +1,118 @@
+"""Metrics by name, and over two sets of samples without a model."""
+
+import importlib
+from collections.abc import Iterable, Iterator
+
+import keras
+import numpy as np
+
+from kgan.errors import InputError, unknown
+
+# Made without arguments; ModeCoverage and Memorisation need to be told more.
+BUILT_IN = {
+    "classifier_accuracy": "ClassifierAccuracy",
+    "coverage": "Coverage",
+    "density": "Density",
+    "diversity": "Diversity",
+    "frechet_distance": "FrechetDistance",
+    "inception_score": "InceptionScore",
+    "kernel_distance": "KernelDistance",
+    "precision": "Precision",
+    "psnr": "PSNR",
+    "recall": "Recall",
+    "ssim": "SSIM",
+}
+
+
+def get(metric, **settings):
+    """The metric with that name, or the object itself.
+
+    Args:
+        metric: a name, or a `keras.metrics.Metric`.
+        **settings: arguments of a named metric.
+
+    Raises:
+        InputError: for an unknown name, with the nearest ones.
+    """
+    if not isinstance(metric, str):
+        return metric
+    if metric not in BUILT_IN:
+        raise unknown("metric", metric, BUILT_IN)
+    return getattr(importlib.import_module("kgan.metrics"), BUILT_IN[metric])(**settings)
+
+
+def measure(
+    metrics, real: Iterable, fake: Iterable, count: int | None = None, value_range=None
+) -> dict[str, float]:
+    """Metrics over two sets of samples, such as two sets of real ones, for the floor that a
+    generator cannot beat.
+
+    Args:
+        metrics: metrics, or names of some.
+        real, fake: datasets, iterables of batches or of `(batch, labels)`, or arrays; samples in
+            `value_range`. Both are used as far as the shorter goes.
+        count: samples of each to use at most.
+        value_range: (low, high) of both; read off a dataset of `kgan.data`.
+
+    Returns:
+        The figures by name, as `gan.evaluate` gives them.
+
+    Raises:
+        InputError: where a side is empty, or a metric cannot read the samples.
+    """
+    metrics = [get(metric) for metric in metrics]
+    value_range = value_range or getattr(getattr(real, "info", None), "value_range", None)
+    shared, ready = {}, False
+    for left, right in _pairs(real, fake, count):
+        if not ready:
+            if left.shape[1:] != right.shape[1:]:
+                raise InputError(
+                    f"The real samples have shape {left.shape[1:]} and the others "
+                    f"{right.shape[1:]}; bring both to one."
+                )
+            for metric in metrics:
+                metric.reset_state()
+                if hasattr(metric, "prepare"):
+                    metric.prepare(left.shape[1:], value_range, shared)
+            ready = True
+        # Tensors, so that metrics over one extractor see the same objects.
+        left, right = keras.ops.convert_to_tensor(left), keras.ops.convert_to_tensor(right)
+        for metric in metrics:
+            metric.update_state(left, right)
+    if not ready:
+        raise InputError("There is nothing to measure: one of the two sets holds no samples.")
+    found = {}
+    for metric in metrics:
+        result = metric.result()
+        found |= result if isinstance(result, dict) else {metric.name: result}
+    return {name: float(value) for name, value in found.items()}
+
+
+def _pairs(real, fake, count, batch_size=250) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Batches of both sides, of equal size."""
+    left, right = _batches(real, batch_size), _batches(fake, batch_size)
+    used = 0
+    for one, other in zip(left, right, strict=False):
+        size = min(len(one), len(other))
+        if count is not None:
+            size = min(size, count - used)
+        if size:
+            yield one[:size], other[:size]
+        used += size
+        if size < batch_size:
+            return
+
+
+def _batches(samples, batch_size) -> Iterator[np.ndarray]:
+    """Batches of one size, the last smaller, of batches of any."""
+    if hasattr(samples, "shape"):
+        samples = [samples]
+    waiting = []
+    for batch in samples:
+        waiting.append(np.asarray(batch[0] if isinstance(batch, (tuple, list)) else batch))
+        while sum(map(len, waiting)) >= batch_size:
+            rows = np.concatenate(waiting)
+            yield rows[:batch_size]
+            waiting = [rows[batch_size:]]
+    if waiting and sum(map(len, waiting)):
+        yield np.concatenate(waiting)

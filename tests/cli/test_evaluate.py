@@ -1,0 +1,89 @@
+"""`kgan evaluate`: the figures, what they rest on, and where they are stored."""
+
+import json
+
+import numpy as np
+import pytest
+from command_line import command, contents, refused
+
+import kgan
+
+
+@pytest.fixture(scope="module")
+def ring(tmp_path_factory):
+    """A short run on points."""
+    run = tmp_path_factory.mktemp("runs") / "ring"
+    words = ("--variant", "points", "--data", "ring", "--batch-size", 64, "--steps", 40)
+    assert command("train", "vanilla", *words, "--out", run, "--quiet").status == 0
+    return run
+
+
+def test_figures_are_printed_and_stored_with_what_they_rest_on(ring):
+    result = command("evaluate", ring, "-n", 1500, "--floor")
+    assert result.status == 0, result.err
+    record = json.loads((ring / "evaluations.json").read_text())[-1]
+    assert (record["step"], record["split"], record["trained_on_it"]) == (40, "test", False)
+    assert record["rests_on"]["frechet_distance"] == {
+        "extractor": "values",
+        "real": 1500,
+        "fake": 1500,
+    }
+    assert record["versions"]["kgan"] == kgan.__version__
+    for name, value in record["figures"].items():
+        if name in record["rests_on"]:
+            assert f"{value:.4g}" in result.out, name
+    assert "1500 generated, 1500 real; values" in result.out
+    assert record["floor"]["modes"] == 8
+    assert record["floor"]["frechet_distance"] < record["figures"]["frechet_distance"]
+    again = command("evaluate", ring, "-n", 1500, "-m", "frechet_distance")
+    assert again.status == 0
+    records = json.loads((ring / "evaluations.json").read_text())
+    assert len(records) >= 2
+    assert records[-1]["figures"]["frechet_distance"] == record["figures"]["frechet_distance"]
+    assert records[-1]["rests_on"].keys() == {"frechet_distance"}
+
+
+def test_the_figures_are_those_of_python(finished):
+    result = command("evaluate", finished, "-m", "precision", "-m", "frechet_distance")
+    assert result.status == 0, result.err
+    assert "300 samples" in result.err
+    record = json.loads((finished / "evaluations.json").read_text())[-1]
+    gan = kgan.load(finished / "gan.keras")
+    test = kgan.data.load("digits", split="test", batch_size=250, drop_remainder=False)
+    found = gan.evaluate(test, verbose=0, metrics=["frechet_distance"])
+    assert record["figures"]["frechet_distance"] == pytest.approx(found["frechet_distance"])
+    assert record["rests_on"]["precision"]["extractor"] == "digits"
+
+
+def test_measuring_what_was_trained_on_is_called_that(ring):
+    result = command("evaluate", ring, "-n", 1500, "--split", "train", "-m", "recall")
+    assert result.status == 0
+    assert "the model was trained on" in result.err
+    assert json.loads((ring / "evaluations.json").read_text())[-1]["trained_on_it"]
+
+
+def test_a_reference_stands_in_for_real_samples(ring, tmp_path):
+    data = kgan.data.load("ring", split="test", batch_size=500)
+    kgan.metrics.Statistics.of(data, "values").save(tmp_path / "ring.npz")
+    words = ("-n", 1500, "-m", "frechet_distance", "--reference", tmp_path / "ring.npz")
+    result = command("evaluate", ring, *words)
+    assert result.status == 0, result.err
+    assert "100000 real" in result.out and "ring.npz" in result.out
+
+
+def test_bad_input_has_one_message_and_stores_nothing(ring, tmp_path):
+    before = contents(ring)
+    np.savez(tmp_path / "wide.npz", mu=np.zeros(9), sigma=np.eye(9))
+    for words, message in (
+        (("-m", "fretchet_distance"), "frechet_distance"),
+        (("--extractor", "nothing"), "Known: "),
+        (("--extractor", "digits"), "handwritten digits"),
+        (("-m", "recall", "--reference", tmp_path / "wide.npz"), "frechet_distance"),
+        (("-m", "frechet_distance", "--reference", tmp_path / "wide.npz"), "9 features"),
+        (("-m", "frechet_distance", "--reference", tmp_path / "none.npz"), "no file"),
+        (("--split", "nothing"), "split"),
+    ):
+        assert message in refused("evaluate", ring, *words), words
+    assert "holds no run" in refused("evaluate", tmp_path)
+    assert command("evaluate", ring, "-n", 0).status == 2
+    assert contents(ring) == before
