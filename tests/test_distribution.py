@@ -6,6 +6,8 @@ import socket
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import json
 import numpy as np
@@ -42,6 +44,7 @@ def train(strategy, latents, points):
             discriminator_steps=2,
             ema=0.9,
             jit_compile=False,
+            metrics=["frechet_distance", kgan.metrics.Recall()],
         )
     data = tf.data.Dataset.from_tensor_slices(points).batch(16, drop_remainder=True)
     history = gan.fit(data, epochs=2, verbose=0, validation_data=data).history
@@ -63,7 +66,15 @@ with two.scope():
     gan = kgan.GAN(results[1][0].generator, results[1][0].discriminator)
     per_replica = tf.function(lambda: two.run(lambda: gan.draw(4, gan.next_seed())))()
     first, second = [v.numpy() for v in two.experimental_local_results(per_replica)]
-print(json.dumps([apart, steps, float(np.abs(first - second).max()), results[1][1]["d_loss"]]))
+figures = [
+    [history["val_frechet_distance"][-1], history["val_recall"][-1]] for _, history in results
+]
+counts = results[1][0].evaluation_metrics[0].report()
+print(
+    json.dumps(
+        [apart, steps, float(np.abs(first - second).max()), results[1][1]["d_loss"], figures, counts]
+    )
+)
 """
 
 
@@ -71,11 +82,15 @@ def test_two_replicas_train_like_one_and_draw_apart():
     answer = subprocess.run(
         [sys.executable, "-c", SCRIPT], check=True, capture_output=True, text=True
     )
-    apart, steps, latents_apart, losses = json.loads(answer.stdout.splitlines()[-1])
+    found = json.loads(answer.stdout.splitlines()[-1])
+    apart, steps, latents_apart, losses, figures, counts = found
     assert apart < 1e-5
     assert steps == 8
     assert latents_apart > 0.1
     assert all(loss == loss for loss in losses)
+    # Both replicas' samples are in the figures, once each.
+    assert figures[0] == pytest.approx(figures[1], rel=1e-4)
+    assert counts == {"extractor": "values", "real": 128, "fake": 128}
 
 
 WORKER = """
@@ -92,11 +107,14 @@ with strategy.scope():
     generator = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     discriminator = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     gan = kgan.GAN(generator, discriminator)
-    gan.compile(penalties=["r1"], ema=0.9)
+    gan.compile(penalties=["r1"], ema=0.9, metrics=["frechet_distance"])
 points = np.random.default_rng(0).normal(size=(128, 2)).astype("float32")
-gan.fit(points, batch_size=32, epochs=2, verbose=0, validation_data=points[:64])
+history = gan.fit(
+    points, batch_size=32, epochs=2, verbose=0, validation_data=points[:64]
+).history
 weights = np.concatenate([w.numpy().ravel() for w in gan.weights])
-print(json.dumps([int(gan.iterations.numpy()), weights.tolist()]))
+distance = history["val_frechet_distance"]
+print(json.dumps([int(gan.iterations.numpy()), weights.tolist(), distance]))
 """
 
 
@@ -130,3 +148,4 @@ def test_two_workers_end_with_the_same_weights():
     first, second = (json.loads(out.splitlines()[-1]) for out, _ in answers)
     assert first == second
     assert first[0] == 8
+    assert all(distance > 0 for distance in first[2])

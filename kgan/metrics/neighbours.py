@@ -46,8 +46,8 @@ def manifold(real, fake, neighbours: Iterable[int] = (3, 5)) -> dict[int, dict[s
     real, fake = _with_norms(real - centre), _with_norms(fake - centre)
     real_radii, fake_radii = _radii(real, ks), _radii(fake, ks)
     held = {k: np.zeros(len(fake[0]), "int64") for k in ks}
-    recalled = {k: 0 for k in ks}
-    covered = {k: 0 for k in ks}
+    recalled = dict.fromkeys(ks, 0)
+    covered = dict.fromkeys(ks, 0)
     for rows, distances in _blocks(real, fake):
         for place, k in enumerate(ks):
             inside = distances < real_radii[rows, place, None]

@@ -1,5 +1,6 @@
 """What metrics over one extractor have seen, looked at once for all of them."""
 
+import threading
 import warnings
 
 import numpy as np
@@ -42,7 +43,8 @@ class Record:
         self.neighbours = set()
         self.warned = set()
         self._wanted = set()
-        self._seen = set()
+        # By thread, for a strategy traces each replica in one of its own, by turns.
+        self._seen = {}
         self._infinite = {}
         self._strangeness = [0.0, 0]
         self._doubted = False
@@ -77,10 +79,12 @@ class Record:
             real, fake: samples `(batch, ...)`; a side that no metric keeps may be None.
             condition: labels of the generated samples, for metrics that keep them.
         """
-        if self._seen and id(member) not in self._seen:
-            self._seen.add(id(member))
+        seen = self._seen.setdefault(threading.get_ident(), set())
+        if seen and id(member) not in seen:
+            seen.add(id(member))
             return
-        self._seen = {id(member)}
+        seen.clear()
+        seen.add(id(member))
         for side, samples in (("real", real), ("fake", fake)):
             if any(of == side for _, of in self._wanted):
                 self._look(side, samples)

@@ -18,7 +18,9 @@ from kgan.metrics import (
 
 def by_definition(probabilities):
     marginal = probabilities.mean(0)
-    divergences = [sum(p * np.log(p / q) for p, q in zip(row, marginal)) for row in probabilities]
+    divergences = [
+        sum(p * np.log(p / q) for p, q in zip(row, marginal, strict=True)) for row in probabilities
+    ]
     return np.exp(np.mean(divergences))
 
 

@@ -83,5 +83,8 @@ def test_merging_and_few_samples():
         assert left.result() == compute_prdc(real, fake, 5)["coverage"]
     few = Precision("values")
     few.update_state(real[:3], fake[:3])
-    with pytest.warns(UserWarning), pytest.raises(InputError, match="more than 3"):
+    with (
+        pytest.warns(UserWarning, match="3 samples"),
+        pytest.raises(InputError, match="more than 3"),
+    ):
         few.result()
