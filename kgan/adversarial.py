@@ -54,7 +54,7 @@ class AdversarialModel(keras.Model):
         self._evaluating = False
         self.logs = None
         self.evaluation_metrics = ()
-        self._metrics_ready = False
+        self._prepared = None
         self.resume_within_epoch = False
         self._jit_decided = False
 
@@ -223,21 +223,27 @@ class AdversarialModel(keras.Model):
     @contextlib.contextmanager
     def _measured_by(self, metrics):
         """Evaluates with these metrics for a while."""
-        before = self.evaluation_metrics, self._metrics_ready, self.test_function
+        before = self.evaluation_metrics, self._prepared, self.test_function
         self._set_metrics(metrics)
         try:
             yield
         finally:
-            self.evaluation_metrics, self._metrics_ready, self.test_function = before
+            self.evaluation_metrics, self._prepared, self.test_function = before
 
     def _set_metrics(self, metrics):
         self.evaluation_metrics = checks.metrics(checks.listed(metrics), self.evaluated_logs)
-        self._metrics_ready = False
+        self._prepared = None
         self.test_function = None
 
     def _prepare_metrics(self):
         """Lets metrics load what they need and refuse what does not fit, before any training."""
-        if self._metrics_ready:
+
+        def state():
+            return [getattr(metric, "preparations", 0) for metric in self.evaluation_metrics]
+
+        # A metric may have served elsewhere since, and a traced step would go on filling what it
+        # had then.
+        if self._prepared == state():
             return
         # Those over the same extractor find each other in here.
         shared = {}
@@ -245,7 +251,8 @@ class AdversarialModel(keras.Model):
             for metric in self.evaluation_metrics:
                 if hasattr(metric, "prepare"):
                     metric.prepare(self.sample_shape, self.data_range, shared)
-        self._metrics_ready = True
+        self.test_function = None
+        self._prepared = state()
 
     def evaluation_seed(self):
         """The seed of the batch under evaluation: the same batch, the same seed."""

@@ -5,7 +5,7 @@ import zipfile
 
 import keras
 
-from kgan import gan, latents, losses, models, penalties, terms  # noqa: F401  (registers classes)
+from kgan import gan, latents, losses, metrics, models, penalties, terms  # noqa: F401  (register)
 from kgan.errors import InputError
 
 
@@ -29,6 +29,7 @@ def load(filepath, custom_objects=None, compile=True) -> "gan.GAN":
     if not path.is_file():
         raise InputError(f"There is no file {str(path)!r} to load.")
     models.register_all()
+    metrics.register_all()
     if not zipfile.is_zipfile(path):
         raise InputError(f"{str(path)!r} cannot be read: it is no `.keras` file, or not whole.")
     try:

@@ -2,9 +2,6 @@
 
 import difflib
 import os
-import urllib.error
-import urllib.request
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import tensorflow as tf
@@ -14,10 +11,7 @@ from kgan.data import catalog, images
 from kgan.data.info import Source
 from kgan.data.stores import Records
 from kgan.errors import InputError, unknown
-
-# Asked before a download. TFDS itself tries again for minutes without a network.
-_HOSTS = ("https://storage.googleapis.com", "https://www.tensorflow.org", "https://github.com")
-_PATIENCE = 5.0  # seconds
+from kgan.network import online
 
 
 def names() -> list[str]:
@@ -153,22 +147,6 @@ def _download(builder, name: str, allowed: bool) -> None:
     except (OSError, AssertionError, ImportError, tfds.download.DownloadError) as error:
         # Connections that break and full disks; data to be fetched by hand; extra packages.
         raise InputError(f"{missing}, and fetching it failed: {error}. {offline}") from error
-
-
-def online() -> bool:
-    """Whether any of a few well-known hosts answers within seconds, proxies included."""
-
-    def answers(url):
-        try:
-            urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=_PATIENCE)
-        except urllib.error.HTTPError:
-            return True  # an answer is an answer
-        except OSError:
-            return False
-        return True
-
-    with ThreadPoolExecutor(len(_HOSTS)) as pool:
-        return any(pool.map(answers, _HOSTS))
 
 
 def _features(builder, name: str):

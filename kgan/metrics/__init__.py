@@ -44,5 +44,11 @@ def __getattr__(name):
     raise AttributeError(f"module 'kgan.metrics' has no attribute {name!r}")
 
 
+def register_all() -> None:
+    """Imports every metric and extractor, so that saved models find their classes."""
+    for module in {*_OBJECTS.values(), "extractors.classifiers", "extractors.inception"}:
+        importlib.import_module(f"kgan.metrics.{module}")
+
+
 def __dir__():
     return [*globals(), *__all__]

@@ -48,6 +48,7 @@ class FeatureMetric(keras.metrics.Metric):
             "probabilities" or "classes".
         figures: names of the figures in the logs; `compute` returns a dictionary of them where
             there are several.
+        preparations: how often it was prepared, and so began to fill other states than before.
     """
 
     keeps = {"real": "features", "fake": "features"}
@@ -65,6 +66,7 @@ class FeatureMetric(keras.metrics.Metric):
         # In a dictionary that Keras does not track: a record belongs to several metrics.
         self.__dict__["_record"] = Record()
         self._prepared_for = None
+        self.preparations = 0
         self._loaded_from = None
 
     @property
@@ -130,6 +132,7 @@ class FeatureMetric(keras.metrics.Metric):
             _require_classes(record.extractor, sample_shape, value_range, self.name)
         self.__dict__["_record"] = record
         self._prepared_for = sample_shape
+        self.preparations += 1
 
     def update_state(self, real, fake, condition=None):
         """Adds a batch of real and one of generated samples.

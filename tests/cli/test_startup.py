@@ -23,10 +23,11 @@ assert not slow, slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--help"], ["train", "generate", "export", "models", "datasets"]),
+        (["--help"], ["train", "generate", "evaluate", "export", "models", "datasets"]),
         (["--version"], [kgan.__version__]),
         (["train", "--help"], ["--resume", "--overwrite", "--data", "digits"]),
         (["generate", "--help"], ["--seed", ".npz"]),
+        (["evaluate", "--help"], ["--metric", "--floor", "--extractor"]),
         (["export", "--help"], ["SavedModel"]),
         (["models"], ["vanilla", "Goodfellow et al. 2014"]),
         (["datasets"], ["digits", "ring", "mnist"]),

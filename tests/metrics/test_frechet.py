@@ -152,6 +152,13 @@ def test_statistics_that_do_not_fit_are_refused_before_an_evaluation(arrays, mes
         metric.prepare((12,))
 
 
+def test_statistics_of_nothing_or_of_nan_are_refused():
+    with pytest.raises(InputError, match="held 0"):
+        Statistics.of([], "values")
+    with pytest.raises(InputError, match="NaN"):
+        Statistics.of([np.full((4, 2), np.nan)], "values")
+
+
 def test_a_file_that_is_none_is_refused(tmp_path):
     (tmp_path / "text.npz").write_text("nothing")
     for name in ("text.npz", "missing.npz"):

@@ -21,7 +21,17 @@ _NAMED = {
 # Grey images that "auto" takes for handwritten digits: MNIST's size and scikit-learn's.
 _DIGIT_SHAPES = ((28, 28, 1), (8, 8, 1))
 
-__all__ = ["Application", "Extractor", "Features", "KerasModel", "Values", "get", "names"]
+_CLASSES = {name: module for module, name in _NAMED.values()}
+
+__all__ = sorted(
+    {"Application", "Extractor", "Features", "KerasModel", "Values", "get", "names", *_CLASSES}
+)
+
+
+def __getattr__(name):
+    if name in _CLASSES:
+        return getattr(importlib.import_module(_CLASSES[name]), name)
+    raise AttributeError(f"module 'kgan.metrics.extractors' has no attribute {name!r}")
 
 
 def names() -> list[str]:

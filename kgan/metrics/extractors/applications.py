@@ -12,8 +12,18 @@ import tensorflow as tf
 from keras import ops
 
 from kgan.errors import InputError, unknown
-from kgan.metrics.extractors.base import Extractor, Features, need_images, need_range, to_range
+from kgan.metrics.extractors.base import Extractor, Features
 from kgan.metrics.extractors.classifiers import _apart
+from kgan.metrics.extractors.images import (
+    INSTEAD,
+    READS,
+    keras_home,
+    need_images,
+    need_range,
+    to_range,
+    unbroken,
+)
+from kgan.network import online
 
 
 class Network(NamedTuple):
@@ -58,33 +68,6 @@ NETWORKS = {
     "vgg19": Network("VGG19", "vgg19", 224, "vgg19_*_notop.h5"),
     "xception": Network("Xception", "xception", 299, "xception_*_notop.h5"),
 }
-
-
-# For messages: what a network of photographs reads, and what there is where it cannot be had.
-READS = (
-    "it reads images (height, width, channels) with 1 or 3 channels; for anything else choose "
-    "extractor='values' or a keras.Model that takes such samples"
-)
-INSTEAD = (
-    "Or take another extractor: 'digits' for handwritten digits, 'cifar10' for small colour "
-    "photographs (a stand-in: its figures don't compare with published ones), or any keras.Model."
-)
-
-
-def keras_home() -> Path:
-    """The folder of Keras's downloads: `$KERAS_HOME`, else `~/.keras`, else `/tmp/.keras`."""
-    home = os.path.expanduser("~")
-    home = home if os.access(home, os.W_OK) else "/tmp"
-    return Path(os.environ.get("KERAS_HOME") or Path(home, ".keras"))
-
-
-def unbroken(images, outputs):
-    """Outputs `(batch, width)`, NaN for images with NaN or Inf.
-
-    ReLU, pooling and rounding make numbers of them, and a broken generator would look sound.
-    """
-    finite = ops.all(ops.isfinite(images), axis=(1, 2, 3))
-    return ops.where(finite[:, None], outputs, np.nan)
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -209,9 +192,6 @@ class Application(Extractor):
 
     def _reach(self):
         """Refuses at once what Keras would try for minutes to download."""
-        # It brings TensorFlow Datasets along.
-        from kgan.data.tfds import online
-
         kept = (keras_home() / "models").glob(NETWORKS[self.network].files)
         if not any(kept) and not online():
             raise self._missing("there is no network to download them")

@@ -2,10 +2,6 @@
 
 from typing import Any, NamedTuple
 
-import keras
-
-from kgan.errors import InputError
-
 
 class Features(NamedTuple):
     """What an extractor sees in a batch of samples.
@@ -60,41 +56,3 @@ class Extractor:
     def from_config(cls, config):
         """An extractor by its configuration."""
         return cls(**config)
-
-
-def need_range(name: str, value_range) -> tuple[float, float]:
-    """The range, for an extractor that cannot do without.
-
-    Raises:
-        InputError: where it is unknown.
-    """
-    if value_range is None:
-        raise InputError(
-            f"The extractor {name!r} must know the range of the images. Give the metric "
-            "value_range=(low, high), such as (-1, 1); a GAN whose data_range is set tells it."
-        )
-    return value_range
-
-
-def need_images(name: str, sample_shape, channels: tuple[int, ...], reads: str) -> None:
-    """Refuses samples that are not images with so many channels.
-
-    Args:
-        name: of the extractor.
-        sample_shape: of one sample.
-        channels: numbers of channels it can read.
-        reads: what it does read and what to take instead, for the message.
-
-    Raises:
-        InputError: where the shape does not fit.
-    """
-    if len(sample_shape) != 3 or sample_shape[-1] not in channels:
-        raise InputError(
-            f"The extractor {name!r} cannot read samples of shape {tuple(sample_shape)}: {reads}."
-        )
-
-
-def to_range(samples, given, wanted):
-    """Samples brought from one (low, high) range to another."""
-    scale = (wanted[1] - wanted[0]) / (given[1] - given[0])
-    return (keras.ops.cast(samples, "float32") - given[0]) * scale + wanted[0]

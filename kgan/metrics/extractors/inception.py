@@ -18,8 +18,16 @@ from google.protobuf.message import DecodeError
 from keras import ops
 
 from kgan.errors import InputError
-from kgan.metrics.extractors.applications import INSTEAD, READS, keras_home, unbroken
-from kgan.metrics.extractors.base import Extractor, Features, need_images, need_range, to_range
+from kgan.metrics.extractors.base import Extractor, Features
+from kgan.metrics.extractors.images import (
+    INSTEAD,
+    READS,
+    keras_home,
+    need_images,
+    need_range,
+    to_range,
+    unbroken,
+)
 
 URL = "https://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz"
 FILE = "classify_image_graph_def.pb"

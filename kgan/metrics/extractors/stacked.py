@@ -4,8 +4,9 @@ import keras
 from keras import ops
 
 from kgan.errors import InputError
-from kgan.metrics.extractors.base import Extractor, Features, need_images
+from kgan.metrics.extractors.base import Extractor, Features
 from kgan.metrics.extractors.classifiers import Digits
+from kgan.metrics.extractors.images import need_images
 from kgan.metrics.extractors.plain import KerasModel
 
 
@@ -61,6 +62,16 @@ class StackedDigits(Extractor):
         )
         joint = red[:, :, None, None] + green[:, None, :, None] + blue[:, None, None, :]
         return Features(features, ops.reshape(joint, (-1, classes**3)))
+
+    def strangeness(self, found):
+        """The mean over the three channels of what the classifier finds strange in each."""
+        classes = round(found.logits.shape[-1] ** (1 / 3))
+        first = ops.argmax(found.logits, axis=1)
+        digits = ops.stack([first // classes**2, first // classes % classes, first % classes], 1)
+        features = ops.reshape(found.features, (-1, found.features.shape[-1] // 3))
+        one = Features(features, ops.one_hot(ops.reshape(digits, (-1,)), classes))
+        strange = self.classifier.strangeness(one)
+        return None if strange is None else ops.mean(ops.reshape(strange, (-1, 3)), axis=1)
 
     def get_config(self):
         return {"classifier": keras.saving.serialize_keras_object(self.classifier)}

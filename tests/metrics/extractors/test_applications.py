@@ -59,7 +59,7 @@ def images():
 @pytest.fixture
 def offline(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
-    monkeypatch.setattr("kgan.data.tfds.online", lambda: False)
+    monkeypatch.setattr("kgan.metrics.extractors.applications.online", lambda: False)
     return tmp_path / "models"
 
 

@@ -18,7 +18,6 @@ class Pixels(Extractor):
     """Reads class scores off the first ten pixels of a grey image, and two features."""
 
     name = "pixels"
-    sure = 0.9
 
     def prepare(self, sample_shape, value_range):
         self.prepared = sample_shape, value_range
@@ -26,6 +25,9 @@ class Pixels(Extractor):
     def __call__(self, samples):
         flat = ops.reshape(samples, (-1, 16))
         return Features(flat[:, 10:12], flat[:, :10])
+
+    def strangeness(self, found):
+        return found.features[:, 0] + 100.0 * ops.cast(ops.argmax(found.logits, 1), "float32")
 
 
 @pytest.fixture
@@ -64,11 +66,18 @@ def test_in_a_graph_of_unknown_batch_size(images):
         np.testing.assert_allclose(traced, eager, atol=1e-6)
 
 
-def test_the_classifier_is_prepared_for_one_channel_and_its_sureness_cubed():
+def test_strangeness_is_the_mean_over_the_channels(images):
+    extractor = StackedDigits(Pixels())
+    flat = images.reshape(20, 16, 3)
+    expected = (flat[:, 10] + 100 * flat[:, :10].argmax(1)).mean(1)
+    np.testing.assert_allclose(extractor.strangeness(extractor(images)), expected, rtol=1e-5)
+
+
+def test_the_classifier_is_prepared_for_one_channel():
     extractor = StackedDigits(Pixels())
     extractor.prepare((4, 4, 3), (-1, 1))
     assert extractor.classifier.prepared == ((4, 4, 1), (-1, 1))
-    assert (extractor.name, extractor.sure) == ("stacked_pixels", pytest.approx(0.9**3))
+    assert extractor.name == "stacked_pixels"
     assert StackedDigits().name == "stacked_digits"
 
 
