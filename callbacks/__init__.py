@@ -6,12 +6,14 @@ They know a GAN by its public face alone, so any Keras model with `preview`,
 
 from .checkpoint import Checkpoint
 from .checkpoint_files import SavedState, find_checkpoints, latest
+from .collapse_monitor import CollapseMonitor
 from .every import Every
 from .image_snapshot import ImageSnapshot
 from .tensorboard import TensorBoard
 
 __all__ = [
     "Checkpoint",
+    "CollapseMonitor",
     "Every",
     "ImageSnapshot",
     "SavedState",

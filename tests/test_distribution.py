@@ -70,11 +70,8 @@ figures = [
     [history["val_frechet_distance"][-1], history["val_recall"][-1]] for _, history in results
 ]
 counts = results[1][0].evaluation_metrics[0].report()
-print(
-    json.dumps(
-        [apart, steps, float(np.abs(first - second).max()), results[1][1]["d_loss"], figures, counts]
-    )
-)
+latents_apart = float(np.abs(first - second).max())
+print(json.dumps([apart, steps, latents_apart, results[1][1]["d_loss"], figures, counts]))
 """
 
 

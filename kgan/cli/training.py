@@ -157,6 +157,8 @@ def fit(job: Job, quiet: bool) -> None:
             every_steps=settings["checkpoint_every"] or max(1, total // 10),
             resume=job.resume,
         ),
+        # What it sees of the samples joins the logs, and so the history.
+        callbacks.CollapseMonitor(job.dataset, every_steps=max(1, total // 100)),
         History(run),
         callbacks.ImageSnapshot(
             run.samples,

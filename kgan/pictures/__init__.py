@@ -15,6 +15,7 @@ kgan.pictures.save_png("grid.png", kgan.pictures.draw(samples, value_range=gan.d
 import numpy as np
 
 from kgan.errors import InputError
+from kgan.pictures.curves import truncation_plot
 from kgan.pictures.files import save_gif, save_png
 from kgan.pictures.grids import grid, to_rgb
 from kgan.pictures.plots import histogram, lines, loss_plot, scatter
@@ -29,6 +30,7 @@ __all__ = [
     "save_png",
     "scatter",
     "to_rgb",
+    "truncation_plot",
 ]
 
 # Beyond this many channels a sample (length, channels) is read as a grey image without its

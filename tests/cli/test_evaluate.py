@@ -43,12 +43,12 @@ def test_figures_are_printed_and_stored_with_what_they_rest_on(ring):
     assert records[-1]["rests_on"].keys() == {"frechet_distance"}
 
 
-def test_the_figures_are_those_of_python(finished):
-    result = command("evaluate", finished, "-m", "precision", "-m", "frechet_distance")
+def test_the_figures_are_those_of_python(run):
+    result = command("evaluate", run, "-m", "precision", "-m", "frechet_distance")
     assert result.status == 0, result.err
     assert "300 samples" in result.err
-    record = json.loads((finished / "evaluations.json").read_text())[-1]
-    gan = kgan.load(finished / "gan.keras")
+    record = json.loads((run / "evaluations.json").read_text())[-1]
+    gan = kgan.load(run / "gan.keras")
     test = kgan.data.load("digits", split="test", batch_size=250, drop_remainder=False)
     found = gan.evaluate(test, verbose=0, metrics=["frechet_distance"])
     assert record["figures"]["frechet_distance"] == pytest.approx(found["frechet_distance"])

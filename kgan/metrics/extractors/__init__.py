@@ -23,9 +23,20 @@ _DIGIT_SHAPES = ((28, 28, 1), (8, 8, 1))
 
 _CLASSES = {name: module for module, name in _NAMED.values()}
 
-__all__ = sorted(
-    {"Application", "Extractor", "Features", "KerasModel", "Values", "get", "names", *_CLASSES}
-)
+__all__ = [
+    "Application",
+    "Cifar10",
+    "Digits",
+    "Extractor",
+    "Features",
+    "Inception",
+    "KerasModel",
+    "StackedDigits",
+    "Values",
+    "check",
+    "get",
+    "names",
+]
 
 
 def __getattr__(name):

@@ -1,0 +1,284 @@
+"""The quality board: every model that ships, trained for a stated time and measured.
+
+    python benchmarks/quality.py --short                   # 5 minutes a model, over 3 seeds
+    python benchmarks/quality.py --seconds 1800            # half an hour a seed
+    python benchmarks/quality.py --models stable --seeds 5
+
+Each training runs for so many seconds of steps, counted from the end of its first. Then as many
+samples are generated as the test split holds (10,000 at most) and measured against it; the row
+"real" is the same number of training images in their place, the floor no generator beats. Figures
+are mean ± standard deviation over the seeds.
+
+It writes `quality.md` (the table), `quality.json` and a sheet of samples for each model into
+`benchmarks/results/`. What is finished is not trained again; a training that was broken off goes
+on from its last checkpoint under `--work`. `--again` starts anew.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import shutil
+import time
+from dataclasses import dataclass, field
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kgan
+from kgan import callbacks, metrics, models, pictures
+from kgan.cli.outputs import replace
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the board.
+
+    Attributes:
+        name: on the command line and in the table.
+        model: name in `kgan.models.CATALOGUE`.
+        options: of the model.
+        data: its natural data, by name.
+        most_steps: where a schedule ends, which more time would not serve.
+        extractor: what looks at the samples.
+    """
+
+    name: str
+    model: str
+    options: dict = field(default_factory=dict)
+    data: str = "mnist"
+    most_steps: int | None = None
+    extractor: str = "auto"
+
+
+BOARD = [
+    Entry("stable", "vanilla", {"variant": "stable"}),
+    Entry("relu", "vanilla", {"variant": "relu"}),
+    Entry("leaky_relu", "vanilla", {"variant": "leaky_relu"}),
+    Entry("joint_batch", "vanilla", {"variant": "joint_batch"}),
+    Entry("minimax", "vanilla", {"variant": "minimax"}),
+    Entry("points-ring", "vanilla", {"variant": "points"}, "ring", most_steps=10_000),
+    Entry("points-grid", "vanilla", {"variant": "points"}, "grid", most_steps=10_000),
+]
+
+COLUMNS = {
+    "frechet_distance": "Fréchet distance",
+    "kernel_distance": "kernel distance",
+    "precision": "precision",
+    "recall": "recall",
+    "density": "density",
+    "coverage": "coverage",
+    "classifier_accuracy": "class accuracy",
+    "modes": "modes",
+    "high_quality": "high quality",
+}
+SAMPLES = 10_000
+
+
+class Budget(keras.callbacks.Callback):
+    """Ends a training when its time is up; the time spent before a break counts.
+
+    Args:
+        seconds: in all.
+        most_steps: or these steps, if they come first.
+        file: where the time spent is kept.
+    """
+
+    def __init__(self, seconds, most_steps, file):
+        super().__init__()
+        self.seconds = seconds
+        self.most_steps = most_steps
+        self.file = file
+        self.before = json.loads(file.read_text())["seconds"] if file.is_file() else 0.0
+        self.start = None
+
+    @property
+    def spent(self):
+        """Seconds of training so far."""
+        return self.before + (time.perf_counter() - self.start if self.start else 0.0)
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.start is None:
+            # The first step is mostly compilation.
+            self.start = time.perf_counter()
+        steps = int(self.model.iterations)
+        if self.spent >= self.seconds or steps >= (self.most_steps or steps + 1):
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch, logs=None):
+        # Beside the checkpoint, which is of the same moment or a little older.
+        replace(self.file, lambda part: part.write_text(json.dumps({"seconds": self.spent})))
+
+
+def load(entry, split, **options):
+    """A part of the entry's data."""
+    return kgan.data.load(entry.data, split=split, **options)
+
+
+def test_part(entry, value_range):
+    """The samples that figures are measured against."""
+    split = "test" if entry.data in ("ring", "grid") else f"test[:{SAMPLES}]"
+    options = {"n": SAMPLES} if entry.data in ("ring", "grid") else {}
+    return load(
+        entry, split, batch_size=250, value_range=value_range, drop_remainder=False, **options
+    )
+
+
+def measures(entry, info):
+    """The metrics that suit the data."""
+    names = ("frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage")
+    found = [metrics.get(name, extractor=entry.extractor) for name in names]
+    if info.modes is not None:
+        found.append(metrics.ModeCoverage(info.modes))
+    return found
+
+
+def train(entry, seed, seconds, work):
+    """A trained model, its steps and its seconds."""
+    keras.utils.set_random_seed(seed)
+    family = models.find(entry.model)
+    batch_size, _ = family.recipe(**entry.options)
+    data = load(entry, "train", batch_size=batch_size, seed=seed)
+    gan = family.for_data(data.info, seed=seed, **entry.options)
+    gan.compile(steps_per_execution=10)
+    work.mkdir(parents=True, exist_ok=True)
+    budget = Budget(seconds, entry.most_steps, work / "spent.json")
+    if budget.before < seconds:
+        saved = callbacks.Checkpoint(
+            work / "checkpoints", every_steps=5000, resume=budget.before > 0, overwrite=True
+        )
+        gan.fit(data, epochs=10**6, verbose=0, callbacks=[saved, budget])
+    else:
+        gan.load_weights(callbacks.latest(work / "checkpoints").weights)
+    return gan, budget.spent
+
+
+def result(entry, seed, seconds, work):
+    """The figures of one training, and a picture of its samples."""
+    gan, spent = train(entry, seed, seconds, work)
+    test = test_part(entry, gan.data_range or (-1.0, 1.0))
+    found = measures(entry, test.info)
+    figures = gan.evaluate(test, verbose=0, metrics=found)
+    points = len(test.info.sample_shape) == 1
+    samples = gan.generate(2000 if points else 100, seed=0)
+    reference = next(iter(test.unbatch().batch(2000)))[0] if points else None
+    picture = pictures.draw(samples, value_range=gan.data_range, reference=reference)
+    pictures.save_png(work / "samples.png", picture)
+    return {
+        "figures": {name: figures[name] for name in COLUMNS if name in figures},
+        "rests_on": found[0].report(),
+        "steps": int(gan.iterations),
+        "seconds": spent,
+    }
+
+
+def floor(entry):
+    """What as many training samples score in place of generated ones."""
+    test = test_part(entry, (-1.0, 1.0))
+    training = load(entry, "train", batch_size=250, seed=1)
+    return metrics.measure(measures(entry, test.info), test, training, SAMPLES)
+
+
+def machine():
+    """What the figures were measured on."""
+    return (
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"TensorFlow {tf.__version__}, Keras {keras.__version__}, kgan {kgan.__version__}"
+    )
+
+
+def table(results) -> str:
+    """The board in Markdown: a table for each data set."""
+    lines = []
+    for data in dict.fromkeys(entry.data for entry in BOARD):
+        rows = [entry for entry in BOARD if entry.data == data and entry.name in results["models"]]
+        if not rows:
+            continue
+        real = results["floors"][data]
+        columns = [name for name in COLUMNS if name in real]
+        rests = next(iter(results["models"][rows[0].name].values()))["rests_on"]
+        lines += [
+            f"**{data}**: {rests['fake']} generated against {rests['real']} test samples, "
+            f"extractor `{rests['extractor']}`",
+            "",
+            f"| model | steps | seconds | {' | '.join(COLUMNS[name] for name in columns)} |",
+            "| --- " * (len(columns) + 3) + "|",
+        ]
+        for entry in rows:
+            runs = list(results["models"][entry.name].values())
+            cells = [_spread([run["figures"][name] for run in runs]) for name in columns]
+            steps = np.mean([run["steps"] for run in runs])
+            seconds = np.mean([run["seconds"] for run in runs])
+            lines.append(f"| {entry.name} | {steps:.0f} | {seconds:.0f} | {' | '.join(cells)} |")
+        cells = [f"{real[name]:.3g}" for name in columns]
+        lines += [f"| *real* | | | {' | '.join(cells)} |", ""]
+    seeds = max(len(runs) for runs in results["models"].values())
+    head = f"Mean ± standard deviation over {seeds} seeds; {results['machine']}."
+    return "\n".join([head, "", *lines])
+
+
+def _spread(values):
+    values = [value for value in values if np.isfinite(value)]
+    if not values:
+        return "-"
+    if len(values) == 1:
+        return f"{values[0]:.3g}"
+    return f"{np.mean(values):.3g} ± {np.std(values, ddof=1):.2g}"
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    names = [entry.name for entry in BOARD]
+    parser.add_argument("--models", nargs="+", choices=names, default=names, metavar="NAME")
+    parser.add_argument("--seconds", type=float, default=600.0, help="of each training")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--short", action="store_true", help="5 minutes a model, in all")
+    parser.add_argument("--again", action="store_true", help="train anew what is finished")
+    parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("quality-runs"))
+    parser.add_argument(
+        "--out", type=pathlib.Path, default=pathlib.Path(__file__).parent / "results"
+    )
+    arguments = parser.parse_args()
+    seconds = 300.0 / arguments.seeds if arguments.short else arguments.seconds
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    file = arguments.out / "quality.json"
+    results = json.loads(file.read_text()) if file.is_file() else {}
+    results = {"machine": machine(), "models": {}, "floors": {}} | results
+    results["machine"] = machine()
+    for entry in BOARD:
+        if entry.name not in arguments.models:
+            continue
+        if entry.data not in results["floors"]:
+            results["floors"][entry.data] = floor(entry)
+        runs = results["models"].setdefault(entry.name, {})
+        for seed in range(arguments.seeds):
+            key, work = f"{seed}", arguments.work / f"{entry.name}-{seconds:.0f}s-{seed}"
+            budget = {"budget": seconds, "options": entry.options}
+            if arguments.again:
+                shutil.rmtree(work, ignore_errors=True)
+            elif key in runs and {name: runs[key][name] for name in budget} == budget:
+                continue
+            runs[key] = budget | result(entry, seed, seconds, work)
+            keras.backend.clear_session()
+            print(f"{entry.name}, seed {seed}: {runs[key]}", flush=True)
+            text = json.dumps(results, indent=1) + "\n"
+            replace(file, lambda part, text=text: part.write_text(text))
+        # Runs of other seeds and budgets than those asked for would mix with these.
+        results["models"][entry.name] = dict(sorted(list(runs.items())[: arguments.seeds]))
+        shutil.copy(
+            arguments.work / f"{entry.name}-{seconds:.0f}s-0" / "samples.png",
+            arguments.out / f"{entry.name}.png",
+        )
+        board = table(results)
+        replace(arguments.out / "quality.md", lambda part, board=board: part.write_text(board))
+    print(table(results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,335 @@
+"""Warnings of the three ways in which adversarial training goes wrong."""
+
+import math
+import warnings
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kgan.errors import InputError, unknown
+from kgan.metrics.diversity import diversity as compare
+from kgan.metrics.memorisation import read_features
+
+from .every import Every, whole_number
+
+KINDS = ("collapse", "discriminator_won", "divergence")
+
+# Beyond these, scores have exploded; so have losses this many times their median, or 1 if less;
+# and samples so many times as far apart as real ones have run away.
+MOST_SCORE, MOST_GROWTH, MOST_DIVERSITY = 1e4, 100.0, 10.0
+
+
+class CollapseMonitor(keras.callbacks.Callback):
+    """Warns of mode collapse, of a discriminator that has won, and of divergence.
+
+    - `collapse`: generated samples are all alike, or a few are drawn over and over, going by the
+      distances between them; see `kgan.metrics.Diversity`. An untrained generator is no better,
+      so it has `warmup` steps, unless it was once at twice both thresholds and has fallen.
+    - `discriminator_won`: the discriminator's loss is near its least possible value. A loss that
+      has none, such as Wasserstein's, is not judged; weight regularizers hide a win.
+    - `divergence`: losses or scores that are NaN or Inf; scores beyond 10,000; losses beyond 100
+      times their median so far, and beyond 100; samples ten times as far apart as real ones.
+
+    Each must last for `patience` checks and `least_steps`, NaN and Inf apart. It is said once, by
+    `warnings.warn`, and again only after it was over; `events` keeps what was said: dictionaries
+    of `kind`, `epoch` (from 0), `step` and `message`.
+
+    `diversity` and `diversity_nearest` join the epoch's logs, for `History` and the callbacks
+    listed behind this one: the latest figures, NaN before the first.
+
+    Args:
+        data: Real samples: a dataset, whose `position` is left as it was, or an array. Without
+            them there is no watch for collapse.
+        every_epochs: Check every so many epochs. The default is every epoch.
+        every_steps: Check every so many training steps instead.
+        count: Samples of each side.
+        seed: Of the latents, the same at each check.
+        extractor: What sees the samples; see `kgan.metrics.FeatureMetric`.
+        value_range: (low, high) of the samples; None means the model's `data_range`.
+        patience: Checks in a row for which trouble must last.
+        least_steps: Training steps for which it must last, too: two players go to and fro.
+        warmup: Training steps, from the model's birth, before which low diversity is taken for
+            a lack of training.
+        diversity: Below this mean distance, relative to that of real samples, it is a collapse.
+        nearest: Or below this median distance to the nearest other sample, relative likewise.
+        won: The discriminator has won below this part of the way from the least loss to that of
+            an undecided one.
+        stop: Whether to end training after a warning: True, or the kinds that end it.
+
+    Raises:
+        InputError: At once for arguments that make no sense; when training begins, for data that
+            cannot be read or is of another shape than the samples.
+
+    Example:
+
+    ```python
+    monitor = kgan.callbacks.CollapseMonitor(dataset, stop={"divergence"})
+    gan.fit(dataset, epochs=50, callbacks=[monitor])
+    print(monitor.events)
+    ```
+    """
+
+    def __init__(
+        self,
+        data=None,
+        every_epochs: int | None = None,
+        every_steps: int | None = None,
+        count: int = 256,
+        seed: int = 0,
+        extractor="values",
+        value_range: tuple[float, float] | None = None,
+        patience: int = 3,
+        least_steps: int = 1000,
+        warmup: int = 5000,
+        diversity: float = 0.3,
+        nearest: float = 0.01,
+        won: float = 0.02,
+        stop: bool | str | set = False,
+    ):
+        super().__init__()
+        self.data = data
+        self.every = Every(every_epochs, every_steps)
+        self.count = whole_number("count", count, least=2)
+        self.seed = seed
+        self.extractor = extractor
+        self.value_range = value_range
+        self.patience = whole_number("patience", patience)
+        self.least_steps = whole_number("least_steps", least_steps, least=0)
+        self.warmup = whole_number("warmup", warmup, least=0)
+        self.diversity = _part("diversity", diversity)
+        self.nearest = _part("nearest", nearest)
+        self.won = _part("won", won)
+        kinds = KINDS if stop is True else stop or ()
+        self.stop = {kinds} if isinstance(kinds, str) else set(kinds)
+        for kind in self.stop - set(KINDS):
+            raise unknown("kind of trouble in stop", kind, KINDS)
+        self.events = []
+        self._watched = None
+
+    def on_train_begin(self, logs=None):
+        # A second fit of one model is the same run, going on.
+        if self._watched is self.model:
+            return
+        self.events = []
+        self._troubles = {kind: _Trouble() for kind in KINDS}
+        self._risen = False
+        self._figures = (math.nan, math.nan)
+        self._courses = {"d_loss": [], "g_loss": []}
+        self._levels = _levels(getattr(self.model, "loss", None))
+        self._real = None
+        if self.data is None:
+            print("CollapseMonitor has no data: it does not watch for mode collapse.")
+        else:
+            self._read()
+        self._watched = self.model
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+        self._begun = int(self.model.iterations)
+        self._before = (0, {})
+        self.every.start(self._begun)
+
+    def on_train_batch_end(self, batch, logs=None):
+        if not self.every.step_due(int(self.model.iterations)):
+            return
+        # Logs are means since the epoch began; wanted are those since the last check.
+        taken, means = int(self.model.iterations) - self._begun, _numbers(logs)
+        past, before = self._before
+        self._before = taken, means
+        self._check(
+            {
+                name: (mean * taken - before.get(name, 0.0) * past) / (taken - past)
+                for name, mean in means.items()
+            }
+        )
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.every.epoch_due(epoch):
+            self._check(_numbers(logs))
+        if self._real is not None and logs is not None:
+            for name, figure in zip(("diversity", "diversity_nearest"), self._figures, strict=True):
+                logs.setdefault(name, figure)
+
+    def _read(self):
+        data, shape = self.data, self.model.generate(1, seed=self.seed).shape[1:]
+        if hasattr(data, "shape"):
+            # Arrays may be sorted by class.
+            chosen = np.random.default_rng(0).permutation(len(data))[: self.count]
+            data = np.asarray(data)[chosen]
+        value_range = self.value_range or self.model.data_range
+        self._real, self._network = read_features(
+            data, self.extractor, value_range, self.count, shape
+        )
+        if len(self._real) < 2:
+            raise InputError("CollapseMonitor needs two real samples or more, and got one.")
+
+    def _check(self, logs):
+        step = int(self.model.iterations)
+        if self._real is not None:
+            samples = self.model.generate(len(self._real), seed=self.seed)
+            self._figures = (math.nan, math.nan)
+            if np.isfinite(samples).all():
+                self._figures = compare(self._real, read_features(samples, self._network)[0])
+        finite = np.isfinite(list(logs.values())).all()
+        for kind, message in (
+            ("collapse", self._collapse(step)),
+            ("discriminator_won", self._won(logs)),
+            ("divergence", self._divergence(logs)),
+        ):
+            certain = kind == "divergence" and not finite
+            lasting = (0, 0) if certain else (self.patience, self.least_steps)
+            if self._troubles[kind].to_say(message, step, *lasting):
+                self._say(kind, step, message)
+
+    def _say(self, kind, step, message):
+        message = f"After step {step} (epoch {self._epoch + 1}): {message}"
+        if kind in self.stop:
+            message += " Training stops here."
+            self.model.stop_training = True
+        self.events.append({"kind": kind, "epoch": self._epoch, "step": step, "message": message})
+        warnings.warn(message, stacklevel=2)
+
+    # What is wrong, in words; nothing where all is well.
+
+    def _collapse(self, step):
+        mean, nearest = self._figures
+        self._risen |= mean >= 2 * self.diversity and nearest >= 2 * self.nearest
+        if not self._risen and step < self.warmup:
+            return None
+        if mean < self.diversity:
+            seen = f"are all alike, on average {_percent(mean)} as far apart as real ones"
+        elif nearest < self.nearest:
+            seen = (
+                "are a few drawn over and over: the distance to the nearest other one is "
+                f"{_percent(nearest)} of that between real ones"
+            )
+        else:
+            return None
+        return (
+            f"mode collapse. The generated samples {seen}. A generator in this state runs from "
+            "one such sample to the next, and the discriminator after it. Try a lower learning "
+            "rate of g_optimizer, loss='relativistic' with penalties=['r1', 'r2'], or larger "
+            "batches."
+        )
+
+    def _won(self, logs):
+        if self._levels is None or not {"d_loss", "d_real", "d_fake"} <= logs.keys():
+            return None
+        least, undecided, score = self._levels
+        share = logs["d_loss"] / self.model.loss.discriminator_weight - least
+        share = max(share / (undecided - least), 0.0)
+        if not share < self.won:
+            return None
+        slope = _slope(self.model.loss, logs["d_fake"], logs["d_real"])
+        slope /= _slope(self.model.loss, score, score) or math.nan
+        norm = logs.get("g_gradient_norm")
+        norm = "" if norm is None else f" (norm of its gradient: {norm:.2g})"
+        learns, first = "learns little from a judge so sure", ""
+        if slope < 0.1:
+            learns = (
+                f"gets, at their mean score, {_percent(slope)} of the gradient that an undecided "
+                "discriminator would give"
+            )
+            first = "loss='non_saturating', "
+        return (
+            f"the discriminator has won. Its loss is {_percent(share)} of the way from the least "
+            f"possible ({least:.3f}) to that of an undecided one ({undecided:.3f}): it tells all "
+            f"generated samples from real ones. The generator {learns}{norm}. Try {first}"
+            "penalties=['r1'], a lower learning rate of d_optimizer, or label smoothing, as in "
+            "loss=kgan.losses.NonSaturating(real_label=0.9)."
+        )
+
+    def _divergence(self, logs):
+        seen = [f"{name} is {value}" for name, value in logs.items() if not math.isfinite(value)]
+        for name, course in self._courses.items():
+            size = abs(logs.get(name, math.nan))
+            usual = max(float(np.median(course)), 1.0) if course else math.inf
+            if MOST_GROWTH * usual < size < math.inf:
+                seen.append(f"{name} is {logs[name]:.3g}, where {usual:.3g} was usual")
+            elif math.isfinite(size):
+                course.append(size)
+        for name in ("d_real", "d_fake"):
+            if MOST_SCORE < abs(logs.get(name, 0.0)) < math.inf:
+                seen.append(f"the mean score {name} is {logs[name]:.3g}")
+        if self._figures[0] > MOST_DIVERSITY:
+            seen.append(f"samples are {self._figures[0]:.3g} times as far apart as real ones")
+        return seen and (
+            f"training diverges: {', '.join(seen)}. It rarely comes back from there. Go back to "
+            "an earlier checkpoint, and lower the learning rates, clip the gradients "
+            "(global_clipnorm=1.0 of the optimizers), or restrain the discriminator: "
+            "penalties=['gradient_penalty'] with the Wasserstein loss, ['r1'] with others."
+        )
+
+
+class _Trouble:
+    """How long something has been wrong, and whether that was said."""
+
+    def __init__(self):
+        self._checks, self._since, self._said = 0, None, False
+
+    def to_say(self, message, step, least_checks, least_steps) -> bool:
+        """Whether to speak up, told at each check what is wrong, if anything."""
+        if not message:
+            self.__init__()
+            return False
+        self._checks += 1
+        self._since = step if self._since is None else self._since
+        lasting = self._checks >= least_checks and step - self._since >= least_steps
+        to_say, self._said = lasting and not self._said, self._said or lasting
+        return to_say
+
+
+def _part(name, value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
+        raise InputError(f"{name} must be a number from 0 to below 1. Received: {value!r}.")
+    return value
+
+
+def _percent(share):
+    return f"{100 * share:.2g} %"
+
+
+def _numbers(logs):
+    """The players' logs as numbers; several workers log arrays of shape (1,)."""
+    return {name: float(np.mean(v)) for name, v in (logs or {}).items() if name[:2] in ("d_", "g_")}
+
+
+def _levels(loss):
+    """(least loss of a discriminator, that of an undecided one, the score it gives to all).
+
+    None where there is no least loss.
+    """
+    if not hasattr(loss, "discriminator"):
+        return None
+
+    def value(real, fake):
+        scores = (tf.fill((1, 1), tf.cast(score, tf.float32)) for score in (real, fake))
+        return float(loss.discriminator(*scores))
+
+    equal = sorted(np.linspace(-1.0, 1.0, 41), key=abs)
+    score = min(equal, key=lambda score: value(score, score))
+    # Downhill in steps that halve; losses are convex in the scores.
+    place, step = (score, score), 16.0
+    while step > 0.01:
+        moves = [(a * step, b * step) for a in (-1, 0, 1) for b in (-1, 0, 1)]
+        around = [tuple(np.clip(np.add(place, move), -50.0, 50.0)) for move in moves]
+        best = min(around, key=lambda scores: value(*scores))
+        if value(*best) < value(*place) - 1e-6:
+            place = best
+        else:
+            step /= 2
+    least, undecided = value(*place), value(score, score)
+    # One that goes on falling has no least value.
+    endless = max(np.abs(place)) > 40 and value(*np.divide(place, 2)) > least + 0.01
+    return None if endless or not undecided > least else (least, undecided, score)
+
+
+def _slope(loss, fake, real):
+    """|d generator's loss / d score| at a score of generated samples."""
+    fake, real = tf.fill((1, 1), float(fake)), tf.fill((1, 1), float(real))
+    with tf.GradientTape() as tape:
+        tape.watch(fake)
+        value = loss.generator(fake, real)
+    gradient = tape.gradient(value, fake, unconnected_gradients="zero")
+    return abs(float(gradient[0, 0]))

@@ -1,0 +1,225 @@
+"""Two small classifiers that kgan trained itself and carries: of digits, and of CIFAR-10.
+
+They work offline. `benchmarks/classifiers.py` in the repository trains them.
+"""
+
+import contextlib
+import functools
+import json
+import random
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers, ops
+
+from kgan.errors import InputError
+from kgan.metrics.extractors.base import Extractor, Features
+from kgan.metrics.extractors.images import need_images, need_range, to_range, unbroken
+
+# Below this nothing of a digit or an object is left to see.
+_LEAST = 8
+
+
+class _Classifier(Extractor):
+    """An extractor over a network that kgan carries.
+
+    Attributes:
+        accuracy: on the test split of the network's own data.
+    """
+
+    def __init__(self):
+        self._range = None
+
+    @property
+    def accuracy(self) -> float:
+        return facts(self.name)["accuracy"]
+
+    def prepare(self, sample_shape, value_range):
+        need_images(self.name, sample_shape, (self._channels,), self._reads)
+        height, width = sample_shape[:2]
+        if min(height, width) < _LEAST or max(height, width) > self._widest * min(height, width):
+            raise InputError(
+                f"The extractor {self.name!r} cannot read images of {height}x{width} pixels: it "
+                f"needs sides of {_LEAST} or more, the longer one at most {self._widest} times "
+                "the shorter. Resize them, or choose another extractor."
+            )
+        self._range = need_range(self.name, value_range)
+        _shipped(self.name)
+
+    def __call__(self, samples):
+        images = self._frame(to_range(samples, self._range, (0.0, 1.0)))
+        features, logits = _shipped(self.name)(images, training=False)
+        return Features(unbroken(images, features), unbroken(images, logits))
+
+    def strangeness(self, found):
+        """Mean squared distance of the features from those of the class they are taken for.
+
+        In units of the variance within classes: about 1 for test images of the network's own
+        data.
+        """
+        means, spread = _usual(self.name)
+        means = ops.take(means, ops.argmax(found.logits, axis=1), axis=0)
+        return ops.mean(ops.square((found.features - means) / spread), axis=1)
+
+
+@keras.saving.register_keras_serializable("kgan")
+class Digits(_Classifier):
+    """A classifier of handwritten digits, trained on the 60,000 of MNIST's training split.
+
+    Features `(batch, 128)`, all at least 0, and logits `(batch, 10)`. It reads grey images, light
+    strokes on a dark ground: 28x28 as MNIST has them, scikit-learn's 8x8 (a third of what it saw
+    in training was drawn like those, none of it was theirs), and other sizes, resized. A tenth of
+    what it saw was no digit, so that it is unsure of noise, blank images and negatives.
+
+    Source of the data: LeCun et al. 1998, Gradient-based learning applied to document
+    recognition.
+    """
+
+    name = "digits"
+    description = "kgan's own classifier of handwritten digits, trained on MNIST"
+    _channels = 1
+    _widest = 1.5
+    _reads = (
+        "the digit classifier reads grey images (height, width, 1) of handwritten digits; for "
+        "colour images choose extractor='cifar10' or 'inception'"
+    )
+
+    def _frame(self, images):
+        return digit_frame(images)
+
+
+@keras.saving.register_keras_serializable("kgan")
+class Cifar10(_Classifier):
+    """A classifier of the ten kinds of CIFAR-10's photographs: a small stand-in for Inception.
+
+    Features `(batch, 128)`, all at least 0, and logits `(batch, 10)`. It reads colour images,
+    resized to 32x32. It has seen 10,000 photographs; `accuracy` says how well it knows others.
+
+    Source of the data: Krizhevsky 2009, Learning multiple layers of features from tiny images.
+    """
+
+    name = "cifar10"
+    description = "kgan's own classifier of CIFAR-10's photographs, trained on 10,000 of them"
+    _channels = 3
+    _widest = 4
+    _reads = (
+        "the CIFAR-10 classifier reads colour images (height, width, 3); for grey images of "
+        "handwritten digits choose extractor='digits', for other grey images 'inception'"
+    )
+
+    def _frame(self, images):
+        return ops.image.resize(images, (32, 32), antialias=True)
+
+
+def digit_frame(images):
+    """Grey images `(batch, h, w, 1)` in [0, 1] as the digit network reads them, `(28, 28, 1)`.
+
+    MNIST draws a digit in the middle 20x20 of its 28x28 pixels. In images of at most 16 pixels a
+    side the digit is taken to reach from edge to edge, as in scikit-learn's 8x8: they become that
+    middle.
+    """
+    if max(images.shape[1:3]) > 16:
+        return ops.image.resize(images, (28, 28), antialias=True)
+    middle = ops.image.resize(images, (20, 20))
+    return ops.pad(middle, ((0, 0), (4, 4), (4, 4), (0, 0)))
+
+
+def weights_path(name: str) -> Path:
+    """The file of the weights that kgan carries for the classifier `name`."""
+    return Path(__file__).with_name("weights") / f"{name}.npz"
+
+
+def save(model: keras.Model, path, facts: dict, means, spread) -> None:
+    """Writes the weights, rounded to float16, and what is known of them.
+
+    Args:
+        model: from `network`.
+        path: of the `.npz` file.
+        facts: accuracy and the like.
+        means: of the features of each class, `(classes, width)`.
+        spread: of the features within the classes, `(width,)`.
+    """
+    weights = {f"w{i:02}": w.astype("float16") for i, w in enumerate(model.get_weights())}
+    usual = {"means": np.float32(means), "spread": np.float32(spread)}
+    np.savez_compressed(path, facts=json.dumps(facts), **usual, **weights)
+
+
+def load(name: str, path=None) -> keras.Model:
+    """The classifier `name`, images in [0, 1] to (features, logits), with the weights in `path`."""
+    with np.load(path or weights_path(name)) as file:
+        weights = [file[key].astype("float32") for key in sorted(file.files) if key.startswith("w")]
+    # A metric may meet its first batch inside a tf.function.
+    with tf.init_scope(), _apart():
+        model = network(name)
+        model.set_weights(weights)
+    model.trainable = False
+    return model
+
+
+@functools.cache
+def facts(name: str) -> dict:
+    """How the carried weights of a classifier came about, and how good they are."""
+    with np.load(weights_path(name)) as file:
+        return json.loads(str(file["facts"]))
+
+
+@functools.cache
+def _usual(name: str):
+    """Means and spread of the features of the classes; rare features count a little less."""
+    with np.load(weights_path(name)) as file:
+        return file["means"], file["spread"] + 0.1 * np.median(file["spread"])
+
+
+_shipped = functools.cache(load)
+
+
+@contextlib.contextmanager
+def _apart():
+    """Layers made here leave the user's random numbers alone and heed no policy of theirs."""
+    state, policy = random.getstate(), keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
+        random.setstate(state)
+
+
+def network(name: str) -> keras.Model:
+    """The classifier `name` with fresh weights: images in [0, 1] to (features, logits)."""
+    return {"digits": _digits, "cifar10": _cifar10}[name]()
+
+
+def _digits():
+    x = inputs = keras.Input((28, 28, 1), dtype="float32")
+    x = layers.MaxPooling2D()(_conv(x, 32))
+    x = layers.MaxPooling2D()(_conv(_conv(x, 48), 48))
+    x = layers.GlobalAveragePooling2D()(_conv(_conv(x, 96), 96))
+    x = layers.BatchNormalization()(layers.Dense(128, use_bias=False)(x))
+    features = layers.ReLU()(x)
+    return keras.Model(inputs, [features, layers.Dense(10)(features)], name="digits")
+
+
+def _cifar10():
+    inputs = keras.Input((32, 32, 3), dtype="float32")
+    x = _conv(layers.Rescaling(2.0, -1.0)(inputs), 32)
+    x = _block(_block(_block(x, 32, 1), 64, 2), 128, 2)
+    features = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, [features, layers.Dense(10)(features)], name="cifar10")
+
+
+def _block(x, width, strides):
+    """A residual block of two convolutions (He et al. 2016)."""
+    short = x
+    if strides > 1:
+        short = layers.Conv2D(width, 1, use_bias=False)(layers.AveragePooling2D(strides)(x))
+    x = _conv(x, width, strides)
+    x = layers.Conv2D(width, 3, padding="same", use_bias=False)(x)
+    return layers.ReLU()(layers.Add()([layers.BatchNormalization()(x), short]))
+
+
+def _conv(x, width, strides=1):
+    x = layers.Conv2D(width, 3, strides, padding="same", use_bias=False)(x)
+    return layers.ReLU()(layers.BatchNormalization()(x))
