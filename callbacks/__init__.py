@@ -1,7 +1,8 @@
-"""What watches a fit: pictures of samples, checkpoints to resume from, TensorBoard.
+"""What watches a fit: pictures, checkpoints to resume from, TensorBoard, signs of collapse.
 
-They know a GAN by its public face alone, so any Keras model with `preview`,
-`data_range`, `iterations` and `networks` can be watched the same way.
+They know a GAN by its public face alone, so any Keras model with `preview`, `data_range`,
+`iterations` and `networks` can be watched the same way; `CollapseMonitor` asks `generate` and
+`loss` too, and stands before those that write its logs.
 """
 
 from .checkpoint import Checkpoint

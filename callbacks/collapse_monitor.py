@@ -5,13 +5,13 @@ import warnings
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from kgan.errors import InputError, unknown
 from kgan.metrics.diversity import diversity as compare
-from kgan.metrics.memorisation import read_features
+from kgan.metrics.reading import read_features
 
 from .every import Every, whole_number
+from .trouble import Trouble, levels, slope
 
 KINDS = ("collapse", "discriminator_won", "divergence")
 
@@ -112,11 +112,11 @@ class CollapseMonitor(keras.callbacks.Callback):
         if self._watched is self.model:
             return
         self.events = []
-        self._troubles = {kind: _Trouble() for kind in KINDS}
+        self._troubles = {kind: Trouble() for kind in KINDS}
         self._risen = False
         self._figures = (math.nan, math.nan)
         self._courses = {"d_loss": [], "g_loss": []}
-        self._levels = _levels(getattr(self.model, "loss", None))
+        self._levels = levels(getattr(self.model, "loss", None))
         self._real = None
         if self.data is None:
             print("CollapseMonitor has no data: it does not watch for mode collapse.")
@@ -221,14 +221,14 @@ class CollapseMonitor(keras.callbacks.Callback):
         share = max(share / (undecided - least), 0.0)
         if not share < self.won:
             return None
-        slope = _slope(self.model.loss, logs["d_fake"], logs["d_real"])
-        slope /= _slope(self.model.loss, score, score) or math.nan
+        part = slope(self.model.loss, logs["d_fake"], logs["d_real"])
+        part /= slope(self.model.loss, score, score) or math.nan
         norm = logs.get("g_gradient_norm")
         norm = "" if norm is None else f" (norm of its gradient: {norm:.2g})"
         learns, first = "learns little from a judge so sure", ""
-        if slope < 0.1:
+        if part < 0.1:
             learns = (
-                f"gets, at their mean score, {_percent(slope)} of the gradient that an undecided "
+                f"gets, at their mean score, {_percent(part)} of the gradient that an undecided "
                 "discriminator would give"
             )
             first = "loss='non_saturating', "
@@ -262,24 +262,6 @@ class CollapseMonitor(keras.callbacks.Callback):
         )
 
 
-class _Trouble:
-    """How long something has been wrong, and whether that was said."""
-
-    def __init__(self):
-        self._checks, self._since, self._said = 0, None, False
-
-    def to_say(self, message, step, least_checks, least_steps) -> bool:
-        """Whether to speak up, told at each check what is wrong, if anything."""
-        if not message:
-            self.__init__()
-            return False
-        self._checks += 1
-        self._since = step if self._since is None else self._since
-        lasting = self._checks >= least_checks and step - self._since >= least_steps
-        to_say, self._said = lasting and not self._said, self._said or lasting
-        return to_say
-
-
 def _part(name, value):
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
         raise InputError(f"{name} must be a number from 0 to below 1. Received: {value!r}.")
@@ -293,43 +275,3 @@ def _percent(share):
 def _numbers(logs):
     """The players' logs as numbers; several workers log arrays of shape (1,)."""
     return {name: float(np.mean(v)) for name, v in (logs or {}).items() if name[:2] in ("d_", "g_")}
-
-
-def _levels(loss):
-    """(least loss of a discriminator, that of an undecided one, the score it gives to all).
-
-    None where there is no least loss.
-    """
-    if not hasattr(loss, "discriminator"):
-        return None
-
-    def value(real, fake):
-        scores = (tf.fill((1, 1), tf.cast(score, tf.float32)) for score in (real, fake))
-        return float(loss.discriminator(*scores))
-
-    equal = sorted(np.linspace(-1.0, 1.0, 41), key=abs)
-    score = min(equal, key=lambda score: value(score, score))
-    # Downhill in steps that halve; losses are convex in the scores.
-    place, step = (score, score), 16.0
-    while step > 0.01:
-        moves = [(a * step, b * step) for a in (-1, 0, 1) for b in (-1, 0, 1)]
-        around = [tuple(np.clip(np.add(place, move), -50.0, 50.0)) for move in moves]
-        best = min(around, key=lambda scores: value(*scores))
-        if value(*best) < value(*place) - 1e-6:
-            place = best
-        else:
-            step /= 2
-    least, undecided = value(*place), value(score, score)
-    # One that goes on falling has no least value.
-    endless = max(np.abs(place)) > 40 and value(*np.divide(place, 2)) > least + 0.01
-    return None if endless or not undecided > least else (least, undecided, score)
-
-
-def _slope(loss, fake, real):
-    """|d generator's loss / d score| at a score of generated samples."""
-    fake, real = tf.fill((1, 1), float(fake)), tf.fill((1, 1), float(real))
-    with tf.GradientTape() as tape:
-        tape.watch(fake)
-        value = loss.generator(fake, real)
-    gradient = tape.gradient(value, fake, unconnected_gradients="zero")
-    return abs(float(gradient[0, 0]))

@@ -10,6 +10,7 @@ MORE = {
     "auc",
     "coverage",
     "density",
+    "diversity",
     "f1",
     "modes",
     "precision",

@@ -7,6 +7,10 @@ import keras
 import numpy as np
 
 from kgan.errors import InputError, unknown
+from kgan.metrics.reading import batches, range_of
+
+# Samples of each side looked at in one go.
+_BATCH = 250
 
 # Made without arguments; ModeCoverage and Memorisation need to be told more.
 BUILT_IN = {
@@ -49,10 +53,11 @@ def measure(
 
     Args:
         metrics: metrics, or names of some.
-        real, fake: datasets, iterables of batches or of `(batch, labels)`, or arrays; samples in
-            `value_range`. Both are used as far as the shorter goes.
+        real, fake: datasets, iterables of batches or of `(batch, labels)`, or arrays. Both are
+            used as far as the shorter goes.
         count: samples of each to use at most.
-        value_range: (low, high) of both; read off a dataset of `kgan.data`.
+        value_range: (low, high) of both; None means that of `real`, a dataset of `kgan.data`.
+            Such datasets are brought to it.
 
     Returns:
         The figures by name, as `gan.evaluate` gives them.
@@ -61,9 +66,9 @@ def measure(
         InputError: where a side is empty, or a metric cannot read the samples.
     """
     metrics = [get(metric) for metric in metrics]
-    value_range = value_range or getattr(getattr(real, "info", None), "value_range", None)
+    value_range = value_range or range_of(real)
     shared, ready = {}, False
-    for left, right in _pairs(real, fake, count):
+    for left, right in _pairs(real, fake, value_range, count):
         if not ready:
             if left.shape[1:] != right.shape[1:]:
                 raise InputError(
@@ -88,31 +93,23 @@ def measure(
     return {name: float(value) for name, value in found.items()}
 
 
-def _pairs(real, fake, count, batch_size=250) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _pairs(real, fake, value_range, count) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches of both sides, of equal size."""
-    left, right = _batches(real, batch_size), _batches(fake, batch_size)
-    used = 0
-    for one, other in zip(left, right, strict=False):
-        size = min(len(one), len(other))
-        if count is not None:
-            size = min(size, count - used)
-        if size:
-            yield one[:size], other[:size]
-        used += size
-        if size < batch_size:
-            return
+    with batches(real, value_range, count) as left, batches(fake, value_range, count) as right:
+        for one, other in zip(_resized(left), _resized(right), strict=False):
+            size = min(len(one), len(other))
+            if size:
+                yield one[:size], other[:size]
 
 
-def _batches(samples, batch_size) -> Iterator[np.ndarray]:
+def _resized(stream) -> Iterator[np.ndarray]:
     """Batches of one size, the last smaller, of batches of any."""
-    if hasattr(samples, "shape"):
-        samples = [samples]
     waiting = []
-    for batch in samples:
-        waiting.append(np.asarray(batch[0] if isinstance(batch, (tuple, list)) else batch))
-        while sum(map(len, waiting)) >= batch_size:
+    for batch in stream:
+        waiting.append(batch)
+        while sum(map(len, waiting)) >= _BATCH:
             rows = np.concatenate(waiting)
-            yield rows[:batch_size]
-            waiting = [rows[batch_size:]]
-    if waiting and sum(map(len, waiting)):
+            yield rows[:_BATCH]
+            waiting = [rows[_BATCH:]]
+    if sum(map(len, waiting)):
         yield np.concatenate(waiting)

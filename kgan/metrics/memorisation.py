@@ -1,20 +1,16 @@
 """Whether a model copies what it was trained on."""
 
-import contextlib
 import math
 import warnings
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from kgan.errors import InputError
-from kgan.metrics import extractors
-from kgan.metrics.extractors.images import to_range
 from kgan.metrics.feature_metric import FeatureMetric
+from kgan.metrics.reading import read_features
 
-# Training samples at a time, and rows of the distances to them: 2 x 8 MB of doubles.
-_BATCH = 256
+# Rows of a distance matrix at a time, and columns: 8 MB of doubles.
 _BLOCK = 1024
 
 # Held-out samples nearer to the training set than this share of its spread are in it.
@@ -63,82 +59,6 @@ def nearer(generated, held_out) -> float:
     above = len(held_out) - np.searchsorted(held_out, generated, "right")
     level = len(held_out) - above - np.searchsorted(held_out, generated, "left")
     return float((above + 0.5 * level).mean() / len(held_out))
-
-
-def read_features(
-    data, extractor="auto", value_range=None, count: int | None = None, sample_shape=None
-):
-    """Features of a data set, and the extractor, prepared for its samples.
-
-    Args:
-        data: samples: an array, a tuple (array, labels), a dataset or any iterable of batches or
-            `(batch, labels)`. A dataset of `kgan.data` is brought to `value_range`, and its
-            `position` is left as it was.
-        extractor: as in `kgan.metrics.FeatureMetric`.
-        value_range: (low, high) of the samples; a dataset of `kgan.data` tells its own.
-        count: samples to take; None takes all.
-        sample_shape: that samples must have; None takes any.
-
-    Returns:
-        (float32 array `(samples, width)`, `kgan.metrics.Extractor`).
-
-    Raises:
-        InputError: for no samples, samples of another shape, an endless dataset without `count`,
-            features that are not finite, or an extractor that does not fit.
-    """
-    if count is None and getattr(data, "cardinality", lambda: 0)() == tf.data.INFINITE_CARDINALITY:
-        raise InputError("The dataset repeats without end. Give it without `.repeat()`.")
-    given = getattr(getattr(data, "info", None), "value_range", None)
-    value_range = value_range or given
-    found, taken, network = [], 0, None
-    with contextlib.closing(_batches(data)) as batches:
-        for batch in batches:
-            samples = np.asarray(batch[0] if isinstance(batch, (tuple, list)) else batch)
-            samples = samples[: None if count is None else count - taken]
-            if None not in (given, value_range) and tuple(given) != tuple(value_range):
-                samples = np.asarray(to_range(samples, given, value_range))
-            if sample_shape is not None and samples.shape[1:] != tuple(sample_shape):
-                raise InputError(
-                    f"The data has samples of shape {samples.shape[1:]}; expected "
-                    f"{tuple(sample_shape)}, the shape of those it is compared with."
-                )
-            if network is None:
-                network = extractors.get(extractor, samples.shape[1:])
-                network.prepare(samples.shape[1:], value_range)
-            found.append(np.asarray(network(samples).features))
-            taken += len(samples)
-            if count is not None and taken >= count:
-                break
-    if not taken:
-        raise InputError("There are no samples in the data.")
-    features = np.concatenate(found)
-    if not np.isfinite(features).all():
-        raise InputError(
-            "The features of the samples hold NaN or Inf. Clean the data (`numpy.isfinite` finds "
-            "the places)."
-        )
-    return features, network
-
-
-def _batches(data):
-    data = data[0] if isinstance(data, tuple) else data
-    if hasattr(data, "shape"):
-        yield from (data[start : start + _BATCH] for start in range(0, len(data), _BATCH))
-        return
-    if not hasattr(data, "__iter__"):
-        raise InputError(
-            f"Data is an array of samples, a dataset, or another iterable of batches; got {data!r}."
-        )
-    position = getattr(data, "position", None)
-    if position is None:
-        yield from data
-        return
-    place = position.epoch, position.skip_batches
-    position.seek(0)
-    try:
-        yield from data
-    finally:
-        position.seek(*place)
 
 
 @keras.saving.register_keras_serializable("kgan")

@@ -1,13 +1,12 @@
 """Mean and covariance of features on disk, in the form that FID implementations exchange."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from kgan.errors import InputError
-from kgan.metrics import extractors
 from kgan.metrics.feature_metric import read_npz, write_npz
+from kgan.metrics.reading import batches, features, prepared, range_of
 from kgan.metrics.states import Moments
 
 
@@ -32,13 +31,11 @@ class Statistics:
     extractor: str | None = None
 
     @classmethod
-    def of(
-        cls, batches: Iterable, extractor="auto", value_range=None, count: int | None = None
-    ) -> "Statistics":
-        """Of samples: a dataset, or any iterable of batches or `(batch, labels)`.
+    def of(cls, data, extractor="auto", value_range=None, count: int | None = None) -> "Statistics":
+        """Of samples, streamed.
 
         Args:
-            batches: of samples `(batch, *sample_shape)`.
+            data: samples: an array, a dataset or any iterable of batches or `(batch, labels)`.
             extractor: as in `FrechetDistance`.
             value_range: (low, high) of the samples; read off a dataset of `kgan.data`.
             count: samples to take; None takes all.
@@ -47,23 +44,12 @@ class Statistics:
             InputError: for no samples, features that are not finite, or an extractor that does
                 not fit.
         """
-        info = getattr(batches, "info", None)
-        value_range = value_range or getattr(info, "value_range", None)
         moments, network = Moments(), None
-        for batch in batches:
-            samples = np.asarray(batch[0] if isinstance(batch, (tuple, list)) else batch)
-            if count is not None:
-                samples = samples[: count - moments.count]
-            if network is None:
-                network = extractors.get(extractor, samples.shape[1:])
-                network.prepare(samples.shape[1:], value_range)
-            if len(samples):
-                features = np.asarray(network(samples).features)
-                if not np.isfinite(features).all():
-                    raise InputError("The features of the samples hold NaN or Inf. Clean the data.")
-                moments.add(features)
-            if count is not None and moments.count >= count:
-                break
+        value_range = value_range or range_of(data)
+        with batches(data, value_range, count) as stream:
+            for samples in stream:
+                network = network or prepared(extractor, samples.shape[1:], value_range)
+                moments.add(features(network, samples))
         if moments.count < 2:
             raise InputError(f"Statistics need 2 samples or more; the data held {moments.count}.")
         return cls(moments.mean(), moments.covariance(), moments.count, network.name)

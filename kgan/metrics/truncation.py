@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from kgan.errors import InputError
-from kgan.metrics.memorisation import read_features
 from kgan.metrics.neighbours import manifold
+from kgan.metrics.reading import read_features
 
 
 def truncation_curve(

@@ -9,7 +9,7 @@ from stand_in import StandIn
 
 import kgan
 from kgan.callbacks import CollapseMonitor
-from kgan.callbacks.collapse_monitor import _levels
+from kgan.callbacks.trouble import levels
 
 Adam = keras.optimizers.Adam
 REAL = np.random.default_rng(0).normal(size=(300, 4)).astype("float32")
@@ -223,7 +223,7 @@ def test_arrays_in_the_order_of_their_classes():
 
 
 @pytest.mark.parametrize(
-    ("loss", "levels"),
+    ("loss", "expected"),
     [
         (kgan.losses.Minimax(), (0.0, 2 * math.log(2))),
         (kgan.losses.NonSaturating(), (0.0, 2 * math.log(2))),
@@ -235,13 +235,13 @@ def test_arrays_in_the_order_of_their_classes():
         (kgan.losses.Minimax(real_label=0.9), (0.3251, 1.3763)),
     ],
 )
-def test_the_least_loss_and_that_of_an_undecided_discriminator(loss, levels):
-    assert _levels(loss)[:2] == pytest.approx(levels, abs=1e-3)
+def test_the_least_loss_and_that_of_an_undecided_discriminator(loss, expected):
+    assert levels(loss)[:2] == pytest.approx(expected, abs=1e-3)
 
 
 def test_a_loss_without_a_least_value_is_not_judged():
-    assert _levels(kgan.losses.Wasserstein()) is None
-    assert _levels(None) is None
+    assert levels(kgan.losses.Wasserstein()) is None
+    assert levels(None) is None
     script = [{"d_loss": -50.0}] * 4
     assert not Scripted(script, "wasserstein").watched_by(monitor())[0]
 

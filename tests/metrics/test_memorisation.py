@@ -6,7 +6,8 @@ import tensorflow as tf
 import kgan
 from kgan.errors import InputError
 from kgan.metrics import Memorisation
-from kgan.metrics.memorisation import nearer, nearest_distances, read_features
+from kgan.metrics.memorisation import nearer, nearest_distances
+from kgan.metrics.reading import read_features
 
 
 @pytest.fixture

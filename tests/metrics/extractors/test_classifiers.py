@@ -49,6 +49,7 @@ def test_it_recognises_the_digits_of_scikit_learn():
 def test_it_recognises_the_digits_of_mnist():
     extractor = Digits()
     accuracy, strangeness = judged(extractor, "mnist", "test")
+    # Measured: 0.9964.
     assert accuracy >= 0.993
     assert extractor.accuracy == pytest.approx(accuracy, abs=5e-4)
     assert strangeness == pytest.approx(0.84, abs=0.05)
