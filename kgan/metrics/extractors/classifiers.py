@@ -70,8 +70,8 @@ class Digits(_Classifier):
 
     Features `(batch, 128)`, all at least 0, and logits `(batch, 10)`. It reads grey images, light
     strokes on a dark ground: 28x28 as MNIST has them, scikit-learn's 8x8 (a third of what it saw
-    in training was drawn like those, none of it was theirs), and other sizes, resized. A tenth of
-    what it saw was no digit, so that it is unsure of noise, blank images and negatives.
+    in training was drawn like those, none of it was theirs), and other sizes, resized. It was
+    taught nothing but digits and may be sure of anything: `strangeness` tells what is none.
 
     Source of the data: LeCun et al. 1998, Gradient-based learning applied to document
     recognition.
@@ -95,7 +95,8 @@ class Cifar10(_Classifier):
     """A classifier of the ten kinds of CIFAR-10's photographs: a small stand-in for Inception.
 
     Features `(batch, 128)`, all at least 0, and logits `(batch, 10)`. It reads colour images,
-    resized to 32x32. It has seen 10,000 photographs; `accuracy` says how well it knows others.
+    resized to 32x32. It has seen 10,000 photographs; `accuracy` says how well it knows others,
+    and noise is hardly strange to it: look at the samples, too.
 
     Source of the data: Krizhevsky 2009, Learning multiple layers of features from tiny images.
     """
