@@ -126,7 +126,7 @@ def test_the_range_is_read_off_the_generator(activation, expected):
         ({"jit_compile": "yes"}, "jit_compile is True, False or 'auto'"),
         ({"metrics": [keras.metrics.Mean(name="d_loss")]}, "'d_loss', which is taken"),
         ({"terms": [3]}, "A term is a kgan.Term"),
-        ({"metrics": ["fid"]}, "metrics takes keras.metrics.Metric"),
+        ({"metrics": [3]}, "metrics takes names of kgan.metrics"),
     ],
 )
 def test_settings_that_make_no_sense(gan, settings, message):
