@@ -5,7 +5,7 @@
 Two sets of real images stand in for generated and real ones, in memory before the clock starts.
 Each metric is timed alone, then all together, which share their features; the peak of memory is
 that of the whole process beyond what it held before. Loading TensorFlow and the networks is not
-counted. The last line has the parts of a metric in one place.
+counted, nor are the features of the training samples, which `Memorisation` computes once.
 """
 
 import argparse

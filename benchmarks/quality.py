@@ -75,6 +75,8 @@ COLUMNS = {
     "classifier_accuracy": "class accuracy",
     "modes": "modes",
     "high_quality": "high quality",
+    "mode_spread": "spread of modes",
+    "mode_kl": "KL of modes",
 }
 SAMPLES = 10_000
 
@@ -147,13 +149,15 @@ def train(entry, seed, seconds, work):
     gan.compile(steps_per_execution=10)
     work.mkdir(parents=True, exist_ok=True)
     budget = Budget(seconds, entry.most_steps, work / "spent.json")
-    if budget.before < seconds:
+    saved = callbacks.latest(work / "checkpoints") if budget.before else None
+    finished = saved and saved.iterations >= (entry.most_steps or saved.iterations + 1)
+    if budget.before < seconds and not finished:
         saved = callbacks.Checkpoint(
             work / "checkpoints", every_steps=5000, resume=budget.before > 0, overwrite=True
         )
         gan.fit(data, epochs=10**6, verbose=0, callbacks=[saved, budget])
     else:
-        gan.load_weights(callbacks.latest(work / "checkpoints").weights)
+        gan.load_weights(saved.weights)
     return gan, budget.spent
 
 
