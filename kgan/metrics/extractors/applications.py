@@ -13,10 +13,10 @@ from keras import ops
 
 from kgan.errors import InputError, unknown
 from kgan.metrics.extractors.base import Extractor, Features
-from kgan.metrics.extractors.classifiers import _apart
 from kgan.metrics.extractors.images import (
     INSTEAD,
     READS,
+    apart,
     keras_home,
     need_images,
     need_range,
@@ -159,7 +159,7 @@ class Application(Extractor):
                 "weights out for Keras's own of ImageNet."
             )
         # A metric may meet its first batch inside a tf.function.
-        with tf.init_scope(), _apart():
+        with tf.init_scope(), apart():
             try:
                 model = getattr(keras.applications, network.function)(
                     weights="imagenet" if imagenet else None,

@@ -3,10 +3,8 @@
 They work offline. `benchmarks/classifiers.py` in the repository trains them.
 """
 
-import contextlib
 import functools
 import json
-import random
 from pathlib import Path
 
 import keras
@@ -16,7 +14,7 @@ from keras import layers, ops
 
 from kgan.errors import InputError
 from kgan.metrics.extractors.base import Extractor, Features
-from kgan.metrics.extractors.images import need_images, need_range, to_range, unbroken
+from kgan.metrics.extractors.images import apart, need_images, need_range, to_range, unbroken
 
 # Below this nothing of a digit or an object is left to see.
 _LEAST = 8
@@ -152,7 +150,7 @@ def load(name: str, path=None) -> keras.Model:
     with np.load(path or weights_path(name)) as file:
         weights = [file[key].astype("float32") for key in sorted(file.files) if key.startswith("w")]
     # A metric may meet its first batch inside a tf.function.
-    with tf.init_scope(), _apart():
+    with tf.init_scope(), apart():
         model = network(name)
         model.set_weights(weights)
     model.trainable = False
@@ -174,18 +172,6 @@ def _usual(name: str):
 
 
 _shipped = functools.cache(load)
-
-
-@contextlib.contextmanager
-def _apart():
-    """Layers made here leave the user's random numbers alone and heed no policy of theirs."""
-    state, policy = random.getstate(), keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(policy)
-        random.setstate(state)
 
 
 def network(name: str) -> keras.Model:

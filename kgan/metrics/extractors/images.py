@@ -1,8 +1,11 @@
 """What extractors over images have in common."""
 
+import contextlib
 import os
+import random
 from pathlib import Path
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -71,3 +74,15 @@ def to_range(samples, given, wanted):
     """Samples brought from one (low, high) range to another."""
     scale = (wanted[1] - wanted[0]) / (given[1] - given[0])
     return (ops.cast(samples, "float32") - given[0]) * scale + wanted[0]
+
+
+@contextlib.contextmanager
+def apart():
+    """Layers made here leave the user's random numbers alone and heed no policy of theirs."""
+    state, policy = random.getstate(), keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
+        random.setstate(state)
