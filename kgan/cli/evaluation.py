@@ -9,6 +9,7 @@ import click
 from kgan.cli.outputs import replace
 from kgan.cli.run_folder import RunFolder, provenance
 from kgan.cli.sampling import trained
+from kgan.data.splits import overlap
 from kgan.errors import InputError
 
 # What says most of images and of points alike; the rest is asked for by name.
@@ -51,13 +52,16 @@ def evaluate(
     gan = trained(run)
     real, split = _load(settings, data, split, gan)
     if real.info.modes is not None and not names:
-        metrics.append(_mode_coverage(real.info, extractor))
+        from kgan.metrics import ModeCoverage
+
+        metrics.append(ModeCoverage(real.info.modes, extractor=extractor or "auto"))
     elsewhere = data is not None and data != settings["data"]
-    seen = split == settings["split"] and not elsewhere
+    seen = not elsewhere and overlap(split, settings["split"])
     if seen:
         click.echo(
-            f"Warning: measured against {split!r}, which the model was trained on: the figures "
-            "flatter it. Keep some data aside: --split of `kgan train` takes a part.",
+            f"Warning: measured against {split!r}, and the model was trained on "
+            f"{settings['split']!r}: the figures flatter it. Keep some data aside: --split of "
+            "`kgan train` takes a part.",
             err=True,
         )
     figures = gan.evaluate(_first(real, count), verbose=0, metrics=metrics)
@@ -73,8 +77,9 @@ def evaluate(
         training, _ = _load(settings, None, settings["split"], gan)
         alike = [metric for metric in metrics if metric.name != "classifier_accuracy"]
         floors = measure(alike, real, training, count, gan.data_range)
+    here = provenance()
     record = {
-        "measured": provenance()["started"],
+        "measured": here["started"],
         "step": int(gan.iterations.numpy()),
         "data": real.info.name,
         "split": split,
@@ -82,8 +87,8 @@ def evaluate(
         "figures": _finite(figures),
         "floor": _finite(floors),
         "rests_on": rests,
-        "machine": provenance()["machine"],
-        "versions": provenance()["versions"],
+        "machine": here["machine"],
+        "versions": here["versions"],
     }
     _store(run, record)
     _print(run, record)
@@ -103,14 +108,6 @@ def _metrics(names, extractor, reference) -> list[Any]:
     if reference is not None and "frechet_distance" not in {metric.name for metric in found}:
         raise InputError("--reference is for the metric frechet_distance; name that too.")
     return found
-
-
-def _mode_coverage(info, extractor):
-    from kgan import metrics
-
-    if info.modes.centres is not None:
-        return metrics.ModeCoverage(info.modes)
-    return metrics.ModeCoverage(info.modes, extractor=extractor or "stacked_digits")
 
 
 def _load(settings, data, split, gan):

@@ -30,3 +30,28 @@ def bounds(split: str, size: int) -> slice:
 
     _, start, stop = parse(split)
     return slice(edge(start), edge(stop))
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether two splits of a data set share samples, as far as their names tell.
+
+    Where a slice counts samples and the other percents, they are taken to.
+
+    >>> overlap("train[:1000]", "train"), overlap("train[90%:]", "train[:90%]")
+    (True, False)
+    """
+    try:
+        (name, *edges), (other_name, *other_edges) = parse(one), parse(other)
+        counted = {edge.endswith("%") for edge in (*edges, *other_edges) if edge}
+    except InputError:
+        name = other_name = counted = None
+    if name is None or name != other_name:
+        # TensorFlow Datasets joins splits, as in "train[:10%]+test"; "all" holds every other.
+        left, right = (set(re.findall(r"[A-Za-z]\w*", split)) for split in (one, other))
+        return bool(left & right) or "all" in left | right
+    if len(counted) > 1:
+        return True
+    # More samples than any data set has, so that no edge is cut off.
+    size = 10**12
+    left, right = (range(*bounds(split, size).indices(size)) for split in (one, other))
+    return max(left.start, right.start) < min(left.stop, right.stop)

@@ -7,10 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from kgan.errors import InputError
+from kgan.metrics.distances import with_norms, within
 from kgan.metrics.feature_metric import FeatureMetric
-
-# Rows of a distance matrix at a time.
-_BLOCK = 512
 
 
 def mean_pairwise_distance(features) -> float:
@@ -22,9 +20,8 @@ def mean_pairwise_distance(features) -> float:
     Raises:
         InputError: for fewer than two samples.
     """
-    features = _rows(features)
-    total = sum(distances.sum() for _, distances in _distances(features))
-    return float(total / (len(features) * (len(features) - 1)))
+    count, side = len(features), _side(features)
+    return float(sum(np.sqrt(squares).sum() for _, squares in within(side)) / (count * (count - 1)))
 
 
 def nearest_distance(features) -> float:
@@ -38,12 +35,8 @@ def nearest_distance(features) -> float:
     Raises:
         InputError: for fewer than two samples.
     """
-    features = _rows(features)
-    nearest = []
-    for own, distances in _distances(features):
-        distances[np.arange(len(own)), own] = np.inf
-        nearest.append(distances.min(axis=1))
-    return float(np.median(np.concatenate(nearest)))
+    nearest = [squares.min(axis=1) for _, squares in within(_side(features), own=np.inf)]
+    return float(np.median(np.sqrt(np.concatenate(nearest))))
 
 
 def diversity(real, fake) -> tuple[float, float]:
@@ -69,7 +62,7 @@ def _ratio(of, to):
     return of / to if to > 0 else math.nan
 
 
-def _rows(features):
+def _side(features):
     features = np.asarray(features, "float64")
     if len(features) < 2:
         raise InputError(
@@ -77,17 +70,7 @@ def _rows(features):
         )
     features = features.reshape(len(features), -1)
     # Distances don't change, and fewer digits cancel in them.
-    return features - features.mean(axis=0)
-
-
-def _distances(features):
-    """(row numbers, distances of these rows to all, 0 to themselves), block by block."""
-    norms = np.einsum("ij,ij->i", features, features)
-    for start in range(0, len(features), _BLOCK):
-        own = np.arange(start, min(start + _BLOCK, len(features)))
-        squares = norms[own, None] + norms - 2.0 * (features[own] @ features.T)
-        squares[np.arange(len(own)), own] = 0.0
-        yield own, np.sqrt(np.maximum(squares, 0.0))
+    return with_norms(features - features.mean(axis=0))
 
 
 @keras.saving.register_keras_serializable("kgan")

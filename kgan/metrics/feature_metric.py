@@ -65,7 +65,6 @@ class FeatureMetric(keras.metrics.Metric):
         self.value_range = None if value_range is None else tuple(value_range)
         # In a dictionary that Keras does not track: a record belongs to several metrics.
         self.__dict__["_record"] = Record()
-        self._prepared_for = None
         self.preparations = 0
         self._loaded_from = None
 
@@ -131,7 +130,6 @@ class FeatureMetric(keras.metrics.Metric):
         if {"probabilities", "classes"} & set(self.sides().values()):
             _require_classes(record.extractor, sample_shape, value_range, self.name)
         self.__dict__["_record"] = record
-        self._prepared_for = sample_shape
         self.preparations += 1
 
     def update_state(self, real, fake, condition=None):
@@ -142,7 +140,7 @@ class FeatureMetric(keras.metrics.Metric):
                 None.
             condition: what the generated samples were made from, where the model has one.
         """
-        if self._prepared_for is None:
+        if self._record.extractor is None:
             given = fake if real is None else real
             self.prepare(np.shape(given)[1:] if not hasattr(given, "shape") else given.shape[1:])
         self._record.update(self, real, fake, condition)
@@ -210,24 +208,21 @@ class FeatureMetric(keras.metrics.Metric):
         Raises:
             InputError: where their extractors differ.
         """
-        for other in metrics:
-            mine, theirs = self.report()["extractor"], other.report()["extractor"]
-            if None not in (mine, theirs) and mine != theirs:
+        # A record of its own: others that share the present one merge for themselves.
+        record, names = Record(), set()
+        for metric in (self, *metrics):
+            if metric.sides() != self.sides():
+                raise InputError(f"{metric.name} keeps other states than {self.name}.")
+            name = metric.report()["extractor"] or metric._loaded_from
+            names.add(name)
+            if len(names - {None}) > 1:
                 raise InputError(
-                    f"Features of {theirs!r} cannot join features of {mine!r} in {self.name}."
+                    f"Features of {name!r} cannot join features of another extractor in "
+                    f"{self.name}. Merge metrics over one extractor."
                 )
-            if other.sides() != self.sides():
-                raise InputError(f"{other.name} keeps other states than {self.name}.")
-            if self._record.extractor is None:
-                self._record.extractor = other._record.extractor
-                self._prepared_for = other._prepared_for
-                for side, kind in self.sides().items():
-                    self._record.require(kind, side)
-            for side, kind in self.sides().items():
-                if (kind, side) in other._record.states:
-                    self._record.states[kind, side].merge(other._record.states[kind, side])
-            self._record._infinite |= other._record._infinite
-            self._record.cache.clear()
+            record.merge(metric._record, self.sides())
+        self.__dict__["_record"] = record
+        self.preparations += 1
 
     def save_state(self, filepath) -> None:
         """Writes what was seen to an `.npz` file, whole or not at all."""
@@ -292,9 +287,7 @@ class FeatureMetric(keras.metrics.Metric):
 
 
 def _require_classes(extractor, sample_shape, value_range, name):
-    low, high = value_range or (0.0, 1.0)
-    trial = extractor(tf.fill((2, *sample_shape), tf.constant((low + high) / 2, tf.float32)))
-    if trial.logits is None:
+    if extractor.trial(sample_shape, value_range).logits is None:
         raise InputError(
             f"{name} needs a classifier, and the extractor {extractor.name!r} gives no class "
             "scores. Take 'digits', 'cifar10', 'inception' or a Keras model that ends in them."

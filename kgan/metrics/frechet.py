@@ -102,9 +102,8 @@ class FrechetDistance(FeatureMetric):
                 f"looks through {extractor.name!r}. Make them anew with Statistics.of(dataset, "
                 f"extractor={extractor.name!r}), or say extractor={found.extractor!r}."
             )
-        low, high = self.value_range or value_range or (0.0, 1.0)
-        trial = np.full((2, *sample_shape), (low + high) / 2, "float32")
-        width = extractor(trial).features.shape[1]
+        trial = extractor.trial(sample_shape, self.value_range or value_range)
+        width = trial.features.shape[1]
         if len(found.mu) != width:
             raise InputError(
                 f"The reference statistics have {len(found.mu)} features, and the extractor "

@@ -80,7 +80,7 @@ def measure(
                 if hasattr(metric, "prepare"):
                     metric.prepare(left.shape[1:], value_range, shared)
             ready = True
-        # Tensors, so that metrics over one extractor see the same objects.
+        # As in an evaluation, where a user's own metric gets tensors too.
         left, right = keras.ops.convert_to_tensor(left), keras.ops.convert_to_tensor(right)
         for metric in metrics:
             metric.update_state(left, right)

@@ -105,9 +105,7 @@ class ModeCoverage(FeatureMetric):
     def prepare(self, sample_shape, value_range=None, shared=None):
         super().prepare(sample_shape, value_range, shared)
         extractor, count = self._record.extractor, len(self.modes.probabilities)
-        low, high = self.value_range or value_range or (0.0, 1.0)
-        trial = tf.fill((2, *sample_shape), tf.constant((low + high) / 2, tf.float32))
-        found = extractor(trial)
+        found = extractor.trial(sample_shape, self.value_range or value_range)
         if self.modes.centres is None:
             classes = found.logits.shape[1]
             if classes != count:

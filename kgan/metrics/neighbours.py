@@ -6,10 +6,8 @@ import keras
 import numpy as np
 
 from kgan.errors import InputError
+from kgan.metrics.distances import between, with_norms, within
 from kgan.metrics.feature_metric import FeatureMetric
-
-# Rows of a distance matrix at a time: 512 x 10,000 doubles are 40 MB.
-_BLOCK = 512
 
 
 def manifold(real, fake, neighbours: Iterable[int] = (3, 5)) -> dict[int, dict[str, float]]:
@@ -43,12 +41,12 @@ def manifold(real, fake, neighbours: Iterable[int] = (3, 5)) -> dict[int, dict[s
             )
     # Distances don't change with the origin, and fewer digits cancel about this one.
     centre = np.mean(real, axis=0, dtype="float64")
-    real, fake = _with_norms(real - centre), _with_norms(fake - centre)
+    real, fake = with_norms(real - centre), with_norms(fake - centre)
     real_radii, fake_radii = _radii(real, ks), _radii(fake, ks)
     held = {k: np.zeros(len(fake[0]), "int64") for k in ks}
     recalled = dict.fromkeys(ks, 0)
     covered = dict.fromkeys(ks, 0)
-    for rows, distances in _blocks(real, fake):
+    for rows, distances in between(real, fake):
         for place, k in enumerate(ks):
             inside = distances < real_radii[rows, place, None]
             held[k] += inside.sum(axis=0)
@@ -65,29 +63,10 @@ def manifold(real, fake, neighbours: Iterable[int] = (3, 5)) -> dict[int, dict[s
     }
 
 
-def _with_norms(features):
-    features = np.ascontiguousarray(features, "float64")
-    return features, np.einsum("ij,ij->i", features, features)
-
-
-def _blocks(left, right):
-    """(rows, squared distances of these rows of `left` to all of `right`)."""
-    (x, x_norms), (y, y_norms) = left, right
-    for start in range(0, len(x), _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        distances = x[rows] @ y.T
-        distances *= -2.0
-        distances += x_norms[rows, None]
-        distances += y_norms
-        yield rows, np.maximum(distances, 0.0, out=distances)
-
-
 def _radii(side, ks):
     """Squared distances `(samples, len(ks))` to the k-th nearest neighbours on the same side."""
     radii = np.empty((len(side[0]), len(ks)))
-    for rows, distances in _blocks(side, side):
-        own = np.arange(len(distances))
-        distances[own, own + rows.start] = 0.0
+    for rows, distances in within(side):
         # The nearest of all is the sample itself.
         nearest = np.partition(distances, ks, axis=1)
         radii[rows] = nearest[:, ks]

@@ -45,7 +45,7 @@ class Record:
         self._wanted = set()
         # By thread, for a strategy traces each replica in one of its own, by turns.
         self._seen = {}
-        self._infinite = {}
+        self._infinite = set()
         self._strangeness = [0.0, 0]
         self._doubted = False
 
@@ -69,6 +69,18 @@ class Record:
         self._seen.clear()
         self._infinite.clear()
         self._strangeness = [0.0, 0]
+
+    def merge(self, other: "Record", sides: dict[str, str]) -> None:
+        """Adds what another has seen of these sides, each of its kind of state."""
+        self.extractor = self.extractor or other.extractor
+        for side, kind in sides.items():
+            self.require(kind, side)
+            if (kind, side) in other.states:
+                self.states[kind, side].merge(other.states[kind, side])
+        self._infinite |= other._infinite
+        total, count = other._strangeness
+        self._strangeness = [self._strangeness[0] + total, self._strangeness[1] + count]
+        self.cache.clear()
 
     def update(self, member, real, fake, condition=None) -> None:
         """Adds a batch of both sides, once for all the metrics that share the record.
@@ -101,7 +113,6 @@ class Record:
         self._keep(side, kinds, parts)
 
     def _keep(self, side, kinds, parts):
-
         def keep(place, *arrays):
             # Replicas have gathered all samples; one of them keeps them.
             if place:
@@ -109,7 +120,7 @@ class Record:
             self.cache.clear()
             for kind, array in zip(kinds, arrays, strict=False):
                 if not np.isfinite(array).all():
-                    self._infinite[side] = self._infinite.get(side, 0) + 1
+                    self._infinite.add(side)
                     array = array[np.isfinite(array).all(axis=1)]
                 self.states[kind, side].add(array)
             for strangeness in arrays[len(kinds) :]:

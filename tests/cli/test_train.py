@@ -36,7 +36,9 @@ def test_a_run_folder_holds_all_of_a_run(finished):
     with (finished / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["epoch"], row["step"]) for row in rows] == [("0", "14"), ("1", "20")]
-    assert all(np.isfinite(float(row[name])) for row in rows for name in ("d_loss", "g_loss"))
+    # The monitor of collapse looks on, and what it sees is kept.
+    names = ("d_loss", "g_loss", "diversity", "diversity_nearest")
+    assert all(np.isfinite(float(row[name])) for row in rows for name in names)
 
 
 def test_config_says_how_to_repeat_the_run(finished, tmp_path):

@@ -1,6 +1,6 @@
 import pytest
 
-from kgan.data.splits import bounds, parse
+from kgan.data.splits import bounds, overlap, parse
 from kgan.errors import InputError
 
 
@@ -24,3 +24,22 @@ def test_slices(split, expected):
 def test_no_splits(split):
     with pytest.raises(InputError, match="split must be"):
         parse(split)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [
+        ("train", "train", True),
+        ("train", "test", False),
+        ("train[:100]", "train", True),
+        ("train[:90%]", "train[90%:]", False),
+        ("train[:91%]", "train[90%:]", True),
+        ("train[:100]", "train[100:200]", False),
+        ("train[:100]", "train[90%:]", True),
+        ("all", "test", True),
+        ("train[:10]+test", "test", True),
+        ("train[:10]+test", "validation", False),
+    ],
+)
+def test_whether_splits_share_samples(one, other, shared):
+    assert overlap(one, other) is overlap(other, one) is shared

@@ -72,6 +72,25 @@ def test_four_metrics_share_one_pass(monkeypatch):
     assert metrics[1].result() == compute_prdc(real[:1000], fake[:1000], 3)["recall"]
 
 
+def test_metrics_that_share_a_record_merge_each_once():
+    random = np.random.default_rng(6)
+    real, fake = random.normal(size=(2, 2400, 2)).astype("float32")
+    sides = []
+    for part in (slice(0, 1100), slice(1100, 2400)):
+        shared, metrics = {}, [Precision("values"), Recall("values")]
+        for metric in metrics:
+            metric.prepare((2,), shared=shared)
+        for metric in metrics:
+            metric.update_state(real[part], fake[part])
+        sides.append(metrics)
+    expected = compute_prdc(real, fake, 3)
+    for left, right in zip(*sides, strict=True):
+        left.merge_state([right])
+    for metric in sides[0]:
+        assert metric.report()["fake"] == 2400
+        assert metric.result() == expected[metric.name]
+
+
 def test_merging_and_few_samples():
     random = np.random.default_rng(5)
     real, fake = random.normal(size=(2, 80, 2)).astype("float32")

@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 
 class Features(NamedTuple):
     """What an extractor sees in a batch of samples.
@@ -40,6 +42,11 @@ class Extractor:
     def __call__(self, samples) -> Features:
         """Features of a batch, in inference mode; in a graph or eagerly."""
         raise NotImplementedError
+
+    def trial(self, sample_shape: tuple, value_range: tuple | None) -> Features:
+        """What two samples in the middle of the range give, to learn the widths from."""
+        low, high = value_range or (0.0, 1.0)
+        return self(np.full((2, *sample_shape), (low + high) / 2, "float32"))
 
     def strangeness(self, found: Features):
         """How unlike the extractor's own kind of samples these are, `(batch,)`; None if unknown.
