@@ -36,7 +36,8 @@ class ImageSnapshot(keras.callbacks.Callback):
             step, so that a resumed run's covers the whole run: at most 60 of them, evenly
             picked.
         duration: Milliseconds a frame of the GIF.
-        columns: Images a row; None makes the grid about square.
+        columns: Images a row; None makes the grid about square, or one column a class where the
+            model is told one.
         size: Width in pixels to aim for.
         reference: Real points `(m, 2)` or numbers `(m, 1)` to draw in grey behind generated
             ones; it also holds the axes still.
@@ -93,7 +94,7 @@ class ImageSnapshot(keras.callbacks.Callback):
             picture = pictures.draw(
                 samples,
                 value_range=self.model.data_range,
-                columns=self.columns,
+                columns=self.columns or getattr(self.model, "preview_columns", None),
                 size=self.size,
                 reference=self.reference,
             )

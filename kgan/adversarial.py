@@ -42,7 +42,10 @@ class AdversarialModel(keras.Model):
         seed: the seed of all the model draws.
         resume_within_epoch: set it after restoring a state from the middle of an epoch; the
             next `fit` then enters its data where that state left it.
+        classes: how many classes the model is told apart; 0 where it is told none.
     """
+
+    classes = 0
 
     def __init__(self, seed=None, name=None):
         super().__init__(name=name)

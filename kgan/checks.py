@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras.src.models.functional import Functional
 
 from kgan import latents as latents_module
@@ -53,13 +54,14 @@ def positive(name: str, value) -> int:
     return int(value)
 
 
-def find_latents(generator, latents, plain: bool):
+def find_latents(generator, latents, plain: bool, classes: int = 0):
     """The latents given, or standard normal ones of the generator's input shape.
 
     Args:
         generator: the network.
         latents: what the user gave, or None.
-        plain: whether the generator is called on the latents alone.
+        plain: whether the generator is called as `kgan.GAN` calls it.
+        classes: how many it is told apart; 0 where it is called on the latents alone.
 
     Raises:
         InputError: where there is no shape to go by, or the generator takes another.
@@ -67,11 +69,19 @@ def find_latents(generator, latents, plain: bool):
     shape = getattr(generator, "input_shape", None) if generator.built else None
     if latents is not None and not plain:
         return latents_module.get(latents)
+    if classes and generator.built:
+        if not isinstance(shape, list) or len(shape) != 2:
+            raise InputError(
+                f"With classes={classes} the generator takes two inputs, [latents, labels]; its "
+                f"input shape is {shape}. Give it a second `keras.Input((), dtype='int32')`."
+            )
+        shape = shape[0]
     if isinstance(shape, (dict, list)):
         raise InputError(
             f"The generator takes {len(shape)} inputs of shapes {shape}; kgan.GAN feeds it one "
-            "batch of latents. A subclass that overrides `forward` may feed it more; it says "
-            "which part is noise by `latents=`."
+            "batch of latents, and labels beside them where `classes=` says how many there are. A "
+            "subclass that overrides `forward` may feed it more; it says which part is noise by "
+            "`latents=`."
         )
     if latents is None:
         if shape is None:
@@ -91,6 +101,63 @@ def find_latents(generator, latents, plain: bool):
             "Give both the same shape: the generator's input is the latent."
         )
     return latents
+
+
+def class_count(value) -> int:
+    """`classes` of a model: 0, or 2 and more."""
+    if value is None or (isinstance(value, (int, np.integer)) and value == 0):
+        return 0
+    count = positive("classes", value)
+    if count == 1:
+        raise InputError("One class tells nothing apart; leave classes out, or give 2 or more.")
+    return count
+
+
+def labels(given, classes: int):
+    """Labels of a batch as integers `(batch,)`, from any of the forms that data sets use.
+
+    Args:
+        given: integers `(batch,)` or `(batch, 1)`, or one-hot rows `(batch, classes)`.
+        classes: of the model.
+    """
+    if given is None:
+        raise InputError(
+            f"The model is told one of {classes} classes, and the data has no labels. It takes "
+            "batches of (samples, labels)."
+        )
+    given = tf.convert_to_tensor(given)
+    shape = given.shape
+    if shape.rank == 2 and shape[1] == classes:
+        return tf.argmax(given, axis=1, output_type=tf.int32)
+    if not given.dtype.is_integer or shape.rank not in (1, 2, None) or shape[1:] not in ([], [1]):
+        raise InputError(
+            f"Labels have shape {tuple(shape)} and dtype {given.dtype.name}; expected integers "
+            f"of shape (batch,), or one-hot rows of shape (batch, {classes})."
+        )
+    return tf.cast(tf.reshape(given, [-1]), tf.int32)
+
+
+def wrong_label(lowest, highest, classes) -> str:
+    """The message for labels that name no class of the model."""
+    return (
+        f"The labels lie in {lowest}..{highest}; a model of {classes} classes takes "
+        f"0..{classes - 1}. Number the classes from 0, or build the model with "
+        f"classes={max(highest + 1, 2)}."
+    )
+
+
+def data_has_labels(model: str, info, classes: int = 0) -> None:
+    """Refuses a dataset of `kgan.data` that does not say which class a sample is of."""
+    if not info.classes:
+        raise InputError(
+            f"{model} is told the class of each sample, and {info.name!r} has no labels. Take a "
+            "folder with a sub-folder for each class, arrays with labels, or a model without "
+            "classes."
+        )
+    if classes and info.classes > classes:
+        raise InputError(
+            f"{model} was asked for classes={classes}, and {info.name!r} has {info.classes}."
+        )
 
 
 def same_shape(shape, expected) -> bool:

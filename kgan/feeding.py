@@ -211,12 +211,15 @@ def data_errors(model):
             warnings.filterwarnings("ignore", message="Your input ran out of data")
             yield
     except tf.errors.InvalidArgumentError as error:
-        found = re.search(rf"\[{_MARK}\] \[(\d+)\] \[(\S+)\] \[(\S+)\]", str(error))
+        found = re.search(rf"\[{_MARK}\]" + 5 * r" \[(\S+)\]", str(error))
         if found is None:
             raise
         batch, lowest, highest = int(found[1]), float(found[2]), float(found[3])
         message = checks.not_finite(batch)
-        if np.isfinite([lowest, highest]).all() and lowest <= highest:
+        labels = int(found[4]), int(found[5])
+        if model.classes and not 0 <= labels[0] <= labels[1] < model.classes:
+            message = f"Batch {batch}: " + checks.wrong_label(*labels, model.classes)
+        elif np.isfinite([lowest, highest]).all() and lowest <= highest:
             message = f"Batch {batch}: " + checks.outside(lowest, highest, model.data_range)
         raise InputError(
             f"{message} The weights are as they were after step {int(model.iterations.numpy())}."
@@ -319,19 +322,27 @@ def _checked(model, source, first):
         first, source_mapped = rescale(first), source.map(rescale, tf.data.AUTOTUNE)
     else:
         source_mapped = source
-    checks.batch_fits(model.unpack(first)[0].numpy(), model.sample_shape, model.data_range)
+    real, condition = model.unpack(first)
+    checks.batch_fits(real.numpy(), model.sample_shape, model.data_range)
+    classes = model.classes
+    if classes and not 0 <= np.min(condition) <= np.max(condition) < classes:
+        raise InputError(checks.wrong_label(np.min(condition), np.max(condition), classes))
     bounds = checks.widened(model.data_range) if model.data_range else None
 
     def check(index, batch):
-        real = model.unpack(batch)[0]
+        real, condition = model.unpack(batch)
         # A Python function in the pipeline loses the shape, and the networks need it.
         real.set_shape((None, *model.sample_shape))
         fine = tf.reduce_all(tf.math.is_finite(real))
         if bounds is not None:
             fine &= tf.reduce_all((real >= bounds[0]) & (real <= bounds[1]))
+        labels = condition if classes else tf.zeros([1], tf.int32)
+        ends = [tf.reduce_min(labels), tf.reduce_max(labels)]
+        if classes:
+            fine &= (ends[0] >= 0) & (ends[1] < classes)
         # The raw operation, for `tf.debugging.Assert` adds a condition that Grappler warns of.
         refuse = tf.raw_ops.Assert(
-            condition=fine, data=[_MARK, index, tf.reduce_min(real), tf.reduce_max(real)]
+            condition=fine, data=[_MARK, index, tf.reduce_min(real), tf.reduce_max(real), *ends]
         )
         with tf.control_dependencies([refuse]):
             return tf.nest.map_structure(tf.identity, batch)

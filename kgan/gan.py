@@ -15,7 +15,7 @@ from kgan.errors import InputError
 from kgan.logs import Logs
 from kgan.phases import Generated, Phase, part_of, take_turn
 from kgan.sampling import LatentSampling
-from kgan.terms import Turn
+from kgan.terms import Term, Turn
 from kgan.terms import get as find_term
 
 
@@ -28,11 +28,15 @@ class GAN(LatentSampling, AdversarialModel):
             `(batch, *sample_shape)`: images, signals, points, anything.
         discriminator: takes samples and returns one raw score each, `(batch, 1)`, or one a
             patch, `(batch, ..., 1)`. No sigmoid at its end: the losses apply it.
+        classes: where the model is told a class, how many there are. The generator then takes
+            `[latents, labels]` and the discriminator `[samples, labels]`, with labels
+            `(batch,)`, integers from 0; the dataset yields `(samples, labels)`.
         latents: where the noise comes from: a shape for standard normal latents, or a
             `kgan.latents.Latents`. By default standard normal, of the generator's input shape.
         data_range: (low, high) of the samples, both the data's and the generator's; None
             leaves it unchecked. "auto" reads it off the generator's last activation: tanh
-            means (-1, 1), sigmoid (0, 1), anything else None.
+            means (-1, 1), sigmoid (0, 1), anything else None. What a generator without such an
+            activation draws beyond a range given here is clipped in `generate`, not in training.
         seed: of all the model draws; by default one that `keras.utils.set_random_seed` settles.
         name: name of the model.
 
@@ -52,14 +56,22 @@ class GAN(LatentSampling, AdversarialModel):
     """
 
     def __init__(
-        self, generator, discriminator, latents=None, data_range="auto", seed=None, name=None
+        self,
+        generator,
+        discriminator,
+        latents=None,
+        data_range="auto",
+        classes=0,
+        seed=None,
+        name=None,
     ):
         super().__init__(seed=seed, name=name)
         for role, network in (("generator", generator), ("discriminator", discriminator)):
             if not isinstance(network, keras.Model):
                 raise InputError(f"The {role} must be a keras.Model; got {network!r}.")
+        self.classes = checks.class_count(classes)
         plain = type(self).forward is GAN.forward
-        self.latents = checks.find_latents(generator, latents, plain)
+        self.latents = checks.find_latents(generator, latents, plain, self.classes)
         self.generator = generator
         self.discriminator = discriminator
         self.data_range = data_range
@@ -67,6 +79,7 @@ class GAN(LatentSampling, AdversarialModel):
             self.data_range = checks.output_range(generator)
         elif data_range is not None:
             self.data_range = checks.value_range(data_range)
+        self._clips = self.data_range is not None and checks.output_range(generator) is None
         self.average = None
         self.sample_shape = self._try_networks()
         self.built = True
@@ -81,13 +94,27 @@ class GAN(LatentSampling, AdversarialModel):
         """(batch size, training steps) of the paper, for a model made with these options."""
         return cls.batch_size, cls.training_steps
 
+    # Whether the family is always told a class, and so takes labelled data only.
+    needs_labels = False
+
     @classmethod
     def for_data(cls, info, **options) -> "GAN":
-        """The family's model for a dataset of `kgan.data`, by the shape its `info` tells."""
+        """The family's model for a dataset of `kgan.data`, by what its `info` tells.
+
+        Raises:
+            InputError: for data without labels, where the family or `options` ask for classes.
+        """
+        if cls.needs_labels:
+            options = {"classes": info.classes} | options
+            checks.data_has_labels(cls.__name__, info)
+        elif options.get("classes"):
+            checks.data_has_labels(cls.__name__, info, options["classes"])
         return cls(image_shape=info.sample_shape, **options)
 
     # The logs that evaluation reports beside the metrics.
     evaluated_logs = ("d_loss", "g_loss", "d_real", "d_fake")
+    # What a family logs in training beside them and its terms.
+    game_logs = ()
 
     @property
     def networks(self) -> dict[str, keras.Model]:
@@ -100,6 +127,8 @@ class GAN(LatentSampling, AdversarialModel):
         fake = self.forward(self.draw(2, tf.constant([0, 0])), condition, training=False)
         sample_shape = tuple(fake.shape[1:])
         expected = getattr(self.discriminator, "input_shape", None)
+        if isinstance(expected, list):
+            expected = expected[0]
         if isinstance(expected, tuple) and not checks.same_shape(sample_shape, expected[1:]):
             raise InputError(
                 f"The generator makes samples of shape {sample_shape}, but the discriminator "
@@ -126,14 +155,23 @@ class GAN(LatentSampling, AdversarialModel):
             "ema": None,
         }
 
+    def game_terms(self) -> list[Term]:
+        """Terms without which it would not be this game; they join those of `compile`."""
+        return []
+
     def unpack(self, data) -> tuple[Any, Any]:
-        """(real samples, condition) of what the dataset yields; labels are ignored here."""
-        real = data[0] if isinstance(data, (tuple, list)) else data
-        return real, None
+        """(real samples, condition) of what the dataset yields.
+
+        The condition is the labels, `(batch,)`, where the model is told a class, else None.
+        """
+        real, *rest = data if isinstance(data, (tuple, list)) else (data,)
+        if not self.classes:
+            return real, None
+        return real, checks.labels(rest[0] if rest else None, self.classes)
 
     def example_condition(self, count: int):
         """A condition for `count` samples, to try the networks with; None where there is none."""
-        return None
+        return tf.zeros([count], tf.int32) if self.classes else None
 
     def draw(self, count, seed, truncation=None):
         """What the generator is fed, for `count` samples."""
@@ -141,41 +179,51 @@ class GAN(LatentSampling, AdversarialModel):
 
     def forward(self, latents, condition=None, training=False):
         """Samples the generator makes of what it is fed."""
-        return self.generator(latents, training=training)
+        inputs = latents if condition is None else [latents, condition]
+        return self.generator(inputs, training=training)
 
     def score(self, samples, condition=None, training=False):
         """Raw scores of samples, `(batch, 1)` or `(batch, ..., 1)`, at least in float32."""
-        scores = self.discriminator(samples, training=training)
+        inputs = samples if condition is None else [samples, condition]
+        scores = self.discriminator(inputs, training=training)
         checks.one_score_each(scores)
         return ops.cast(scores, keras.backend.result_type(scores.dtype, "float32"))
+
+    def judge(self, samples, condition=None, training=False) -> tuple[Any, Any]:
+        """(scores, what else the discriminator's heads say), in one pass; None without others."""
+        return self.score(samples, condition, training), None
+
+    def trained_by(self, player: str) -> list:
+        """The variables that a player's turn updates."""
+        return self.networks[player].trainable_variables
 
     def phases(self) -> list[Phase]:
         """The turns of one training step, in order."""
         discriminator = Phase(
             "discriminator",
             "d",
-            self.discriminator.trainable_variables,
+            self.trained_by("discriminator"),
             self.d_optimizer,
             self._discriminator_plays,
         )
         generator = Phase(
             "generator",
             "g",
-            self.generator.trainable_variables,
+            self.trained_by("generator"),
             self.g_optimizer,
             self._generator_plays,
         )
         return [discriminator] * self.discriminator_steps + [generator]
 
-    def observe(self, phase: Phase, loss, real_scores, fake_scores) -> None:
-        """Called once a turn, before its update: logs, and whatever learns from the scores.
+    def observe(self, phase: Phase, loss, turn: Turn) -> None:
+        """Called once a turn, before its update: logs, and whatever learns from the turn.
 
-        Under `tf.distribute` it sees one replica's scores.
+        Under `tf.distribute` it sees one replica's part of the batch.
         """
         self.logs.track(f"{phase.prefix}_loss", loss)
         if phase.player == "discriminator":
-            self.logs.track("d_real", ops.mean(real_scores))
-            self.logs.track("d_fake", ops.mean(fake_scores))
+            self.logs.track("d_real", ops.mean(turn.real_scores))
+            self.logs.track("d_fake", ops.mean(turn.fake_scores))
 
     # The turns.
 
@@ -187,23 +235,30 @@ class GAN(LatentSampling, AdversarialModel):
         else:
             latents, fake = generated.latents, generated.samples
         fake = tf.stop_gradient(fake)
-        real_scores, fake_scores = self._score_both(real, fake, condition)
+        (real_scores, real_heads), (fake_scores, fake_heads) = self._judge_both(
+            real, fake, condition
+        )
         loss = self.loss.discriminator_weight * self.loss.discriminator(real_scores, fake_scores)
-        turn = Turn(self, real, fake, latents, condition, real_scores, fake_scores)
+        turn = Turn(
+            self, real, fake, latents, condition, real_scores, fake_scores, real_heads, fake_heads
+        )
         return loss + _own_losses(self.discriminator), turn
 
-    def _score_both(self, real, fake, condition):
+    def _judge_both(self, real, fake, condition):
         if not self.joint_batch:
             return (
-                self.score(real, condition, training=True),
-                self.score(fake, condition, training=True),
+                self.judge(real, condition, training=True),
+                self.judge(fake, condition, training=True),
             )
         both = ops.concatenate([fake, ops.cast(real, fake.dtype)])
         if condition is not None:
             condition = tf.nest.map_structure(lambda c: ops.concatenate([c, c]), condition)
-        scores = self.score(both, condition, training=True)
+        judged = self.judge(both, condition, training=True)
         count = tf.shape(fake)[0]
-        return scores[count:], scores[:count]
+        return (
+            tf.nest.map_structure(lambda part: None if part is None else part[count:], judged),
+            tf.nest.map_structure(lambda part: None if part is None else part[:count], judged),
+        )
 
     def _generator_plays(self, real, condition, generated=None):
         if generated is None:
@@ -212,13 +267,15 @@ class GAN(LatentSampling, AdversarialModel):
             own_losses = _own_losses(self.generator)
         else:
             latents, fake, own_losses = generated.latents, *generated.outputs
-        real_scores = None
+        real_scores = real_heads = None
         with self.state_kept():
-            fake_scores = self.score(fake, condition, training=True)
+            fake_scores, fake_heads = self.judge(fake, condition, training=True)
             if self.loss.generator_uses_real:
-                real_scores = self.score(real, condition, training=True)
+                real_scores, real_heads = self.judge(real, condition, training=True)
         loss = self.loss.generator(fake_scores, real_scores)
-        turn = Turn(self, real, fake, latents, condition, real_scores, fake_scores)
+        turn = Turn(
+            self, real, fake, latents, condition, real_scores, fake_scores, real_heads, fake_heads
+        )
         return loss + own_losses, turn
 
     def train_step(self, data):
@@ -334,6 +391,7 @@ class GAN(LatentSampling, AdversarialModel):
         adversarial = losses.get(settings["loss"])
         ema = settings["ema"] or None
         self.terms = (
+            *(game := self.game_terms()),
             *(penalty_terms.get(penalty) for penalty in checks.listed(settings["penalties"])),
             *(find_term(term) for term in checks.listed(terms)),
         )
@@ -353,7 +411,9 @@ class GAN(LatentSampling, AdversarialModel):
                 steps_per_execution=steps_per_execution,
                 jit_compile=False if self.auto_jit else jit_compile,
             )
-            self.logs = Logs([*self.evaluated_logs, *(term.name for term in self.terms), *norms])
+            self.logs = Logs(
+                [*self.evaluated_logs, *self.game_logs, *(term.name for term in self.terms), *norms]
+            )
             self._set_optimizers(settings["d_optimizer"], settings["g_optimizer"])
             self.average = None if ema is None else WeightAverage(self.generator, ema)
         self._sampling = None
@@ -363,7 +423,8 @@ class GAN(LatentSampling, AdversarialModel):
             "d_optimizer": self.d_optimizer,
             "g_optimizer": self.g_optimizer,
             "loss": self.loss,
-            "penalties": list(self.terms),
+            # The game's own come with the family.
+            "penalties": list(self.terms[len(game) :]),
             "metrics": list(self.evaluation_metrics),
             "discriminator_steps": self.discriminator_steps,
             "accumulation_steps": self.accumulation_steps,
@@ -422,6 +483,7 @@ class GAN(LatentSampling, AdversarialModel):
             "discriminator": keras.saving.serialize_keras_object(self.discriminator),
             "latents": keras.saving.serialize_keras_object(self.latents),
             "data_range": self.data_range,
+            "classes": self.classes,
             "seed": self.seed,
             "name": self.name,
         }

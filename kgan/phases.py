@@ -1,7 +1,7 @@
 """A player's turn: its gradients, which change nothing, and their application."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import keras
@@ -70,17 +70,20 @@ def take_turn(gan, phase: Phase, real, condition, generated: Generated | None = 
         total = gradients if total is None else _add(total, gradients)
         losses.append(loss)
         turns.append(turn)
-    gan.observe(
-        phase,
-        tf.add_n(losses) / slices,
-        _joined([turn.real_scores for turn in turns]),
-        _joined([turn.fake_scores for turn in turns]),
-    )
+    gan.observe(phase, tf.add_n(losses) / slices, _joined(turns))
     _apply(gan, phase, total)
 
 
-def _joined(scores):
-    return None if scores[0] is None else tf.concat(scores, 0)
+def _joined(turns: list[Turn]) -> Turn:
+    """The turns on the slices of a batch as one on the whole."""
+    if len(turns) == 1:
+        return turns[0]
+    parts = [{f.name: getattr(turn, f.name) for f in fields(turn)[1:]} for turn in turns]
+    # What nobody reads of this is pruned from the graph.
+    whole = tf.nest.map_structure(
+        lambda *part: None if part[0] is None else tf.concat(part, 0), *parts
+    )
+    return Turn(turns[0].gan, **whole)
 
 
 def part_of(batch, index: int, parts: int):

@@ -30,17 +30,21 @@ class LatentSampling:
 
     def _inferred(self, latents, condition=None):
         samples = self.forward(latents, condition, training=False)
+        if self._clips:
+            samples = ops.clip(samples, *self.data_range)
         # Networks may compute in half precision; what leaves them is for everyone.
         return ops.cast(samples, keras.backend.result_type(samples.dtype, "float32"))
 
     def call(self, inputs, training=False):
-        """Samples from latents; `predict(latents)` goes through here."""
-        return self.forward(inputs, training=True) if training else self.sample(inputs)
+        """Samples from latents, or from `[latents, labels]`; `predict` goes through here."""
+        inputs = inputs if self.classes else [inputs]
+        return self.forward(*inputs, training=True) if training else self.sample(*inputs)
 
     def generate(
         self,
         n: int | None = None,
         *,
+        labels=None,
         latents=None,
         seed: int | None = None,
         truncation: float | None = None,
@@ -49,7 +53,9 @@ class LatentSampling:
         """New samples, in the data's range.
 
         Args:
-            n: how many; may be left out where `latents` says it.
+            n: how many; may be left out where `latents` or `labels` say it.
+            labels: the class of each sample, for models that are told one: an integer for all,
+                or an array `(n,)`. None draws them, every class equally often.
             latents: an array of latents, `(n, *latent_shape)`, in place of drawn ones.
             seed: the same seed gives the same samples; None draws new ones at each call.
             truncation: draw latents nearer the centre; see the latents' `sample`.
@@ -60,19 +66,22 @@ class LatentSampling:
             `compile(ema=...)` asked for one.
 
         Raises:
-            InputError: for a count that is no positive integer, or latents of another shape.
+            InputError: for a count that is no positive integer, latents of another shape, or
+                labels that the model does not know.
         """
         checks.positive("batch_size", batch_size)
+        if seed is not None and not isinstance(seed, (int, np.integer)):
+            raise InputError(f"seed must be an integer or None; got {seed!r}.")
+        if seed is None:
+            seed = ops.cast(self._sampling_seeds.next(), "int32")
+        else:
+            seed = _seed_pair(seed)
+        if n is None and latents is None and np.ndim(labels) != 0:
+            n = len(labels)
         if latents is None:
             if n is None:
                 raise InputError("generate needs a number of samples: `generate(16)`.")
             n = checks.positive("n", n)
-            if seed is not None and not isinstance(seed, (int, np.integer)):
-                raise InputError(f"seed must be an integer or None; got {seed!r}.")
-            if seed is None:
-                seed = ops.cast(self._sampling_seeds.next(), "int32")
-            else:
-                seed = _seed_pair(seed)
             latents = self.draw(n, seed, truncation)
         else:
             latents = ops.convert_to_tensor(latents, "float32")
@@ -84,29 +93,71 @@ class LatentSampling:
             if n not in (None, latents.shape[0]):
                 raise InputError(f"n={n} was asked for, but {latents.shape[0]} latents were given.")
             n = int(latents.shape[0])
+        condition = self._asked_for(labels, n, seed)
         if self._sampling is None:
             self._sampling = tf.function(self.sample, reduce_retracing=True, autograph=False)
             # TensorFlow counts traces by name, and warns when several models have one each.
             self._sampling._omit_frequent_tracing_warning = True
+        inputs = (latents,) if condition is None else (latents, condition)
         batches = [
             self._sampling(
-                tf.nest.map_structure(lambda t, start=start: t[start : start + batch_size], latents)
+                *tf.nest.map_structure(lambda t, start=start: t[start : start + batch_size], inputs)
             ).numpy()
             for start in range(0, n, batch_size)
         ]
         return np.concatenate(batches)
 
+    def _asked_for(self, labels, n, seed):
+        """What the generator is told beside `n` latents: labels, or None where it is told none."""
+        if not self.classes:
+            if labels is not None:
+                raise InputError("This model is told no class; leave labels out.")
+            return None
+        if labels is None:
+            return self.draw_labels(n, seed)
+        labels = np.asarray(labels)
+        if not np.issubdtype(labels.dtype, np.integer) or labels.shape not in ((), (n,)):
+            raise InputError(
+                f"labels are an integer or integers of shape ({n},), one a sample; got dtype "
+                f"{labels.dtype} and shape {labels.shape}."
+            )
+        if labels.size and not 0 <= labels.min() <= labels.max() < self.classes:
+            raise InputError(
+                f"labels lie in 0..{self.classes - 1}; got {labels.min()}..{labels.max()}."
+            )
+        return tf.constant(np.broadcast_to(labels, (n,)), tf.int32)
+
+    def draw_labels(self, count, seed):
+        """Labels for `count` samples, every class equally likely, a function of the seed."""
+        seed = tf.convert_to_tensor(seed) ^ tf.constant([0, 0x1ABE1], tf.int32)
+        return tf.random.stateless_uniform([count], seed, 0, self.classes, tf.int32)
+
+    @property
+    def preview_columns(self) -> int | None:
+        """How many columns the pictures of `preview` have: one a class; None where it is free."""
+        return self.classes if 0 < self.classes <= 32 else None
+
     def preview(self, count: int = 64, seed: int = 0) -> dict[str, np.ndarray]:
-        """Named arrays of samples that show how the model is doing, for callbacks to draw."""
-        return {"samples": self.generate(count, seed=seed)}
+        """Named arrays of samples that show how the model is doing, for callbacks to draw.
+
+        Where the model is told a class, sample i is of class i modulo their number, and the
+        last row of such a table is full.
+        """
+        labels = None
+        if self.classes:
+            if count > self.classes:
+                count -= count % self.classes
+            labels = np.arange(count) % self.classes
+        return {"samples": self.generate(count, labels=labels, seed=seed)}
 
     def export(self, filepath, format="tf_saved_model", verbose=None, **kwargs):
         """Writes the generator for serving; it loads where kgan is not installed.
 
         A SavedModel gets two signatures: `serve(latents)` and `sample(count, seed)`, which
-        draws the latents of `generate(count, seed=seed)` itself. Both return samples in the
-        data's range, by the averaged generator where there is one. Other formats ("onnx", ...)
-        are Keras's own, of the generator.
+        draws the latents of `generate(count, seed=seed)` itself. Of a model that is told a class
+        they are `serve(latents, labels)` and `sample(labels, seed)`, with int32 labels `(n,)`.
+        They return samples in the data's range, by the averaged generator where there is one.
+        Other formats ("onnx", ...) are Keras's own, of the generator.
 
         Args:
             filepath: folder of the SavedModel, or file of another format.
@@ -121,16 +172,22 @@ class LatentSampling:
             # The network that is served, and not the whole GAN, with its optimizers.
             archive.track(self.generator)
             latents = tf.TensorSpec((None, *self.latents.shape), tf.float32, name="latents")
-            archive.add_endpoint("serve", self._inferred, [latents])
-            archive.add_endpoint(
-                "sample",
-                lambda count, seed: self._inferred(self.draw(count, _seed_pair(seed))),
-                [
-                    tf.TensorSpec((), tf.int32, name="count"),
-                    tf.TensorSpec((), tf.int64, name="seed"),
-                ],
-            )
+            count = tf.TensorSpec((), tf.int32, name="count")
+            seed = tf.TensorSpec((), tf.int64, name="seed")
+            labels = tf.TensorSpec((None,), tf.int32, name="labels")
+            if self.classes:
+                archive.add_endpoint("serve", self._inferred, [latents, labels])
+                archive.add_endpoint("sample", self._sampled_as, [labels, seed])
+            else:
+                archive.add_endpoint("serve", self._inferred, [latents])
+                archive.add_endpoint("sample", self._sampled, [count, seed])
             archive.write_out(str(filepath), verbose=bool(verbose), **kwargs)
+
+    def _sampled(self, count, seed):
+        return self._inferred(self.draw(count, _seed_pair(seed)))
+
+    def _sampled_as(self, labels, seed):
+        return self._inferred(self.draw(tf.shape(labels)[0], _seed_pair(seed)), labels)
 
     @contextlib.contextmanager
     def _averaged_generator(self):

@@ -26,6 +26,8 @@ class Turn:
         real_scores: raw scores of `real`, float32; None in a generator's turn whose loss does
             not need them.
         fake_scores: raw scores of `fake`, float32.
+        real_heads, fake_heads: what further heads of the discriminator say of both, where it has
+            such, as the family's `judge` returns it; else None.
     """
 
     gan: Any
@@ -35,6 +37,8 @@ class Turn:
     condition: Any
     real_scores: Any
     fake_scores: Any
+    real_heads: Any = None
+    fake_heads: Any = None
 
     def score(self, samples, condition=None):
         """Raw scores of other samples, of shape `(batch, ...)`, in training mode.
