@@ -1,0 +1,166 @@
+"""Strided convolutional networks in the manner of DCGAN, which several papers build on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+from keras import layers
+
+from kgan.errors import InputError
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How an image grows from a small base by doublings.
+
+    Attributes:
+        base: (height, width) of the smallest feature map, 4 to 7 each where the sides are equal.
+        doublings: how often both sides double on the way to the image.
+        channels: of the image.
+    """
+
+    base: tuple[int, int]
+    doublings: int
+    channels: int
+
+
+def plan(image_shape) -> Plan:
+    """The plan of a network for images of that shape: 32 = 4·2³, 28 = 7·2².
+
+    Raises:
+        InputError: where the shape is no image's, or no doublings of a base of 4 to 7 make it.
+    """
+    image_shape = checked_image_shape(image_shape)
+    height, width, channels = image_shape
+    doublings = 0
+    while height % 2 == width % 2 == 0 and min(height, width) >= 8:
+        height, width, doublings = height // 2, width // 2, doublings + 1
+    if not doublings or not 4 <= min(height, width) <= 7:
+        side = max(8, 2 ** round((min(image_shape[:2]) - 1).bit_length()))
+        raise InputError(
+            f"Images of {image_shape[0]}x{image_shape[1]} cannot be made by doubling a base of 4 "
+            "to 7 pixels, as strided convolutions do. Powers of two from 8 on, 24, 28, 40, 48 and "
+            f"the like can: resize the images, for instance to {side}x{side} (size={side} in "
+            f"kgan.data.load, --size {side} on the command line)."
+        )
+    return Plan((height, width), doublings, channels)
+
+
+def checked_image_shape(image_shape) -> tuple[int, int, int]:
+    """`image_shape` as three positive integers."""
+    shape = tuple(image_shape)
+    if len(shape) != 3 or not all(isinstance(n, int) and n > 0 for n in shape):
+        raise InputError(
+            f"image_shape is (height, width, channels), positive integers; got {shape}."
+        )
+    return shape
+
+
+def generated(
+    latents,
+    image_shape,
+    width: int,
+    normalization: Callable[[], keras.layers.Layer] | None,
+    output: str = "tanh",
+    initializer: Callable[[], keras.initializers.Initializer] | None = None,
+):
+    """Images from a tensor `(batch, n)`: a dense layer to the base, then transposed convolutions.
+
+    Radford et al. 2016, section 3: 4x4 kernels of stride 2 in place of pooling, ReLU, no hidden
+    dense layer. The base has `width` · 2^(doublings - 1) channels, which halve at each doubling.
+
+    Args:
+        latents: a symbolic tensor `(batch, n)`.
+        image_shape: (height, width, channels).
+        width: channels of the last hidden feature map.
+        normalization: makes the layer after each convolution but the last; None leaves it out.
+        output: activation of the last layer.
+        initializer: makes a kernel initializer; N(0, 0.02), as in section 4, by default.
+
+    Returns:
+        A symbolic tensor `(batch, height, width, channels)`.
+    """
+    to = plan(image_shape)
+    initializer = initializer or weights
+    channels = width * 2 ** (to.doublings - 1)
+    x = layers.Dense(
+        to.base[0] * to.base[1] * channels,
+        use_bias=normalization is None,
+        kernel_initializer=initializer(),
+    )(latents)
+    x = layers.Reshape((*to.base, channels))(x)
+    for _ in range(to.doublings - 1):
+        x = _active(x, normalization, layers.ReLU())
+        channels //= 2
+        x = layers.Conv2DTranspose(
+            channels,
+            4,
+            strides=2,
+            padding="same",
+            use_bias=normalization is None,
+            kernel_initializer=initializer(),
+        )(x)
+    x = _active(x, normalization, layers.ReLU())
+    return layers.Conv2DTranspose(
+        to.channels,
+        4,
+        strides=2,
+        padding="same",
+        activation=output,
+        dtype="float32",
+        kernel_initializer=initializer(),
+    )(x)
+
+
+def features(
+    images,
+    width: int,
+    normalization: Callable[[], keras.layers.Layer] | None,
+    initializer: Callable[[], keras.initializers.Initializer] | None = None,
+    dropout: float = 0.0,
+):
+    """Feature maps of images at the base's size, by 4x4 convolutions of stride 2.
+
+    Radford et al. 2016, section 3: leaky ReLU of slope 0.2; no normalization on the first layer.
+
+    Args:
+        images: a symbolic tensor `(batch, height, width, channels)`.
+        width: channels after the first convolution; they double at each further one.
+        normalization, initializer: as in `generated`.
+        dropout: after each activation.
+
+    Returns:
+        A symbolic tensor `(batch, *base, channels)`.
+    """
+    initializer = initializer or weights
+    x = images
+    for place in range(plan(images.shape[1:]).doublings):
+        norm = normalization if place else None
+        x = layers.Conv2D(
+            width * 2**place,
+            4,
+            strides=2,
+            padding="same",
+            use_bias=norm is None,
+            kernel_initializer=initializer(),
+        )(x)
+        x = _active(x, norm, layers.LeakyReLU(negative_slope=0.2))
+        if dropout:
+            x = layers.Dropout(dropout)(x)
+    return x
+
+
+def weights() -> keras.initializers.Initializer:
+    """N(0, 0.02) (Radford et al. 2016, section 4); a fresh object draws fresh values."""
+    return keras.initializers.RandomNormal(stddev=0.02)
+
+
+def batch_normalization() -> keras.layers.Layer:
+    """Batch normalization whose averages follow within some dozens of steps."""
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
+
+
+def _active(x, normalization, activation):
+    if normalization is not None:
+        x = normalization()(x)
+    return activation(x)
