@@ -129,7 +129,13 @@ class GAN(LatentSampling, AdversarialModel):
         expected = getattr(self.discriminator, "input_shape", None)
         if isinstance(expected, list):
             expected = expected[0]
-        if isinstance(expected, tuple) and not checks.same_shape(sample_shape, expected[1:]):
+        # A family with a `score` of its own may show its discriminator something else.
+        plain = type(self).score is GAN.score
+        if (
+            plain
+            and isinstance(expected, tuple)
+            and not checks.same_shape(sample_shape, expected[1:])
+        ):
             raise InputError(
                 f"The generator makes samples of shape {sample_shape}, but the discriminator "
                 f"takes {expected[1:]}. Build both for one shape."
@@ -338,8 +344,8 @@ class GAN(LatentSampling, AdversarialModel):
             loss: a name from `kgan.losses` ("non_saturating", "hinge", ...) or a
                 `kgan.losses.Loss`.
             penalties: terms that regularize the discriminator: names ("r1", "r2",
-                "gradient_penalty") or `kgan.penalties` objects. None means the paper's, `[]`
-                none at all.
+                "gradient_penalty", "dragan", "lecam", "consistency") or `kgan.penalties`
+                objects. None means the paper's, `[]` none at all.
             terms: further `kgan.Term` objects; a plain function of a `kgan.terms.Turn`
                 becomes a term of the generator.
             metrics: for validation and `evaluate`: metrics of `kgan.metrics`, or their names
@@ -390,11 +396,6 @@ class GAN(LatentSampling, AdversarialModel):
             )
         adversarial = losses.get(settings["loss"])
         ema = settings["ema"] or None
-        self.terms = (
-            *(game := self.game_terms()),
-            *(penalty_terms.get(penalty) for penalty in checks.listed(settings["penalties"])),
-            *(find_term(term) for term in checks.listed(terms)),
-        )
         if jit_compile not in (True, False, "auto"):
             raise InputError(f"jit_compile is True, False or 'auto'; got {jit_compile!r}.")
         self.joint_batch = bool(settings["joint_batch"])
@@ -405,6 +406,12 @@ class GAN(LatentSampling, AdversarialModel):
         self._jit_decided = False
         norms = ("d_gradient_norm", "g_gradient_norm") if log_gradient_norms else ()
         with self.distribute_strategy.scope():
+            game = self.game_terms()
+            self.terms = (
+                *game,
+                *(penalty_terms.get(penalty) for penalty in checks.listed(settings["penalties"])),
+                *(find_term(term) for term in checks.listed(terms)),
+            )
             super().compile(
                 optimizer=None,
                 run_eagerly=run_eagerly,

@@ -1,13 +1,18 @@
-"""Gradient penalties: terms that keep the discriminator smooth.
+"""Penalties: terms that keep the discriminator smooth, calm or unmoved by what does not matter.
 
-Each penalises the gradient of the scores with respect to the samples. The squared norm is
-summed over all axes of a sample and averaged over the batch.
+`R1`, `R2`, `GradientPenalty` and `Dragan` penalise the gradient of the scores with respect to the
+samples; its squared norm is summed over all axes of a sample and averaged over the batch. `LeCam`
+holds the scores near their averages, and `Consistency` those of an image near those of its
+augmented copy.
 """
+
+import math
 
 import keras
 import tensorflow as tf
 from keras import ops
 
+from kgan import augment as augmentations
 from kgan.errors import InputError, unknown
 from kgan.terms import Term, Turn
 from kgan.terms import get as get_term
@@ -29,8 +34,32 @@ def squared_gradient_norm(turn: Turn, samples) -> tf.Tensor:
 
 def _strength(name, value):
     if isinstance(value, (int, float)) and value < 0:
-        raise InputError(f"{name} must not be negative; got {value}: it would reward steep scores.")
+        raise InputError(
+            f"{name} must not be negative; got {value}: it would reward what it is to penalise."
+        )
     return value
+
+
+def _at_least(name, value, least, above=False):
+    """A finite number, not below `least`, or above it."""
+    if not isinstance(value, (int, float)) or not least <= value < math.inf:
+        raise InputError(f"{name} is a number of at least {least}; got {value!r}.")
+    if above and value == least:
+        raise InputError(f"{name} must be above {least}; got {value!r}.")
+    return float(value)
+
+
+def _one_each(turn, samples):
+    """A uniform number in [0, 1) for each sample, to be broadcast against it."""
+    shape = tf.concat([tf.shape(samples)[:1], tf.ones([len(samples.shape) - 1], tf.int32)], 0)
+    return tf.cast(tf.random.stateless_uniform(shape, turn.gan.next_seed()), samples.dtype)
+
+
+def _slope_of(target, turn, samples):
+    """E(‖∇D(x)‖ - target)²."""
+    # The square root's slope is infinite at 0, where a dead critic starts.
+    norm = ops.sqrt(squared_gradient_norm(turn, samples) + 1e-12)
+    return ops.mean(ops.square(norm - target))
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -86,17 +115,230 @@ class GradientPenalty(Term):
         super().__init__(weight=_strength("weight", weight), every=every, name=name, **kwargs)
 
     def __call__(self, turn):
-        batch = tf.shape(turn.real)[0]
-        shape = tf.concat([[batch], tf.ones([len(turn.real.shape) - 1], tf.int32)], 0)
-        mix = tf.random.stateless_uniform(shape, turn.gan.next_seed())
-        mix = tf.cast(mix, turn.real.dtype)
+        mix = _one_each(turn, turn.real)
         between = turn.real + mix * (ops.cast(turn.fake, turn.real.dtype) - turn.real)
-        # The square root's slope is infinite at 0, where a dead critic starts.
-        norm = ops.sqrt(squared_gradient_norm(turn, between) + 1e-12)
-        return ops.mean(ops.square(norm - 1.0))
+        return _slope_of(1.0, turn, between)
 
 
-BUILT_IN = {"r1": R1, "r2": R2, "gradient_penalty": GradientPenalty}
+@keras.saving.register_keras_serializable("kgan")
+class Dragan(Term):
+    """The gradient penalty of DRAGAN (Kodali et al. 2017, section 2.3).
+
+    λ E(‖∇D(x + δ)‖ - k)² over real samples x. It looks around the real samples alone, and so
+    leaves the discriminator free where the generator's samples are; the loss is any.
+
+    The paper writes normal noise δ ~ N(0, cI) with a c to be set for the data. Here it is the
+    noise of its authors' code, which other implementations took over and which adapts to the
+    data: δ = u · spread · std(x) · ε, with std(x) that of all numbers in the batch, ε uniform in
+    [0, 1) for each number of a sample, and u uniform in [0, 1) for each sample. It is not centred:
+    samples move towards higher values.
+
+    Args:
+        weight: λ, 10 in the authors' code; a number or a schedule.
+        spread: how far to look, in standard deviations of the batch.
+        k: the slope asked for, 1 in the authors' code.
+        every: see `kgan.Term`.
+    """
+
+    def __init__(
+        self,
+        weight=10.0,
+        spread: float = 0.5,
+        k: float = 1.0,
+        every: int = 1,
+        name: str | None = None,
+        **kwargs,
+    ):
+        super().__init__(weight=_strength("weight", weight), every=every, name=name, **kwargs)
+        self.spread = _at_least("spread", spread, 0, above=True)
+        self.k = _at_least("k", k, 0)
+
+    def __call__(self, turn):
+        real = tf.convert_to_tensor(turn.real)
+        noise = tf.random.stateless_uniform(tf.shape(real), turn.gan.next_seed())
+        reach = self.spread * tf.math.reduce_std(real)
+        around = real + _one_each(turn, real) * reach * tf.cast(noise, real.dtype)
+        return _slope_of(self.k, turn, around)
+
+    def get_config(self):
+        return {**super().get_config(), "spread": self.spread, "k": self.k}
+
+
+@keras.saving.register_keras_serializable("kgan")
+class LeCam(Term):
+    """LeCam regularization, for little data (Tseng et al. 2021, section 3.2, equation 5).
+
+    λ (E‖D(x) - α_F‖² + E‖D(G(z)) - α_R‖²), where α_R and α_F are exponential moving averages of
+    the mean scores of real and of generated samples. The scores of either kind are drawn towards
+    where those of the other have been, and cannot run apart.
+
+    As in the authors' code the averages hold the scores at hand already, and an average of few
+    scores is not drawn to its start at 0. No gradient flows through them. Their code counts a
+    difference only while D(x) > α_F and α_R > D(G(z)), which is where scores should be; here, as
+    in the paper, it counts always.
+
+    The averages are state of this object, saved with the model. Give each model its own.
+
+    Args:
+        weight: λ, a number or a schedule. It depends on the scores' scale: the authors' scripts
+            take 0.3 for BigGAN with the hinge loss on CIFAR, and 1e-6 for StyleGAN2 there.
+        decay: of the averages, for one update of the discriminator; 0.99 in the paper. A lazy
+            term forgets as much in one go as it would have in those it left out.
+        start: the training step from which on it counts, 1000 in the authors' BigGAN code. The
+            averages gather before.
+        every: see `kgan.Term`.
+    """
+
+    def __init__(
+        self,
+        weight=0.3,
+        decay: float = 0.99,
+        start: int = 0,
+        every: int = 1,
+        name: str | None = None,
+        **kwargs,
+    ):
+        name = name or "lecam"
+        super().__init__(weight=_strength("weight", weight), every=every, name=name, **kwargs)
+        _of_the_discriminator(self)
+        if not isinstance(decay, (int, float)) or not 0 <= decay < 1:
+            raise InputError(f"decay is in [0, 1), such as 0.99; got {decay!r}.")
+        if isinstance(start, bool) or not isinstance(start, int) or start < 0:
+            raise InputError(f"start is a training step, 0 or more; got {start!r}.")
+        self.decay = float(decay)
+        self.start = start
+        # Weighted sums of both kinds of scores, and the sum of the weights. Not aggregated over
+        # replicas: that would be an all-reduce in a condition, where lazy terms are computed.
+        self._sums = keras.Variable(
+            [0.0, 0.0, 0.0], dtype="float32", trainable=False, aggregation="none", name="sums"
+        )
+
+    @property
+    def averages(self):
+        """(α_R, α_F), a tensor; zeros before the first score."""
+        return _quotients(tf.convert_to_tensor(self._sums.value))
+
+    def __call__(self, turn):
+        real_average, fake_average = tf.unstack(_quotients(self._observe(turn)))
+        return _mean_square(turn.real_scores, fake_average) + _mean_square(
+            turn.fake_scores, real_average
+        )
+
+    def _observe(self, turn):
+        """The sums moved by the scores of a turn; they are kept."""
+        scores = turn.real_scores, turn.fake_scores
+        means = [tf.reduce_mean(tf.cast(kind, tf.float32)) for kind in scores]
+        means = tf.stop_gradient(tf.stack([*means, 1.0]))
+        replica = tf.distribute.get_replica_context()
+        if replica is not None and replica.num_replicas_in_sync > 1:
+            if not replica.strategy.extended.variable_created_in_scope(self._sums.value):
+                raise InputError(
+                    "LeCam holds a variable that each replica needs of its own: make it, and "
+                    "compile the model, inside `with strategy.scope():`."
+                )
+            # A lazy term is inside a condition, which cannot hold this: its replicas go each by
+            # their own scores.
+            if self.every == 1:
+                means = replica.all_reduce(tf.distribute.ReduceOp.MEAN, means)
+        # Slices of an accumulated batch share one update; a lazy term stands for several.
+        updates = self.every / getattr(turn.gan, "accumulation_steps", 1)
+        sums = tf.convert_to_tensor(self._sums.value)
+        moved = means + self.decay**updates * (sums - means)
+        # A step whose scores overflowed is left out, and must not be remembered for good.
+        moved = tf.where(tf.reduce_all(tf.math.is_finite(means)), moved, sums)
+        self._sums.assign(moved)
+        return moved
+
+    def weight_at(self, step):
+        weight = super().weight_at(step)
+        return ops.where(step >= self.start, weight, 0.0) if self.start else weight
+
+    def get_config(self):
+        return {**super().get_config(), "decay": self.decay, "start": self.start}
+
+
+def _quotients(sums):
+    return tf.math.divide_no_nan(sums[:2], sums[2])
+
+
+def _of_the_discriminator(term):
+    if term.player != "discriminator":
+        raise InputError(
+            f"{type(term).__name__} regularizes the discriminator; got player={term.player!r}."
+        )
+
+
+def _mean_square(scores, others):
+    return ops.mean(ops.square(scores - ops.cast(others, scores.dtype)))
+
+
+@keras.saving.register_keras_serializable("kgan")
+class Consistency(Term):
+    """Consistency regularization: CR-GAN (Zhang et al. 2020, section 2.2, equation 3).
+
+    λ E‖D(x) - D(T(x))‖² on real images, T a random change that leaves what they show as it was.
+    It costs one more forward pass of the discriminator.
+
+    With `fake_weight` also on generated ones: balanced consistency regularization, bCR (Zhao et
+    al. 2021, algorithm 1). CR-GAN can teach the generator to make augmented images (section 4.1
+    there); bCR mends that.
+
+    T is by default `[Flip(), Shift(4)]` of `kgan.augment`, as for the images of 32 pixels there.
+    **A flip is wrong for digits, text and whatever else is another thing in a mirror: give
+    `augment="shift"`.**
+
+    Args:
+        weight: λ, 10 in the paper; a number or a schedule.
+        fake_weight: λ_fake, a number; 0 in CR-GAN, 10 in bCR. The log is of both together.
+        augment: T: a `kgan.augment` object, its name, a list of them, or a function
+            `(samples, seed) -> samples`; needed where the samples are no images.
+        every: see `kgan.Term`.
+    """
+
+    def __init__(
+        self,
+        weight=10.0,
+        fake_weight: float = 0.0,
+        augment=None,
+        every: int = 1,
+        name: str | None = None,
+        **kwargs,
+    ):
+        super().__init__(weight=_strength("weight", weight), every=every, name=name, **kwargs)
+        _of_the_discriminator(self)
+        self.fake_weight = _at_least("fake_weight", fake_weight, 0)
+        if augment is None:
+            augment = [augmentations.Flip(), augmentations.Shift(4)]
+        self.augment = augmentations.get(augment)
+
+    def __call__(self, turn):
+        change = self._change(turn, turn.real, turn.real_scores)
+        value = ops.cast(super().weight_at(turn.gan.iterations), change.dtype) * change
+        if self.fake_weight:
+            value += self.fake_weight * self._change(turn, turn.fake, turn.fake_scores)
+        return value
+
+    def _change(self, turn, samples, scores):
+        augmented = self.augment(samples, turn.gan.next_seed())
+        return _mean_square(scores, turn.score(augmented))
+
+    def weight_at(self, step):
+        # There are two, and they are in the value.
+        return 1.0
+
+    def get_config(self):
+        augment = keras.saving.serialize_keras_object(self.augment)
+        return {**super().get_config(), "fake_weight": self.fake_weight, "augment": augment}
+
+
+BUILT_IN = {
+    "r1": R1,
+    "r2": R2,
+    "gradient_penalty": GradientPenalty,
+    "dragan": Dragan,
+    "lecam": LeCam,
+    "consistency": Consistency,
+}
 
 
 def get(penalty: "str | dict | Term") -> Term:
