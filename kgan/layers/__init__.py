@@ -1,0 +1,19 @@
+"""Layers that GANs need and Keras lacks; they fit into any Keras model."""
+
+from kgan.layers.attention import SelfAttention
+from kgan.layers.normalization import ConditionalBatchNormalization
+from kgan.layers.resampling import Downsample, PixelShuffle, PixelUnshuffle, Upsample
+from kgan.layers.statistics import MinibatchStdDev
+from kgan.layers.weights import EqualizedLearningRate, SpectralNormalization
+
+__all__ = [
+    "ConditionalBatchNormalization",
+    "Downsample",
+    "EqualizedLearningRate",
+    "MinibatchStdDev",
+    "PixelShuffle",
+    "PixelUnshuffle",
+    "SelfAttention",
+    "SpectralNormalization",
+    "Upsample",
+]

@@ -1,0 +1,117 @@
+"""Self-attention over the places of feature maps."""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from kgan.layers import checks
+from kgan.layers.weights import SpectralNormalization
+
+
+@keras.saving.register_keras_serializable("kgan")
+class SelfAttention(keras.layers.Layer):
+    """Lets each place of a feature map look at all others (Zhang et al. 2019, section 3).
+
+    With queries g, keys f and values h, 1×1 convolutions of x without biases, and places i, j::
+
+        β_ji = softmax over i of f(x_i)ᵀ g(x_j)    (equation 1)
+        o_j  = v(Σ_i β_ji h(x_i))                  (equation 2), v a 1×1 convolution to C channels
+        y    = γ o + x                             (equation 3), γ learned, 0 at the start
+
+    Queries and keys have C / `reduction` channels. As in the authors' code, and other than in
+    the paper's text, values have C / 2, and keys and values are max-pooled 2×2, which makes β
+    four times smaller. Sizes that 2 does not divide are rounded up.
+
+    - input and output: `(batch, height, width, channels)`
+
+    Args:
+        reduction: divides the channels of queries and keys; at least one is left.
+        pool: False attends to every place, as the paper's text has it.
+        spectral_normalization: wraps the convolutions in `SpectralNormalization`, as the
+            authors do in generator and discriminator.
+        kernel_initializer: of the convolutions.
+
+    Raises:
+        InputError: for a `reduction` that is no positive integer, or another kind of input.
+    """
+
+    def __init__(
+        self,
+        reduction: int = 8,
+        pool: bool = True,
+        spectral_normalization: bool = False,
+        kernel_initializer="glorot_uniform",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.reduction = checks.positive_integer("reduction", reduction)
+        self.pool = bool(pool)
+        self.spectral_normalization = bool(spectral_normalization)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, input_shape):
+        checks.feature_maps(self, input_shape)
+        channels = input_shape[-1]
+        narrow, half = max(1, channels // self.reduction), max(1, channels // 2)
+        self.queries = self._convolution(input_shape, narrow, "queries")
+        self.keys = self._convolution(input_shape, narrow, "keys")
+        self.values = self._convolution(input_shape, half, "values")
+        self.attended = self._convolution((*input_shape[:-1], half), channels, "attended")
+        self.gamma = self.add_weight(name="gamma", shape=(), initializer="zeros")
+
+    def _convolution(self, input_shape, channels, name):
+        # An initializer draws the same numbers at each call; a copy has its own.
+        initializer = keras.initializers.get(keras.initializers.serialize(self.kernel_initializer))
+        layer = keras.layers.Conv2D(
+            channels,
+            1,
+            use_bias=False,
+            kernel_initializer=initializer,
+            dtype=self.dtype_policy,
+            name=name,
+        )
+        if self.spectral_normalization:
+            layer = SpectralNormalization(layer, name=f"{name}_normalized")
+        layer.build(input_shape)
+        return layer
+
+    def call(self, inputs, training=False):
+        queries = _places(self.queries(inputs))
+        keys = _places(self._pooled(self.keys(inputs)))
+        values = _places(self._pooled(self.values(inputs)))
+        # Unscaled products overflow float16; the softmax wants their precision.
+        precise = keras.backend.result_type(queries.dtype, "float32")
+        products = ops.matmul(
+            ops.cast(queries, precise), ops.transpose(ops.cast(keys, precise), (0, 2, 1))
+        )
+        attention = ops.cast(ops.softmax(products, axis=-1), values.dtype)
+        attended = ops.matmul(attention, values)
+        attended = ops.reshape(attended, (*ops.shape(inputs)[:-1], values.shape[-1]))
+        return self.gamma * self.attended(attended) + inputs
+
+    def _pooled(self, maps):
+        if not self.pool:
+            return maps
+        batch, height, width, channels = ops.shape(maps)
+        # Reshaped rather than `max_pool`, whose second derivative XLA lacks in half precision.
+        # Where a size is odd the last row stands in for the one that is missing.
+        maps = tf.pad(maps, [[0, 0], [0, height % 2], [0, width % 2], [0, 0]], "SYMMETRIC")
+        blocks = (batch, (height + 1) // 2, 2, (width + 1) // 2, 2, channels)
+        return ops.max(ops.reshape(maps, blocks), axis=(2, 4))
+
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "reduction": self.reduction,
+            "pool": self.pool,
+            "spectral_normalization": self.spectral_normalization,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
+
+
+def _places(maps):
+    """`(batch, height · width, channels)` of `(batch, height, width, channels)`."""
+    return ops.reshape(maps, (ops.shape(maps)[0], -1, maps.shape[-1]))

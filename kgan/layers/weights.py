@@ -1,0 +1,260 @@
+"""Wrappers that run a layer with other weights than those it trains."""
+
+import math
+
+import keras
+from keras import ops
+
+from kgan.errors import InputError
+from kgan.layers import checks
+
+_TRANSPOSED = (
+    keras.layers.Conv1DTranspose,
+    keras.layers.Conv2DTranspose,
+    keras.layers.Conv3DTranspose,
+)
+_DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
+
+
+class _Reweighted(keras.layers.Wrapper):
+    """Runs a layer with values in place of its weights that `_weights` makes of them.
+
+    The layer's own weights stay the trainable variables: they are read and never written.
+    """
+
+    def __init__(self, layer, **kwargs):
+        if not isinstance(layer, keras.layers.Layer):
+            raise InputError(f"{type(self).__name__} wraps a Keras layer; got {layer!r}.")
+        if kwargs.pop("dtype", None) is not None:
+            raise InputError(
+                f"{type(self).__name__} computes as the layer it wraps does: give `dtype` to the "
+                f"{type(layer).__name__}."
+            )
+        # The new weights are made in the precision of the old. Inputs pass as they are, and
+        # the wrapped layer brings them, and the new weights, to its own compute dtype.
+        super().__init__(layer, dtype=layer.variable_dtype, autocast=False, **kwargs)
+
+    def _weights(self, training):
+        """(variable, value) pairs to run the layer with."""
+        raise NotImplementedError
+
+    def call(self, inputs, training=False):
+        # A scope knows nothing of the scope around it, which may hold averaged weights or drop
+        # updates: the present value of each variable is named.
+        present = [(variable, variable.value) for variable in self.layer.variables]
+        with keras.StatelessScope(present + self._weights(training), collect_losses=True) as scope:
+            before = [scope.get_current_value(variable) for variable, _ in present]
+            outputs = self.layer(inputs)
+        for (variable, _), value in zip(present, before, strict=True):
+            # State that the layer moved, a custom layer's running mean for instance.
+            if scope.get_current_value(variable) is not value:
+                variable.assign(scope.get_current_value(variable))
+        for loss in scope.losses:
+            self.layer.add_loss(loss)
+        return outputs
+
+    def compute_output_shape(self, input_shape):
+        return self.layer.compute_output_shape(input_shape)
+
+    def compute_output_spec(self, inputs, training=False):
+        # With the wrapped layer's dtype, which may be a half precision.
+        return self.layer.compute_output_spec(inputs)
+
+    def get_config(self):
+        config = super().get_config()
+        del config["dtype"]
+        return config
+
+
+@keras.saving.register_keras_serializable("kgan")
+class SpectralNormalization(_Reweighted):
+    """Divides a layer's kernel by its largest singular value (Miyato et al. 2018, algorithm 1).
+
+    W is the kernel as a matrix of one row an output channel, u an estimate of its first left
+    singular vector that is kept as state. A call in training mode refines u and divides by σ::
+
+        v ← Wᵀu / ‖Wᵀu‖    u ← Wv / ‖Wv‖    σ(W) = uᵀWv    the layer runs with W / σ(W)
+
+    In inference u stays, v is computed from it, and nothing changes. The gradient takes u and v
+    for constants and goes through σ (section 2.3).
+    `keras.layers.SpectralNormalization` does something else: it overwrites the trained kernel
+    with W / σ(W) at every step, and its gradient lacks the part through σ.
+
+    The kernel of a transposed convolution is turned, so that its rows are output channels too;
+    a depthwise kernel has one row an input channel and multiplier.
+
+    Algorithm 1 starts from a random u, with which the first σ are much too small and the first
+    steps see a layer far beyond the Lipschitz constant asked for. Here u starts after 15
+    iterations on the initial kernel, as in PyTorch's parametrization. Loading replaces it by
+    the saved u.
+
+    Shapes are those of the wrapped layer.
+
+    Args:
+        layer: a layer with a `kernel` (`Dense`, `Conv2D`, `Conv2DTranspose`, ...) or
+            `embeddings`. Its dtype is the wrapper's too.
+        iterations: rounds of the power method at each call in training mode.
+        epsilon: a norm or σ no larger than this counts as zero; a kernel of zeros is left as it
+            is, and u too.
+
+    Raises:
+        InputError: for a layer without a kernel of its own, or a `dtype`; for a setting out of
+            range.
+
+    Example:
+
+    ```python
+    keras.Sequential([
+        keras.Input((32, 32, 3)),
+        kgan.layers.SpectralNormalization(keras.layers.Conv2D(64, 3)),
+    ])
+    ```
+    """
+
+    def __init__(self, layer, iterations: int = 1, epsilon: float = 1e-12, **kwargs):
+        super().__init__(layer, **kwargs)
+        self.iterations = checks.positive_integer("iterations", iterations)
+        self.epsilon = checks.positive_number("epsilon", epsilon)
+
+    def build(self, input_shape=None):
+        super().build(input_shape)
+        kernel = _kernel(self.layer)
+        self.u = self.add_weight(
+            name="u",
+            shape=(math.prod(kernel.shape[axis] for axis in _output_axes(self.layer)),),
+            # Made as an initializer, it comes after the kernel however late Keras makes both.
+            initializer=self._first_u,
+            dtype=keras.backend.result_type(kernel.dtype, "float32"),
+            trainable=False,
+            # Replicas hold one kernel and make the same u of it.
+            aggregation="only_first_replica",
+        )
+
+    def _first_u(self, shape, dtype=None):
+        u = keras.initializers.RandomNormal(stddev=1.0)(shape, dtype=dtype)
+        return self._power_method(self._matrix(), u, iterations=15)[0]
+
+    def _matrix(self):
+        """Wᵀ of shape (rest, output channels), in float32 at least."""
+        kernel = ops.convert_to_tensor(_kernel(self.layer).value)
+        kernel = ops.cast(kernel, keras.backend.result_type(kernel.dtype, "float32"))
+        axes = _output_axes(self.layer)
+        others = [axis for axis in range(len(kernel.shape)) if axis not in axes]
+        turned = ops.transpose(kernel, (*others, *axes))
+        return ops.reshape(turned, (-1, math.prod(kernel.shape[axis] for axis in axes)))
+
+    def _power_method(self, matrix, u, iterations):
+        """u and v after some iterations, of which none gives u itself and the v of it."""
+        matrix = ops.stop_gradient(matrix)
+        u = self._unit(u, u)
+        v = None
+        for _ in range(iterations):
+            v = self._unit(ops.matmul(matrix, u), 0.0)
+            u = self._unit(ops.matmul(v, matrix), u)
+        if v is None:
+            v = self._unit(ops.matmul(matrix, u), 0.0)
+        return u, v
+
+    def _unit(self, vector, otherwise):
+        """The vector at length one; `otherwise` in place of one with no length, or NaN."""
+        norm = ops.sqrt(ops.sum(ops.square(vector)))
+        return ops.where(norm > self.epsilon, vector / ops.maximum(norm, self.epsilon), otherwise)
+
+    def _weights(self, training):
+        kernel = _kernel(self.layer)
+        matrix = self._matrix()
+        u, v = self._power_method(matrix, self.u.value, self.iterations if training else 0)
+        if training:
+            self.u.assign(u)
+        sigma = ops.sum(ops.matmul(v, matrix) * u)
+        sigma = ops.where(sigma > self.epsilon, sigma, 1.0)
+        return [(kernel, ops.cast(kernel.value, sigma.dtype) / sigma)]
+
+    def get_config(self):
+        return {**super().get_config(), "iterations": self.iterations, "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable("kgan")
+class EqualizedLearningRate(_Reweighted):
+    """Scales a layer's weights when it runs, not when they are drawn (Karras et al. 2018, 4.1).
+
+    The kernel is drawn from a normal distribution of deviation `1 / multiplier` and the layer
+    runs with::
+
+        kernel · gain / √fan_in · multiplier    bias · multiplier
+
+    At the start this is He's initialization (with a gain of √2), but Adam and its kind, whose
+    steps do not depend on a gradient's scale, now change all layers at one relative pace.
+
+    fan_in is the number of weights of one output channel, of transposed convolutions too.
+
+    Shapes are those of the wrapped layer.
+
+    Args:
+        layer: a layer with a `kernel`, not built yet, whose kernel initializer is replaced.
+            Its dtype is the wrapper's too.
+        gain: √2 before a (leaky) ReLU; 1 before no activation, where a network ends.
+        multiplier: makes the weights learn this much slower or faster than the others; 0.01 in
+            StyleGAN's mapping network (Karras et al. 2019, appendix C).
+
+    Raises:
+        InputError: for a layer without a kernel, one already built, or a `dtype`; for a
+            setting that is not positive.
+    """
+
+    def __init__(self, layer, gain: float = math.sqrt(2), multiplier: float = 1.0, **kwargs):
+        super().__init__(layer, **kwargs)
+        self.gain = checks.positive_number("gain", gain)
+        self.multiplier = checks.positive_number("multiplier", multiplier)
+        name = "depthwise_initializer" if isinstance(layer, _DEPTHWISE) else "kernel_initializer"
+        if not hasattr(layer, name):
+            raise InputError(
+                f"EqualizedLearningRate wraps a layer with a kernel; got a {type(layer).__name__}."
+            )
+        initializer = keras.initializers.RandomNormal(stddev=1.0 / self.multiplier)
+        # A layer that is loaded comes built, by this initializer.
+        if layer.built and getattr(layer, name).get_config() != initializer.get_config():
+            raise InputError(
+                f"EqualizedLearningRate draws the kernel itself, but the {type(layer).__name__} "
+                "is built already. Wrap it before its first use."
+            )
+        setattr(layer, name, initializer)
+
+    def build(self, input_shape=None):
+        super().build(input_shape)
+        shape = _kernel(self.layer).shape
+        outputs = math.prod(shape[axis] for axis in _output_axes(self.layer))
+        self._scale = self.gain / math.sqrt(math.prod(shape) / outputs) * self.multiplier
+
+    def _weights(self, training):
+        kernel = _kernel(self.layer)
+        scaled = [(kernel, kernel.value * self._scale)]
+        bias = getattr(self.layer, "bias", None)
+        if bias is not None:
+            scaled.append((bias, bias.value * self.multiplier))
+        return scaled
+
+    def get_config(self):
+        return {**super().get_config(), "gain": self.gain, "multiplier": self.multiplier}
+
+
+def _kernel(layer):
+    """The variable a layer multiplies its inputs with."""
+    for name in ("kernel", "embeddings"):
+        kernel = getattr(layer, name, None)
+        if isinstance(kernel, keras.Variable):
+            return kernel
+    raise InputError(
+        f"A {type(layer).__name__} has no `kernel` or `embeddings` of its own to change. Wrap "
+        "the Dense, Conv or Embedding layers."
+    )
+
+
+def _output_axes(layer) -> tuple[int, ...]:
+    """The axes of a layer's kernel that count its output channels."""
+    last = len(_kernel(layer).shape) - 1
+    if isinstance(layer, _TRANSPOSED):
+        return (last - 1,)
+    if isinstance(layer, _DEPTHWISE):
+        return (last - 1, last)
+    return (last,)
