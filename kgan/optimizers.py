@@ -1,4 +1,4 @@
-"""Two optimizers where Keras expects one."""
+"""Two optimizers where Keras expects one, and an Adam whose memory may change."""
 
 import keras
 
@@ -59,3 +59,35 @@ def get(optimizer, float16: bool):
     if float16 and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer
+
+
+@keras.saving.register_keras_serializable("kgan")
+class ScheduledAdam(keras.optimizers.Adam):
+    """Adam whose beta_2 may be a schedule of the training step, as R3GAN's is.
+
+    The bias correction takes the beta_2 of the step, as the code of Huang et al. 2024 does.
+
+    Args:
+        learning_rate, beta_1, **kwargs: as in `keras.optimizers.Adam`.
+        beta_2: a number, or a schedule (`keras.optimizers.schedules`) with values in (0, 1).
+    """
+
+    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, **kwargs):
+        if isinstance(beta_2, dict):
+            beta_2 = keras.saving.deserialize_keras_object(beta_2)
+        super().__init__(learning_rate, beta_1, beta_2, **kwargs)
+
+    def update_step(self, gradient, variable, learning_rate):
+        schedule = self.beta_2
+        if callable(schedule):
+            self.beta_2 = keras.ops.cast(schedule(self.iterations), variable.dtype)
+        try:
+            super().update_step(gradient, variable, learning_rate)
+        finally:
+            self.beta_2 = schedule
+
+    def get_config(self):
+        config = super().get_config()
+        if callable(self.beta_2):
+            config["beta_2"] = keras.saving.serialize_keras_object(self.beta_2)
+        return config

@@ -5,7 +5,7 @@ import zipfile
 
 import keras
 
-from kgan import gan, latents, losses, metrics, models, penalties, terms  # noqa: F401  (register)
+from kgan import augment, gan, latents, layers, losses, metrics, models, penalties, terms  # noqa: F401
 from kgan.errors import InputError
 
 

@@ -1,0 +1,331 @@
+"""R3GAN (Huang et al. 2024): the relativistic pairing loss, R1, R2, plain residual networks."""
+
+import math
+from dataclasses import dataclass
+
+import keras
+from keras import layers, ops
+
+from kgan import checks, penalties
+from kgan.averaging import HalfLife
+from kgan.errors import unknown
+from kgan.gan import GAN
+from kgan.latents import Normal
+from kgan.layers import Downsample, PixelShuffle, PixelUnshuffle, Upsample
+from kgan.models.strided import checked_image_shape, plan
+from kgan.optimizers import ScheduledAdam
+
+
+@dataclass(frozen=True)
+class Preset:
+    """The sizes and the schedules of one setting.
+
+    Attributes:
+        widths: channels of the stages, from the smallest feature map to the largest; the last
+            holds for further ones.
+        blocks: residual blocks a stage.
+        expansion: of the channels within a block.
+        group: channels of a group of the 3x3 convolutions; None means one group.
+        patch: side of the squares of pixels that the networks begin and end with.
+        latent_size: length of a latent.
+        batch_size, steps: of the training.
+        gamma: strength of R1 and R2, at the start and the end.
+        rate: of both players' Adam, at the start and the end.
+    """
+
+    widths: tuple[int, ...]
+    blocks: int
+    expansion: int
+    group: int | None
+    patch: int
+    latent_size: int
+    batch_size: int
+    steps: int
+    gamma: tuple[float, float]
+    rate: tuple[float, float]
+
+
+PRESETS = {
+    # Appendix, the CIFAR-10 column: 96 groups of the 1,536 channels within a block.
+    "paper": Preset((768,), 2, 2, 16, 1, 64, 512, 200_000, (0.05, 0.005), (2e-4, 5e-5)),
+    "narrow": Preset((96, 48), 1, 1, None, 2, 64, 64, 10_000, (0.3, 0.03), (5e-4, 5e-5)),
+    "points": Preset((128,), 3, 1, None, 1, 2, 256, 12_000, (0.05, 0.005), (1e-3, 0.0)),
+}
+
+
+@keras.saving.register_keras_serializable("kgan")
+class R3GAN(GAN):
+    """Huang et al. 2024, The GAN is dead; long live the GAN! A modern GAN baseline.
+
+    The relativistic pairing loss with R1 and R2 at every step (section 2), on residual networks
+    without normalization (section 3.3): blocks of a 1x1, a 3x3 and a 1x1 convolution with leaky
+    ReLU between them, of fixed scale at the start (fix-up: the last convolution of a block is 0).
+    Unlike its paper, whose schedules end after 20 million images, they end with the training, and
+    the half-life of the average is a fortieth of it, as in the paper's setting for FFHQ.
+
+    ========  =======================================  ========================  ===============
+    preset    networks                                 learning rate; gamma      batch
+    ========  =======================================  ========================  ===============
+    paper     768 channels, 2 blocks a stage, groups   2e-4 to 5e-5;             512
+              of 16, expansion 2 (CIFAR-10)            0.05 to 0.005
+    narrow    for CPUs, see `PRESETS`                  5e-4 to 5e-5; 0.3 to 0.03   64
+    points    dense layers of 128, 3 blocks            1e-3 to 0; 0.05 to 0.005  256
+    ========  =======================================  ========================  ===============
+
+    In all of them the second moments' decay of Adam rises from 0.9 to 0.99 and the first is 0.
+    The last two are ours. `narrow` has plain in place of grouped convolutions, for which CPUs have
+    no fast form, and begins and ends with 2x2 squares of pixels, for at full size a network that
+    narrow would spend most of its time on a few channels.
+
+    Args:
+        image_shape: (height, width, channels), or `(dimensions,)` of points.
+        classes: where above 0, both networks are told the class; see `kgan.GAN`.
+        preset: one of the names above; None takes "narrow" for images and "points" for points.
+        latent_size: length of a latent; None means the preset's.
+        seed, name: as in `kgan.GAN`.
+
+    Raises:
+        InputError: for an unknown preset, or a size that no doublings of 4 to 7 make.
+    """
+
+    def __init__(
+        self,
+        image_shape=(28, 28, 1),
+        classes=0,
+        preset=None,
+        latent_size=None,
+        seed=None,
+        name=None,
+    ):
+        image_shape = tuple(image_shape)
+        settings = _settings(preset, image_shape)
+        latent_size = settings.latent_size if latent_size is None else latent_size
+        latent_size = checks.positive("latent_size", latent_size)
+        classes = checks.class_count(classes)
+        points = len(image_shape) == 1
+        super().__init__(
+            _generator(settings, image_shape, latent_size, classes),
+            _discriminator(settings, image_shape, classes),
+            latents=Normal(latent_size),
+            data_range=None if points else (-1.0, 1.0),
+            classes=classes,
+            seed=seed,
+            name=name,
+        )
+        self.image_shape = image_shape
+        self.preset = preset
+        self.latent_size = latent_size
+        self.settings = settings
+        # Set it before `compile` to train for longer or shorter: schedules end there.
+        self.training_steps = settings.steps
+
+    @classmethod
+    def recipe(cls, preset="narrow", **options):
+        return PRESETS[preset].batch_size, PRESETS[preset].steps
+
+    @property
+    def batch_size(self) -> int:
+        """The preset's."""
+        return self.settings.batch_size
+
+    def defaults(self):
+        steps, settings = self.training_steps, self.settings
+
+        def cosine(start, end):
+            return keras.optimizers.schedules.CosineDecay(start, steps, alpha=end / start)
+
+        adam = {"learning_rate": cosine(*settings.rate), "beta_1": 0.0, "beta_2": cosine(0.9, 0.99)}
+        gamma = cosine(*settings.gamma)
+        return super().defaults() | {
+            "d_optimizer": ScheduledAdam(**adam),
+            "g_optimizer": ScheduledAdam(**adam),
+            "loss": "relativistic",
+            "penalties": [penalties.R1(gamma), penalties.R2(gamma)],
+            "ema": HalfLife(steps / 40, warm_up=steps),
+        }
+
+    def get_config(self):
+        return {
+            "image_shape": self.image_shape,
+            "classes": self.classes,
+            "preset": self.preset,
+            "latent_size": self.latent_size,
+            "seed": self.seed,
+            "name": self.name,
+        }
+
+
+def _settings(preset, image_shape) -> Preset:
+    if preset is None:
+        preset = "points" if len(image_shape) == 1 else "narrow"
+    if preset not in PRESETS:
+        raise unknown("preset of R3GAN", preset, PRESETS)
+    return PRESETS[preset]
+
+
+def _scaled(gain):
+    """Normal weights of variance gain²/fan-in: no block changes the scale of what goes in."""
+    if not gain:
+        return keras.initializers.Zeros()
+    return keras.initializers.VarianceScaling(gain**2, "fan_in", "untruncated_normal")
+
+
+def _activation():
+    return layers.LeakyReLU(negative_slope=0.2)
+
+
+def _block(x, settings, stages):
+    """x + convolutions(x); a dense layer for each where x are points."""
+    # Keeps the variance of the sum over all blocks (Zhang et al. 2019, Fixup, section 3).
+    gain = math.sqrt(2 / (1 + 0.2**2)) * (settings.blocks * stages) ** (-1 / (2 * 3 - 2))
+    width = x.shape[-1] * settings.expansion
+    if len(x.shape) == 2:
+        y = _activation()(layers.Dense(width, kernel_initializer=_scaled(gain))(_activation()(x)))
+        return layers.Add()([x, layers.Dense(x.shape[-1], kernel_initializer=_scaled(0))(y)])
+    groups = width // settings.group if settings.group else 1
+    y = _activation()(layers.Conv2D(width, 1, kernel_initializer=_scaled(gain))(x))
+    y = layers.Conv2D(width, 3, padding="same", groups=groups, kernel_initializer=_scaled(gain))(y)
+    y = layers.Conv2D(x.shape[-1], 1, use_bias=False, kernel_initializer=_scaled(0))(
+        _activation()(y)
+    )
+    return layers.Add()([x, y])
+
+
+def _linear(x, width, always=False):
+    """A 1x1 convolution, or a dense layer of points, where the width changes."""
+    if x.shape[-1] == width and not always:
+        return x
+    if len(x.shape) == 2:
+        return layers.Dense(width, kernel_initializer=_scaled(1))(x)
+    return layers.Conv2D(width, 1, use_bias=False, kernel_initializer=_scaled(1))(x)
+
+
+@keras.saving.register_keras_serializable("kgan")
+class Basis(layers.Layer):
+    """Learned maps of the smallest size, one a channel: made of coefficients, or giving them.
+
+    Args:
+        size: (height, width) of the maps.
+        analyse: False turns `(batch, channels)` into maps, True maps into `(batch, channels)`.
+    """
+
+    def __init__(self, size, analyse=False, **kwargs):
+        super().__init__(**kwargs)
+        self.size, self.analyse = tuple(size), analyse
+
+    def build(self, input_shape):
+        stddev = 1 / math.sqrt(math.prod(self.size)) if self.analyse else 1.0
+        self.maps = self.add_weight(
+            shape=(*self.size, input_shape[-1]),
+            initializer=keras.initializers.RandomNormal(stddev=stddev),
+            name="maps",
+        )
+
+    def call(self, inputs):
+        if self.analyse:
+            return ops.sum(inputs * self.maps, axis=(1, 2))
+        return inputs[:, None, None, :] * self.maps
+
+    def compute_output_shape(self, input_shape):
+        maps = () if self.analyse else self.size
+        return (input_shape[0], *maps, input_shape[-1])
+
+    def get_config(self):
+        return {**super().get_config(), "size": self.size, "analyse": self.analyse}
+
+
+@keras.saving.register_keras_serializable("kgan")
+class Octaves(layers.Layer):
+    """Points beside sines and cosines of them, of wavelengths 16, 8, 4, ... (Tancik et al. 2020).
+
+    - input: `(batch, dimensions)`
+    - returns: `(batch, (1 + 2 · count) · dimensions)`
+
+    A dense network learns slow functions first, and a mode is small beside the distance to the
+    next: without these the discriminator does not see how wide it is. The finer the wave, the
+    weaker: amplitudes fall by 2^0.4 an octave, or it would see nothing else.
+    """
+
+    count = 9
+
+    def call(self, inputs):
+        parts = [inputs]
+        for octave in range(self.count):
+            angle = inputs * (math.pi * 2.0 ** (octave - 3))
+            parts += [2 ** (-0.4 * octave) * wave(angle) for wave in (ops.sin, ops.cos)]
+        return ops.concatenate(parts, axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], (1 + 2 * self.count) * input_shape[-1])
+
+
+def _stages(settings, image_shape):
+    """The plan of the feature maps and the width of each stage, the smallest map first."""
+    height, width, channels = checked_image_shape(image_shape)
+    if height % settings.patch or width % settings.patch:
+        plan(image_shape)
+    to = plan((height, width, channels))
+    doublings = to.doublings - (settings.patch.bit_length() - 1)
+    widths = [
+        settings.widths[min(stage, len(settings.widths) - 1)] for stage in range(doublings + 1)
+    ]
+    return to.base, widths
+
+
+def _embedded(labels, classes, width):
+    stddev = 1 / math.sqrt(classes)
+    return layers.Embedding(
+        classes, width, embeddings_initializer=keras.initializers.RandomNormal(stddev=stddev)
+    )(labels)
+
+
+def _generator(settings, image_shape, latent_size, classes):
+    latents = keras.Input((latent_size,), name="latents")
+    labels = keras.Input((), dtype="int32", name="labels") if classes else None
+    x = latents
+    if classes:
+        x = layers.Concatenate()([x, _embedded(labels, classes, latent_size)])
+    if len(image_shape) == 1:
+        x = _linear(x, settings.widths[0], always=True)
+        for _ in range(settings.blocks):
+            x = _block(x, settings, 1)
+        samples = layers.Dense(image_shape[0], kernel_initializer=_scaled(1))(_activation()(x))
+    else:
+        base, widths = _stages(settings, image_shape)
+        x = Basis(base)(_linear(x, widths[0], always=True))
+        for stage, width in enumerate(widths):
+            if stage:
+                x = _linear(Upsample(border="zeros")(x), width)
+            for _ in range(settings.blocks):
+                x = _block(x, settings, len(widths))
+        pixels = image_shape[2] * settings.patch**2
+        samples = layers.Conv2D(pixels, 1, kernel_initializer=_scaled(1), dtype="float32")(x)
+        samples = PixelShuffle(settings.patch, dtype="float32")(samples)
+    return keras.Model([latents, labels] if classes else latents, samples, name="generator")
+
+
+def _discriminator(settings, image_shape, classes):
+    samples = keras.Input(image_shape, name="samples")
+    labels = keras.Input((), dtype="int32", name="labels") if classes else None
+    if len(image_shape) == 1:
+        x = _linear(Octaves()(samples), settings.widths[0], always=True)
+        for _ in range(settings.blocks):
+            x = _block(x, settings, 1)
+        x = _activation()(x)
+    else:
+        base, widths = _stages(settings, image_shape)
+        x = _linear(PixelUnshuffle(settings.patch)(samples), widths[-1], always=True)
+        for stage in reversed(range(len(widths))):
+            for _ in range(settings.blocks):
+                x = _block(x, settings, len(widths))
+            if stage:
+                x = _linear(Downsample(border="zeros")(x), widths[stage - 1])
+        x = Basis(base, analyse=True)(x)
+    if classes:
+        # The projection of the features on the class's direction (Miyato & Koyama 2018).
+        width = x.shape[-1]
+        x = layers.Dense(width, use_bias=False, kernel_initializer=_scaled(1))(x)
+        score = layers.Dot(axes=1)([x, _embedded(labels, classes, width)])
+    else:
+        score = layers.Dense(1, use_bias=False, kernel_initializer=_scaled(1))(x)
+    return keras.Model([samples, labels] if classes else samples, score, name="discriminator")
