@@ -1,5 +1,7 @@
 """Where the generator's noise comes from, and how to move about in it."""
 
+import itertools
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -84,15 +86,121 @@ class Uniform(Latents):
     def sample(self, count, seed, truncation=None):
         low, high = self.low, self.high
         if truncation is not None:
-            if not 0 < truncation <= 1:
-                raise InputError(f"truncation of uniform latents is in (0, 1]; got {truncation}.")
-            middle, half = (low + high) / 2, (high - low) / 2 * truncation
+            middle, half = (low + high) / 2, (high - low) / 2 * _share(truncation)
             low, high = middle - half, middle + half
         shape = _batch_shape(count, self.shape)
         return tf.random.stateless_uniform(shape, seed, low, high)
 
     def get_config(self):
         return {**super().get_config(), "low": self.low, "high": self.high}
+
+
+@keras.saving.register_keras_serializable("kgan")
+class Codes(Latents):
+    """Noise with codes beside it, for a model that reads them back (InfoGAN, Chen et al. 2016).
+
+    A latent holds `noise` numbers, uniform in [-1, 1); then for each entry K of `categorical` a
+    one-hot vector of length K, every category equally likely; then `continuous` numbers, uniform
+    in [-1, 1).
+
+    Args:
+        noise: how many numbers of noise.
+        categorical: the number of categories of each categorical code; an integer is one code, 0
+            none.
+        continuous: how many continuous codes.
+    """
+
+    def __init__(self, noise: int, categorical=(10,), continuous: int = 2):
+        if isinstance(categorical, (int, np.integer)):
+            categorical = (categorical,) if categorical else ()
+        self.noise, self.continuous = _count("noise", noise), _count("continuous", continuous)
+        self.categorical = tuple(_count("A number of categories", k, 2) for k in categorical)
+        super().__init__(self.noise + sum(self.categorical) + self.continuous)
+
+    def sample(self, count, seed, truncation=None):
+        """As `Latents.sample`; `truncation` shrinks the intervals as it does for `Uniform`."""
+        codes = len(self.categorical)
+        numbers = Uniform(self.noise + codes + self.continuous).sample(count, seed)
+        noise, chosen, continuous = tf.split(numbers, [self.noise, codes, self.continuous], 1)
+        width = 1.0 if truncation is None else _share(truncation)
+        one_hot = [
+            tf.one_hot(tf.cast((chosen[:, i] + 1) / 2 * k, tf.int32), k)
+            for i, k in enumerate(self.categorical)
+        ]
+        return tf.concat([width * noise, *one_hot, width * continuous], 1)
+
+    def split(self, latents) -> tuple:
+        """(noise, the one-hot vectors of each categorical code, continuous codes) of latents."""
+        sizes = [self.noise, *self.categorical, self.continuous]
+        edges = np.cumsum([0, *sizes])
+        parts = [latents[:, a:b] for a, b in itertools.pairwise(edges)]
+        return parts[0], parts[1:-1], parts[-1]
+
+    def with_codes(self, latents, categorical=None, continuous=None) -> np.ndarray:
+        """A copy of latents `(n, *shape)` in which some codes are as told.
+
+        Args:
+            latents: to copy.
+            categorical: a category, an integer or integers `(n,)`, of the first categorical code;
+                or a dictionary from the number of a code to such, `{1: 3}`.
+            continuous: a number or numbers `(n,)` for the first continuous code; or a dictionary,
+                `{0: -1.0, 1: numpy.linspace(-2, 2, n)}`.
+
+        Raises:
+            InputError: for a code or a category that is not there, or another number of values.
+        """
+        latents = np.array(latents, np.float32)
+        _, one_hot, numbers = self.split(latents)
+        for code, values in _each("categorical", categorical, len(one_hot)):
+            known = self.categorical[code]
+            values = np.asarray(values)
+            if (
+                not np.issubdtype(values.dtype, np.integer)
+                or not np.isin(values, range(known)).all()
+            ):
+                raise InputError(
+                    f"Categorical code {code} has the categories 0..{known - 1}; got {values}."
+                )
+            one_hot[code][:] = np.eye(known)[_one_each(values, len(latents)).astype(int)]
+        for code, values in _each("continuous", continuous, self.continuous):
+            numbers[:, code] = _one_each(values, len(latents))
+        return latents
+
+    def get_config(self):
+        return {
+            "noise": self.noise,
+            "categorical": self.categorical,
+            "continuous": self.continuous,
+        }
+
+
+def _share(truncation):
+    if not 0 < truncation <= 1:
+        raise InputError(f"truncation of uniform latents is in (0, 1]; got {truncation}.")
+    return truncation
+
+
+def _count(name, value, least=0):
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise InputError(f"{name} is an integer of at least {least}; got {value!r}.")
+    return int(value)
+
+
+def _each(kind, told, codes):
+    """(code, values) for each code that is told."""
+    told = told if isinstance(told, dict) else {} if told is None else {0: told}
+    for code in told:
+        if code not in range(codes):
+            raise InputError(f"There is no {kind} code {code!r}; the latents have {codes} of them.")
+    return told.items()
+
+
+def _one_each(values, count):
+    if np.shape(values) not in ((), (count,)):
+        raise InputError(
+            f"A code is one value or {count}, one a latent; got shape {np.shape(values)}."
+        )
+    return np.broadcast_to(values, (count,))
 
 
 def get(latents: "int | tuple | dict | Latents") -> Latents:

@@ -35,6 +35,34 @@ def test_a_seed_says_all():
     assert not np.allclose(noise.sample(6, SEED), noise.sample(6, tf.constant([3, 5])))
 
 
+def test_codes_are_drawn_as_they_say_and_replaced_as_told():
+    codes = latents.Codes(3, (4, 2), 2)
+    drawn = codes.sample(4000, SEED).numpy()
+    assert codes.shape == (11,) and drawn.shape == (4000, 11)
+    noise, one_hot, numbers = codes.split(drawn)
+    for part in (noise, numbers):
+        assert scipy.stats.kstest(part.ravel(), scipy.stats.uniform(-1, 2).cdf).pvalue > 0.01
+    for k, chosen in zip((4, 2), one_hot, strict=True):
+        assert set(np.unique(chosen)) == {0, 1}
+        np.testing.assert_array_equal(chosen.sum(1), 1)
+        assert scipy.stats.chisquare(chosen.sum(0)).pvalue > 0.01
+        assert chosen.shape[1] == k
+    near = codes.sample(100, SEED, truncation=0.5).numpy()
+    np.testing.assert_allclose(near, drawn_half(codes, codes.sample(100, SEED).numpy()), rtol=1e-6)
+    told = codes.with_codes(drawn[:3], categorical={0: [0, 1, 3], 1: 1}, continuous={1: -2.0})
+    np.testing.assert_array_equal(told[:, 3:7].argmax(1), [0, 1, 3])
+    np.testing.assert_array_equal(told[:, 7:9], [[0, 1]] * 3)
+    np.testing.assert_array_equal(told[:, 10], -2)
+    np.testing.assert_array_equal(told[:, [0, 1, 2, 9]], drawn[:3, [0, 1, 2, 9]])
+    assert latents.Codes.from_config(codes.get_config()).get_config() == codes.get_config()
+    assert latents.Codes(2, 0, 1).sample(2, SEED).shape == (2, 3)
+
+
+def drawn_half(codes, drawn):
+    noise, one_hot, numbers = codes.split(drawn)
+    return np.concatenate([noise / 2, *one_hot, numbers / 2], 1)
+
+
 def test_great_circle_keeps_the_norm_and_meets_the_ends():
     start, end = np.eye(3)[0] * 2, np.eye(3)[1] * 2
     path = latents.interpolate(start, end, 5)
@@ -50,6 +78,10 @@ def test_great_circle_keeps_the_norm_and_meets_the_ends():
         (lambda: latents.Normal(0), "positive integers"),
         (lambda: latents.Uniform(3, 1, 1), "low < high"),
         (lambda: latents.Normal(2).sample(1, SEED, truncation=-1), "must be positive"),
+        (lambda: latents.Codes(-1), "noise is an integer of at least 0"),
+        (lambda: latents.Codes(1, (1,)), "categories is an integer of at least 2"),
+        (lambda: latents.Codes(1, 3, 0).with_codes([[0] * 4], 0, 0.5), "no continuous code 0"),
+        (lambda: latents.Codes(1, 3).with_codes([[0] * 6], 1.5), "categories 0..2"),
         (lambda: latents.get("normal"), "latents=100"),
         (lambda: latents.interpolate([1.0], [1.0, 2.0]), "one shape"),
     ],

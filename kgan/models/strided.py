@@ -1,5 +1,6 @@
 """Strided convolutional networks in the manner of DCGAN, which several papers build on."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ class Plan:
     """How an image grows from a small base by doublings.
 
     Attributes:
-        base: (height, width) of the smallest feature map, 4 to 7 each where the sides are equal.
+        base: (height, width) of the smallest feature map; the shorter side has 4 to 7 pixels.
         doublings: how often both sides double on the way to the image.
         channels: of the image.
     """
@@ -25,25 +26,32 @@ class Plan:
 
 
 def plan(image_shape) -> Plan:
-    """The plan of a network for images of that shape: 32 = 4·2³, 28 = 7·2².
+    """The plan of a network for images of that shape: 32 = 4·2³, 28 = 7·2², 28x56 = (7x14)·2².
 
     Raises:
         InputError: where the shape is no image's, or no doublings of a base of 4 to 7 make it.
     """
-    image_shape = checked_image_shape(image_shape)
-    height, width, channels = image_shape
+    height, width, channels = image_shape = checked_image_shape(image_shape)
     doublings = 0
     while height % 2 == width % 2 == 0 and min(height, width) >= 8:
         height, width, doublings = height // 2, width // 2, doublings + 1
     if not doublings or not 4 <= min(height, width) <= 7:
-        side = max(8, 2 ** round((min(image_shape[:2]) - 1).bit_length()))
+        height, width = _nearest_size(*image_shape[:2])
         raise InputError(
             f"Images of {image_shape[0]}x{image_shape[1]} cannot be made by doubling a base of 4 "
             "to 7 pixels, as strided convolutions do. Powers of two from 8 on, 24, 28, 40, 48 and "
-            f"the like can: resize the images, for instance to {side}x{side} (size={side} in "
-            f"kgan.data.load, --size {side} on the command line)."
+            "the like can: resize the images, for instance with "
+            f"size={height if height == width else (height, width)}."
         )
     return Plan((height, width), doublings, channels)
+
+
+def _nearest_size(height, width):
+    """The nearest size that a base whose shorter side has 4 to 7 pixels makes."""
+    for doublings in itertools.count(1):
+        base = [max(4, round(side / 2**doublings)) for side in (height, width)]
+        if min(base) <= 7:
+            return [side * 2**doublings for side in base]
 
 
 def checked_image_shape(image_shape) -> tuple[int, int, int]:
@@ -150,6 +158,12 @@ def features(
     return x
 
 
+def score(features):
+    """One raw score `(batch, 1)` of feature maps: flattened, and a dense layer (section 3)."""
+    x = layers.Flatten()(features)
+    return layers.Dense(1, kernel_initializer=weights(), dtype="float32")(x)
+
+
 def weights() -> keras.initializers.Initializer:
     """N(0, 0.02) (Radford et al. 2016, section 4); a fresh object draws fresh values."""
     return keras.initializers.RandomNormal(stddev=0.02)
@@ -158,6 +172,14 @@ def weights() -> keras.initializers.Initializer:
 def batch_normalization() -> keras.layers.Layer:
     """Batch normalization whose averages follow within some dozens of steps."""
     return layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
+
+
+def layer_normalization() -> keras.layers.Layer:
+    """Layer normalization over a whole sample, with a gain and a bias for each channel.
+
+    It ties no sample to the rest of the batch (Ba et al. 2016, section 3).
+    """
+    return layers.GroupNormalization(groups=1, epsilon=1e-5)
 
 
 def _active(x, normalization, activation):

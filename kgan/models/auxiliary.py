@@ -1,0 +1,144 @@
+"""What families share whose discriminator says more of a sample than its score."""
+
+import contextlib
+import itertools
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from kgan import checks
+from kgan.errors import InputError
+from kgan.latents import Codes
+from kgan.terms import Term
+
+
+@keras.saving.register_keras_serializable("kgan")
+class Classification(Term):
+    """-L_C, the cross-entropy of the class head (Odena et al. 2017, section 3, equation 3).
+
+    The discriminator's is over real and generated samples; the generator's over generated ones,
+    on which alone it has a say.
+    """
+
+    def __call__(self, turn):
+        entropy = cross_entropy(turn.fake_heads, turn.condition)
+        if self.player == "discriminator":
+            entropy += cross_entropy(turn.real_heads, turn.condition)
+        return entropy
+
+
+def cross_entropy(logits, labels):
+    """-E log P(C = c | x), from logits `(batch, classes)` and labels `(batch,)`."""
+    return ops.mean(ops.sparse_categorical_crossentropy(labels, logits, from_logits=True))
+
+
+# Standard deviations that the head gives are at least this; without a floor a head that is sure
+# of a code sends gradients without bound.
+_LEAST_DEVIATION = 0.05
+
+
+@keras.saving.register_keras_serializable("kgan")
+class Information(Term):
+    """-λ L_I: the lower bound of the mutual information of codes and samples (equation 5).
+
+    L_I = E log Q(c | G(z, c)) + H(c), for the categorical codes and the continuous ones together;
+    each kind has a λ of its own. It is logged with its sign and λ, as it is added to the loss.
+
+    Args:
+        categorical, continuous: λ of either kind.
+        name, player: as in `kgan.Term`.
+    """
+
+    def __init__(self, categorical=1.0, continuous=0.1, **kwargs):
+        super().__init__(**{"weight": 1.0} | kwargs)
+        self.categorical, self.continuous = categorical, continuous
+
+    def __call__(self, turn):
+        gan = turn.gan
+        # The head is the generator's to train, and so is its batch normalization's state.
+        apart = contextlib.nullcontext() if self.player == "generator" else gan.state_kept()
+        with apart:
+            said = gan.head(turn.fake_heads, training=True)
+        categorical, continuous = information(gan.latents, said, turn.latents)
+        return -self.categorical * categorical - self.continuous * continuous
+
+    def get_config(self):
+        own = {"categorical": self.categorical, "continuous": self.continuous}
+        return {**super().get_config(), **own}
+
+
+def information(codes: Codes, said, latents):
+    """L_I of the categorical and of the continuous codes, in nats: two scalars.
+
+    Args:
+        codes: what latents the model has.
+        said: the head's output, `(batch, n)`.
+        latents: what the generator was fed.
+    """
+    _, one_hot, numbers = codes.split(latents)
+    logits, means, log_deviations = split(codes, said)
+    categorical = sum(
+        (
+            math.log(k) - ops.mean(ops.categorical_crossentropy(chosen, given, from_logits=True))
+            for k, chosen, given in zip(codes.categorical, one_hot, logits, strict=True)
+        ),
+        ops.zeros(()),
+    )
+    # A factored Gaussian for codes whose own density is 1/2 on [-1, 1).
+    distances = ops.square((numbers - means) * ops.exp(-log_deviations)) / 2
+    densities = -distances - log_deviations - math.log(2 * math.pi) / 2
+    continuous = ops.mean(ops.sum(densities + math.log(2), axis=1))
+    return categorical, continuous
+
+
+def split(codes: Codes, said):
+    """(logits of each categorical code, means, logarithms of the standard deviations)."""
+    edges = np.cumsum([0, *codes.categorical, codes.continuous, codes.continuous])
+    *logits, means, log_deviations = (said[:, a:b] for a, b in itertools.pairwise(edges))
+    return logits, means, ops.maximum(log_deviations, math.log(_LEAST_DEVIATION))
+
+
+def read(gan, images, said, batch_size: int = 256):
+    """What the further heads of a GAN's discriminator say of images, in inference mode.
+
+    Args:
+        gan: the model.
+        images: `(n, *sample_shape)`, in the data's range.
+        said: from what `gan.judge` returns beside the scores to a tensor, or a structure of such.
+        batch_size: images looked at in one go.
+
+    Returns:
+        NumPy arrays `(n, ...)` in the structure that `said` makes.
+
+    Raises:
+        InputError: for images of another shape, or none.
+    """
+    checks.positive("batch_size", batch_size)
+    images = np.asarray(images)
+    if not len(images) or not checks.same_shape(images.shape[1:], gan.sample_shape):
+        raise InputError(
+            f"The images have shape {images.shape}; expected (n, "
+            f"{', '.join(map(str, gan.sample_shape))}), with n of 1 or more."
+        )
+    parts = [
+        said(gan.judge(tf.constant(images[start : start + batch_size], tf.float32))[1])
+        for start in range(0, len(images), batch_size)
+    ]
+    return tf.nest.map_structure(lambda *part: np.concatenate(part), *parts)
+
+
+def fraction(name: str, value) -> float:
+    """`value` as a number in [0, 1)."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
+        raise InputError(f"{name} is a number in [0, 1); got {value!r}.")
+    return float(value)
+
+
+def at_least_0(name: str, value) -> float:
+    """`value` as a finite number of at least 0."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+        raise InputError(f"{name} is a number of at least 0; got {value!r}.")
+    return float(value)

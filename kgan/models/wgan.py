@@ -1,0 +1,212 @@
+"""WGAN (Arjovsky et al. 2017) and WGAN-GP (Gulrajani et al. 2017)."""
+
+import math
+
+import keras
+from keras import layers, ops
+
+from kgan import checks, penalties
+from kgan.errors import InputError
+from kgan.gan import GAN
+from kgan.latents import Normal
+from kgan.models import strided
+
+
+@keras.saving.register_keras_serializable("kgan")
+class ClipWeights(keras.constraints.Constraint):
+    """Brings weights back to [-clip, clip] after each update.
+
+    Arjovsky et al. 2017, algorithm 1. `WGAN` has it on every trained weight of its critic. In a
+    critic of your own, give it to the layers, which are saved with it:
+
+    ```python
+    clip = kgan.models.wgan.ClipWeights(0.01)
+    keras.layers.Dense(64, "relu", kernel_constraint=clip, bias_constraint=clip)
+    ```
+
+    Args:
+        clip: the bound c, a positive number.
+    """
+
+    def __init__(self, clip=0.01):
+        number = isinstance(clip, (int, float)) and not isinstance(clip, bool)
+        if not number or not 0 < clip < math.inf:
+            raise InputError(f"clip must be a positive number, such as 0.01; got {clip!r}.")
+        self.clip = float(clip)
+
+    def __call__(self, w):
+        return ops.clip(w, -self.clip, self.clip)
+
+    def get_config(self):
+        return {"clip": self.clip}
+
+
+class WassersteinGAN(GAN):
+    """What both families share: the networks, the game, and the distance in the logs.
+
+    Subclasses name, for images, the critic's `normalization` and the length of a latent.
+    """
+
+    batch_size = 64
+    game_logs = ("distance",)
+    normalization = None
+    image_latents = 100
+
+    def __init__(self, image_shape=(28, 28, 1), latent_size=None, width=None, seed=None, name=None):
+        image_shape = tuple(image_shape)
+        points = len(image_shape) == 1
+        latent_size = (2 if points else self.image_latents) if latent_size is None else latent_size
+        width = (512 if points else 64) if width is None else width
+        sizes = checks.positive("latent_size", latent_size), checks.positive("width", width)
+        if points:
+            generator, critic = _for_points(image_shape, *sizes)
+        else:
+            generator, critic = _for_images(image_shape, *sizes, self.normalization)
+        super().__init__(generator, critic, latents=Normal(latent_size), seed=seed, name=name)
+        self.image_shape = image_shape
+        self.latent_size, self.width = sizes
+
+    def defaults(self):
+        return super().defaults() | {"loss": "wasserstein", "discriminator_steps": 5}
+
+    def observe(self, phase, loss, turn):
+        super().observe(phase, loss, turn)
+        if phase.player == "discriminator":
+            self.logs.track("distance", ops.mean(turn.real_scores) - ops.mean(turn.fake_scores))
+
+    def get_config(self):
+        return {
+            "image_shape": self.image_shape,
+            "latent_size": self.latent_size,
+            "width": self.width,
+            "seed": self.seed,
+            "name": self.name,
+        }
+
+
+@keras.saving.register_keras_serializable("kgan")
+class WGAN(WassersteinGAN):
+    """Arjovsky et al. 2017, Wasserstein generative adversarial networks.
+
+    Algorithm 1 with its defaults: a generator's update follows five of the critic, each on fresh
+    samples and each followed by the clipping of all its weights to [-c, c]; RMSprop with 5e-5,
+    batches of 64, c = 0.01. The networks are those of DCGAN (section 4), batch normalization in
+    the critic included, and the latents 100 standard normal numbers, as in the authors' code.
+    RMSprop's decay and epsilon are those of that code too, PyTorch's 0.99 and 1e-8 beside the
+    root, 1e-16 under it as Keras has it: gradients through a clipped critic are small, and
+    Keras's own 1e-7 slows the generator down.
+
+    The log `distance` is E D(x) - E D(x̂) over the critic's batches, which algorithm 1
+    maximises. It estimates K times the Wasserstein-1 distance between the data and the samples,
+    where K, which `clip` and the critic settle, is unknown: it falls as samples improve
+    (section 4.2), and compares within a run only.
+
+    Clipping holds critics to very simple functions, and 5e-5 is slow; `WGANGP` gets further in
+    less time (Gulrajani et al. 2017, sections 3 and 5).
+
+    Args:
+        image_shape: (height, width, channels) as in `kgan.models.DCGAN`; or `(dimensions,)` of
+            points, for which both networks are perceptrons of three hidden layers (Gulrajani et
+            al. 2017, section 3.1 and the authors' code).
+        latent_size: length of a latent; 2 for points.
+        width: channels of the largest feature maps; of points, units of a hidden layer, 512.
+        clip: c, the bound of the critic's weights.
+        seed, name: as in `kgan.GAN`.
+
+    Raises:
+        InputError: for a size that no doublings of 4 to 7 make, or another shape.
+    """
+
+    training_steps = 20_000
+    normalization = staticmethod(strided.batch_normalization)
+
+    def __init__(
+        self,
+        image_shape=(28, 28, 1),
+        latent_size=None,
+        width=None,
+        clip=0.01,
+        seed=None,
+        name=None,
+    ):
+        constraint = ClipWeights(clip)
+        super().__init__(image_shape, latent_size, width, seed, name)
+        self.clip = constraint.clip
+        # Any Keras optimizer heeds it: `apply` ends with the variables' constraints.
+        for weight in self.discriminator.trainable_variables:
+            weight.constraint = constraint
+
+    def defaults(self):
+        rmsprop = {"learning_rate": 5e-5, "rho": 0.99, "epsilon": 1e-16}
+        return super().defaults() | {
+            "d_optimizer": keras.optimizers.RMSprop(**rmsprop),
+            "g_optimizer": keras.optimizers.RMSprop(**rmsprop),
+        }
+
+    def get_config(self):
+        return super().get_config() | {"clip": self.clip}
+
+
+@keras.saving.register_keras_serializable("kgan")
+class WGANGP(WassersteinGAN):
+    """Gulrajani et al. 2017, Improved training of Wasserstein GANs.
+
+    Algorithm 1 with its defaults: the gradient penalty with λ = 10 in place of clipping, five
+    updates of the critic for one of the generator, Adam with 1e-4, beta_1 0 and beta_2 0.9, and
+    batches of 64. The networks are those of DCGAN with layer normalization in the critic, for
+    batch normalization would tie the samples whose gradients are penalised to each other
+    (section 4), and with 128 standard normal latents, as in the authors' code.
+
+    The log `distance` is E D(x) - E D(x̂) over the critic's batches, without the penalty: the
+    critic's slope being near 1, about the Wasserstein-1 distance between data and samples.
+
+    For points both networks are perceptrons of three hidden layers of 512 ReLUs, with 2 latents
+    and λ = 0.1, as in the authors' code for 2-D mixtures: with 10 the players there go round in
+    circles at first. The slope is then no longer 1, nor `distance` in units of the data.
+
+    Args:
+        image_shape: (height, width, channels) as in `kgan.models.DCGAN`, or `(dimensions,)` of
+            points.
+        latent_size: length of a latent; 2 for points.
+        width: channels of the largest feature maps, 64 in the authors' code; of points, units
+            of a hidden layer, 512.
+        seed, name: as in `kgan.GAN`.
+
+    Raises:
+        InputError: for a size that no doublings of 4 to 7 make, or another shape.
+    """
+
+    training_steps = 10_000
+    normalization = staticmethod(strided.layer_normalization)
+    image_latents = 128
+
+    def defaults(self):
+        adam = {"learning_rate": 1e-4, "beta_1": 0.0, "beta_2": 0.9}
+        weight = 0.1 if len(self.image_shape) == 1 else 10.0
+        return super().defaults() | {
+            "d_optimizer": keras.optimizers.Adam(**adam),
+            "g_optimizer": keras.optimizers.Adam(**adam),
+            "penalties": [penalties.GradientPenalty(weight)],
+        }
+
+
+def _for_images(image_shape, latent_size, width, normalization):
+    latents = keras.Input((latent_size,), name="latents")
+    images = keras.Input(strided.checked_image_shape(image_shape), name="images")
+    fake = strided.generated(latents, image_shape, width, strided.batch_normalization)
+    score = strided.score(strided.features(images, width, normalization))
+    return keras.Model(latents, fake, name="generator"), keras.Model(images, score, name="critic")
+
+
+def _for_points(shape, latent_size, width):
+    checks.positive("image_shape of points", shape[0])
+
+    def perceptron(size, outputs, name):
+        hidden = [
+            layers.Dense(width, "relu", kernel_initializer=keras.initializers.HeUniform())
+            for _ in range(3)
+        ]
+        last = layers.Dense(outputs, dtype="float32")
+        return keras.Sequential([keras.Input(size), *hidden, last], name=name)
+
+    return perceptron((latent_size,), *shape, "generator"), perceptron(shape, 1, "critic")
