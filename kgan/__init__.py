@@ -8,15 +8,18 @@ __version__ = "0.1.0"
 # Public names load when first used (PEP 562), so that `import kgan` and
 # `kgan --help` do not wait for TensorFlow.
 _MODULES = {
+    "augment",
     "callbacks",
     "data",
     "latents",
+    "layers",
     "losses",
     "metrics",
     "models",
     "penalties",
     "pictures",
     "terms",
+    "transfer",
 }
 _OBJECTS = {
     "GAN": "kgan.gan",

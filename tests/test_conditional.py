@@ -125,9 +125,9 @@ def test_bad_labels_are_answered(conditional, triples, gan):
         conditional.fit(points)
     with pytest.raises(InputError, match=r"lie in 1..3; a model of 3 classes takes 0..2"):
         conditional.fit(points, labels + 1)
+    floats = tf.data.Dataset.from_tensor_slices((points, labels.astype("float32"))).batch(100)
     with pytest.raises(InputError, match="dtype float32"):
-        floats = (points, labels.astype("float32"))
-        conditional.fit(tf.data.Dataset.from_tensor_slices(floats).batch(100))
+        conditional.fit(floats)
     assert all(
         np.array_equal(a, w.numpy()) for a, w in zip(before, conditional.weights, strict=True)
     )
