@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras import ops
 from tensorflow.python.framework.config import is_op_determinism_enabled
 
-from kgan import checks, feeding
+from kgan import checks, feeding, freezing
 from kgan.errors import InputError
 
 if keras.backend.backend() != "tensorflow":
@@ -92,6 +92,11 @@ class AdversarialModel(keras.Model):
 
     # Fitting and evaluating.
 
+    def compile(self, *args, **kwargs):
+        """As `keras.Model.compile`; which layers are frozen counts from here on."""
+        super().compile(*args, **kwargs)
+        self._frozen = freezing.frozen(self.networks)
+
     def fit(
         self,
         x=None,
@@ -130,6 +135,11 @@ class AdversarialModel(keras.Model):
                 values out of range. The weights then stay as of the step before.
         """
         self._require_compiled("fit")
+        if freezing.frozen(self.networks) != self._frozen:
+            raise InputError(
+                "Layers were frozen or freed since `compile()`. Call it again: the optimizers are "
+                "built for the weights that are left to train."
+            )
         if validation_split and validation_data is None:
             (x, y), validation_data = feeding.held_out(x, y, validation_split)
         data = feeding.training_data(
@@ -356,12 +366,17 @@ class AdversarialModel(keras.Model):
     def get_compile_config(self):
         if not self.compiled:
             return None
-        return {
+        arguments = {
             name: keras.saving.serialize_keras_object(value)
             for name, value in self._compile_arguments.items()
         }
+        # Which layers an optimizer trains: neither Keras nor the families' arguments tell.
+        return arguments | {"frozen": self._frozen}
 
     def compile_from_config(self, config):
+        config = dict(config)
+        if (places := config.pop("frozen", None)) is not None:
+            freezing.restore(self.networks, places)
         self.compile(
             **{name: keras.saving.deserialize_keras_object(v) for name, v in config.items()}
         )

@@ -106,7 +106,7 @@ class GAN(LatentSampling, AdversarialModel):
         """
         if cls.needs_labels:
             options = {"classes": info.classes} | options
-            checks.data_has_labels(cls.__name__, info)
+            checks.data_has_labels(cls.__name__, info, options["classes"])
         elif options.get("classes"):
             checks.data_has_labels(cls.__name__, info, options["classes"])
         return cls(image_shape=info.sample_shape, **options)

@@ -50,6 +50,18 @@ def cli():
 @click.option("--resume", is_flag=True, help="Go on with the run in --out.")
 @click.option("--overwrite", is_flag=True, help="Delete the run in --out and start anew.")
 @click.option(
+    "--warm-start",
+    type=click.Path(),
+    metavar="RUN|FILE.keras",
+    help="Begin with the weights of another run, where they fit.",
+)
+@click.option(
+    "--freeze",
+    type=COUNT,
+    metavar="N",
+    help="Keep the discriminator's first N layers as --warm-start loaded them (FreezeD).",
+)
+@click.option(
     "-O",
     "--option",
     "options",
@@ -149,6 +161,14 @@ def train(context, out, resume, overwrite, quiet, variant, channels, **settings)
 @click.argument("run", type=click.Path())
 @click.option("-n", "--count", type=COUNT, metavar="N", default=64, show_default=True)
 @click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="CLASS",
+    help="A class by name or number, for conditional models. May be repeated: the samples take "
+    "turns. Default: all classes in turn.",
+)
+@click.option(
     "--seed",
     type=int,
     metavar="N",
@@ -169,11 +189,15 @@ def train(context, out, resume, overwrite, quiet, variant, channels, **settings)
     help="FILE.png for one picture, FILE.npz for an array, a FOLDER for single images.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace --out if it is there.")
-def generate(run, count, seed, truncation, out, overwrite):
-    """Draw new samples from the trained RUN."""
+def generate(run, count, labels, seed, truncation, out, overwrite):
+    """Draw new samples from the trained RUN.
+
+    Where the model is told a class, the samples show one class after the other, in a picture one
+    a column; an .npz holds the labels too.
+    """
     from kgan.cli.sampling import write_samples
 
-    click.echo(write_samples(RunFolder(run), count, seed, truncation, Path(out), overwrite))
+    click.echo(write_samples(RunFolder(run), count, labels, seed, truncation, Path(out), overwrite))
 
 
 @cli.command()
@@ -236,14 +260,15 @@ def evaluate(run, metrics, extractor, split, data, count, reference, floor):
 def export(run, out, overwrite):
     """Write RUN's generator as a SavedModel."""
     from kgan.cli.outputs import write_saved_model
-    from kgan.cli.sampling import trained
+    from kgan.cli.sampling import signatures, trained
 
     folder = RunFolder(run)
     folder.config()
     target = Path(out) if out else folder.saved_model
     check_free(target, overwrite, lambda path: (path / "saved_model.pb").is_file())
-    write_saved_model(trained(folder), target)
-    click.echo(f"Exported to {target}: serve(latents) and sample(count, seed), without kgan.")
+    gan = trained(folder)
+    write_saved_model(gan, target)
+    click.echo(f"Exported to {target}: {signatures(gan)}, without kgan.")
 
 
 @cli.command()

@@ -24,6 +24,10 @@ DEFAULT = (
 )
 
 
+# Whose classes an extractor numbers.
+NUMBERED = {"digits": ("digits", "mnist"), "cifar10": ("cifar10",)}
+
+
 def evaluate(
     run: RunFolder,
     names: tuple[str, ...],
@@ -55,6 +59,10 @@ def evaluate(
         from kgan.metrics import ModeCoverage
 
         metrics.append(ModeCoverage(real.info.modes, extractor=extractor or "auto"))
+    if not names and _tells_classes(extractor, gan, settings["data"], real.info):
+        from kgan.metrics import ClassifierAccuracy
+
+        metrics.append(ClassifierAccuracy(extractor or "auto"))
     elsewhere = data is not None and data != settings["data"]
     seen = not elsewhere and overlap(split, settings["split"])
     if seen:
@@ -108,6 +116,17 @@ def _metrics(names, extractor, reference) -> list[Any]:
     if reference is not None and "frechet_distance" not in {metric.name for metric in found}:
         raise InputError("--reference is for the metric frechet_distance; name that too.")
     return found
+
+
+def _tells_classes(extractor, gan, trained_on: str, info) -> bool:
+    """Whether an extractor gives the model's classes the numbers that the model gives them."""
+    if not gan.classes or not info.classes:
+        return False
+    from kgan.metrics import extractors
+
+    known = NUMBERED.get(extractors.get(extractor or "auto", gan.sample_shape).name, ())
+    # TensorFlow Datasets: "mnist:3.0.1" is "mnist".
+    return {trained_on.split(":")[0], info.name.split(":")[0]} <= set(known)
 
 
 def _load(settings, data, split, gan):

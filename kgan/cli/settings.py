@@ -42,6 +42,18 @@ def located(data: str) -> str:
     return os.path.abspath(path)
 
 
+def check_start(settings: dict) -> None:
+    """Refuses to freeze what nothing was loaded into.
+
+    Raises:
+        InputError: for --freeze without --warm-start.
+    """
+    if settings["freeze"] and not settings["warm_start"]:
+        raise InputError(
+            "--freeze keeps layers as another run has trained them; name that run by --warm-start."
+        )
+
+
 def continued(before: dict, now: dict, given: set[str]) -> dict:
     """The settings of a run to go on with: those it had, with what may change changed.
 
@@ -68,7 +80,8 @@ def continued(before: dict, now: dict, given: set[str]) -> dict:
     changed = {name: now[name] for name in given & MAY_CHANGE}
     if changed.keys() & {"steps", "epochs"}:
         changed = {"steps": None, "epochs": None} | changed
-    return before | changed
+    # An option that is younger than the run has its default.
+    return now | before | changed
 
 
 def _shown(option, value) -> str:

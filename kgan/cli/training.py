@@ -1,6 +1,7 @@
 """`kgan train`: from settings to a run folder."""
 
 import math
+import os
 import shlex
 import time
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import click
 from kgan.cli import settings as given_settings
 from kgan.cli.outputs import replace, write_saved_model
 from kgan.cli.run_folder import RunFolder, provenance
+from kgan.cli.sampling import signatures
 from kgan.errors import InputError
 
 
@@ -24,6 +26,7 @@ class Job:
         total: training steps of the whole run.
         per_epoch: of an epoch.
         resume: whether it goes on from a checkpoint.
+        transfer: what it began with, where that are the weights of another run.
     """
 
     run: RunFolder
@@ -33,6 +36,7 @@ class Job:
     total: int
     per_epoch: int
     resume: bool
+    transfer: Any = None
 
 
 def train(settings: dict, given: set[str], out, resume: bool, overwrite: bool, quiet: bool):
@@ -46,12 +50,15 @@ def train(settings: dict, given: set[str], out, resume: bool, overwrite: bool, q
         quiet: no progress bar.
     """
     settings = settings | {"data": given_settings.located(settings["data"])}
+    if settings["warm_start"]:
+        settings["warm_start"] = os.path.abspath(os.path.expanduser(settings["warm_start"]))
     complete = given_settings.completed(settings)
     run = RunFolder(out or given_settings.default_folder(complete))
     if resume:
         settings = given_settings.continued(run.config()["settings"], settings, given)
     else:
         settings = complete
+        given_settings.check_start(settings)
         run.check_free(overwrite)
     job = prepare(run, settings, resume)
     try:
@@ -68,12 +75,16 @@ def prepare(run: RunFolder, settings: dict, resume: bool) -> Job:
     click.echo(f"Loading {settings['data']} ...")
     import keras
 
-    from kgan import data, models
+    from kgan import callbacks, data, models, transfer
 
     model_class = models.find(settings["model"])
     options = given_settings.model_options(settings, model_class)
     # Before the data, which may take its time to load.
     game = given_settings.game(settings)
+    # A run that goes on has its weights in a checkpoint.
+    warm = settings["warm_start"] and not (resume and callbacks.latest(run.checkpoints))
+    if warm:
+        transfer.find(settings["warm_start"])
     batch_size, steps = model_class.recipe(**options)
     keras.utils.set_random_seed(settings["seed"])
     dataset = data.load(
@@ -87,6 +98,7 @@ def prepare(run: RunFolder, settings: dict, resume: bool) -> Job:
     )
     info = dataset.info
     gan = model_class.for_data(info, seed=settings["seed"], **options)
+    report = _begin_with(gan, settings, warm)
     critics = settings["discriminator_steps"] or gan.defaults()["discriminator_steps"]
     per_epoch = max(1, info.steps_per_epoch // critics)
     epochs = settings["epochs"] or math.ceil(steps / per_epoch)
@@ -103,8 +115,21 @@ def prepare(run: RunFolder, settings: dict, resume: bool) -> Job:
         f"{' x '.join(map(str, info.sample_shape))}, batch {info.batch_size}, {total} steps, "
         f"into {run.path}"
     )
+    if report is not None:
+        click.echo(report.summary(most=3))
     settings = settings | {"batch_size": info.batch_size}
-    return Job(run, gan, dataset, settings, total, per_epoch, resume)
+    return Job(run, gan, dataset, settings, total, per_epoch, resume, report)
+
+
+def _begin_with(gan, settings: dict, warm: bool):
+    """Loads the weights of another run, freezes layers, and returns the report of what came."""
+    from kgan import transfer
+
+    if warm:
+        return transfer.warm_start(gan, settings["warm_start"], freeze=settings["freeze"] or 0)
+    if settings["freeze"]:
+        transfer.freeze(gan.networks["discriminator"], settings["freeze"])
+    return None
 
 
 def _steps_per_execution(per_epoch: int, total: int, most: int = 50) -> int:
@@ -199,6 +224,8 @@ def _begin(job: Job) -> None:
     else:
         job.run.clear()
         config = provenance()
+    if job.transfer is not None:
+        config["warm_start"] = job.transfer.record()
     info = job.dataset.info
     job.run.write_config(
         config
@@ -207,7 +234,12 @@ def _begin(job: Job) -> None:
             "total_steps": job.total,
             "model": keras.saving.serialize_keras_object(job.gan)["config"],
             "compile": job.gan.get_compile_config(),
-            "data": {"shape": info.sample_shape, "size": info.size, "classes": info.classes},
+            "data": {
+                "shape": info.sample_shape,
+                "size": info.size,
+                "classes": info.classes,
+                "class_names": info.class_names,
+            },
         }
     )
 
@@ -242,13 +274,14 @@ def finish(job: Job) -> None:
     if rows:
         pictures.save_png(run.plot, pictures.loss_plot(rows))
     run.write_config(run.config() | {"finished_steps": int(job.gan.iterations)})
+    label = " --label 0" if job.gan.classes else ""
     click.echo(
         f"Pictures of samples:  {run.samples}\n"
         f"The trained model:    {run.model}\n"
-        f"To serve it:          {run.saved_model}\n"
+        f"To serve it:          {run.saved_model}: {signatures(job.gan)}\n"
         f"Its losses:           {run.plot}\n"
         f"TensorBoard:          tensorboard --logdir {run.logs}\n"
-        f"New samples:          kgan generate {run.path} -n 64 -o grid.png"
+        f"New samples:          kgan generate {run.path} -n 64{label} -o grid.png"
     )
     if rows and not all(math.isfinite(float(rows[-1][name])) for name in ("d_loss", "g_loss")):
         click.echo(

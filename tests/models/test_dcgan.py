@@ -60,9 +60,9 @@ def test_it_learns_what_digits_look_like_and_comes_back(tmp_path):
         samples = gan.generate(256, seed=0)
         return np.corrcoef(samples.mean(0).ravel(), real.mean(0).ravel())[0, 1]
 
-    assert abs(likeness()) < 0.7
-    gan.fit(data, epochs=12, verbose=0)
-    assert likeness() > 0.9
+    assert abs(likeness()) < 0.5
+    gan.fit(data, epochs=18, verbose=0)
+    assert likeness() > 0.8
     gan.save(tmp_path / "gan.keras")
     loaded = kgan.load(tmp_path / "gan.keras")
     assert (type(loaded), loaded.latent_size, loaded.width) == (DCGAN, 16, 8)

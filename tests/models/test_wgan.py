@@ -74,7 +74,14 @@ def critic_weights(gan):
     return np.concatenate([w.numpy().ravel() for w in gan.discriminator.trainable_variables])
 
 
-@pytest.mark.parametrize("settings", [{}, {"d_optimizer": "adam"}, {"jit_compile": True}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"d_optimizer": "adam", "discriminator_steps": 2},
+        {"jit_compile": True, "discriminator_steps": 1},
+    ],
+)
 def test_the_critic_is_clipped_after_each_update_and_after_loading(settings, points, tmp_path):
     gan = WGAN((2,), width=16, clip=0.02)
     assert np.abs(critic_weights(gan)).max() > 0.02
@@ -105,10 +112,10 @@ def test_batch_normalization_of_the_critic_is_clipped_with_the_rest():
     gan.compile(jit_compile=False)
     data = np.random.default_rng(0).uniform(-1, 1, (40, 16, 16, 1)).astype("float32")
     gan.fit(data, batch_size=8, epochs=1, verbose=0)
-    gammas = [w.numpy() for w in gan.discriminator.weights if w.name == "gamma"]
-    assert len(gammas) == 1
-    np.testing.assert_array_equal(gammas[0], np.float32(0.01))
-    assert np.abs(critic_weights(gan)).max() <= np.float32(0.01)
+    (gamma,) = [w.numpy() for w in gan.discriminator.weights if w.name == "gamma"]
+    # They start at 1.
+    assert np.abs(gamma).max() == np.float32(0.01)
+    assert np.abs(critic_weights(gan)).max() == np.float32(0.01)
 
 
 def test_a_critic_of_ones_own_is_clipped_and_saved_with_its_layers(networks, points, tmp_path):
@@ -153,11 +160,11 @@ def test_the_critic_of_wgan_gp_finds_a_slope_of_one_and_the_wasserstein_distance
         penalties=[penalties.GradientPenalty(10.0)],
         jit_compile=False,
     )
-    logs = gan.fit(points, batch_size=32, epochs=120, verbose=0).history
+    logs = gan.fit(np.tile(points, (25, 1)), batch_size=32, epochs=4, verbose=0).history
     fake = gan.generate(256, seed=0)
     costs = np.linalg.norm(points[:, None] - fake, axis=-1)
     expected = costs[linear_sum_assignment(costs)].mean()
-    assert np.mean(logs["distance"][-10:]) == pytest.approx(expected, rel=0.1)
+    assert logs["distance"][-1] == pytest.approx(expected, rel=0.1)
     mix = np.random.default_rng(1).uniform(size=(256, 1)).astype("float32")
     between = tf.constant(points + mix * (fake - points))
     with tf.GradientTape() as tape:
@@ -179,9 +186,9 @@ def test_wgan_gp_finds_every_mode_of_the_ring():
         return np.linalg.norm(gan.generate(2000, seed=0)[:, None] - modes.centres, axis=-1)
 
     assert distances().min(1).mean() > 0.4
-    gan.fit(data, epochs=1, steps_per_epoch=1000, verbose=0)
+    gan.fit(data, epochs=1, steps_per_epoch=750, verbose=0)
     nearest = distances()
-    assert nearest.min(1).mean() < 0.25
+    assert nearest.min(1).mean() < 0.3
     assert np.bincount(nearest.argmin(1), minlength=8).min() > 100
 
 
@@ -202,9 +209,9 @@ def test_it_learns_what_digits_look_like_and_comes_back(family, tmp_path):
         samples = gan.generate(256, seed=0)
         return np.corrcoef(samples.mean(0).ravel(), real.mean(0).ravel())[0, 1]
 
-    assert abs(likeness()) < 0.7
+    assert abs(likeness()) < 0.5
     gan.fit(data, epochs=12, verbose=0)
-    assert likeness() > 0.85
+    assert likeness() > 0.88
     gan.save(tmp_path / "gan.keras")
     loaded = kgan.load(tmp_path / "gan.keras")
     assert (type(loaded), loaded.width, loaded.latent_size) == (family, 8, 8)

@@ -1,0 +1,423 @@
+"""Training that begins with the weights of another run, where they fit."""
+
+import math
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kgan.adversarial import AdversarialModel
+from kgan.errors import InputError
+from kgan.freezing import first_layers, freeze, hold, parts_of, unfreeze
+
+__all__ = ["Part", "Transfer", "freeze", "unfreeze", "warm_start"]
+
+# Names and shapes.
+Weights = tuple[tuple[str, tuple[int, ...]], ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A layer of the model, one of the source, or the two that belong together.
+
+    Attributes:
+        network: the role of the network they are in.
+        layer, weights: the model's layer and the names and shapes of its weights; None and empty
+            where it has none for the source's.
+        source, source_weights: the same of the source.
+    """
+
+    network: str
+    layer: str | None = None
+    weights: Weights = ()
+    source: str | None = None
+    source_weights: Weights = ()
+
+    def __str__(self):
+        if self.layer is None:
+            return f"{self.source} {_listed(self.source_weights)}"
+        if self.source is None:
+            return f"{self.layer} {_listed(self.weights)}: the source has none in its place"
+        return (
+            f"{self.layer} {_listed(self.weights)}: {self.source} of the source has "
+            f"{_listed(self.source_weights)}"
+        )
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What a warm start did; printed, it is the report.
+
+    Attributes:
+        source: what the weights are of.
+        iterations: training steps it had taken.
+        averaged: whether the generator's weights are those of its average.
+        loaded: layers that begin with the source's weights.
+        fresh: layers that keep their fresh ones, because the source's do not fit or are not there.
+        left_over: layers of the source that the model has no place for.
+        frozen: names of the discriminator's layers that stay as they were loaded.
+    """
+
+    source: str
+    iterations: int
+    averaged: bool
+    loaded: tuple[Part, ...]
+    fresh: tuple[Part, ...]
+    left_over: tuple[Part, ...]
+    frozen: tuple[str, ...] = ()
+
+    def summary(self, most: int | None = None) -> str:
+        """The report, with at most so many layers named of each kind and network."""
+        of = ", its averaged generator" if self.averaged else ""
+        lines = [f"Weights of {self.source} after {self.iterations} steps{of}:"]
+        for role in dict.fromkeys(part.network for part in (*self.loaded, *self.fresh)):
+            loaded, fresh, left = (
+                [part for part in parts if part.network == role]
+                for parts in (self.loaded, self.fresh, self.left_over)
+            )
+            count, total = _count(loaded), _count(loaded) + _count(fresh)
+            lines.append(
+                f"  {role}: {len(loaded)} of {len(loaded) + len(fresh)} layers, "
+                f"{count:,} of {total:,} values"
+            )
+            lines += _named("stays fresh:", fresh, most)
+            lines += _named("left over in the source:", left, most)
+        if self.frozen:
+            lines.append(f"  frozen in the discriminator: {', '.join(self.frozen)}")
+        return "\n".join(lines)
+
+    def __str__(self):
+        return self.summary()
+
+    def record(self) -> dict:
+        """The same as JSON can hold it."""
+        return asdict(self)
+
+
+def warm_start(gan, source, average: bool = True, freeze: int = 0) -> Transfer:
+    """Gives a fresh model the weights of a trained one, layer by layer, where they fit.
+
+    For the same networks on other data, and for networks that were changed: other classes,
+    another image size, some layers more. A layer takes the weights of the source's layer that has
+    its place: the same name and kind within the same parts of the network. Names that Keras
+    numbers (`conv2d_7`) are told apart by their order; where the numbers of layers differ, it is
+    counted from whichever end more of them fit. All weights of a layer must have the same shapes,
+    or it stays fresh; of a layer made of layers, each counts for itself.
+
+    Batch-norm statistics and other state of layers come along. Optimizers, seeds, the state of
+    losses and the count of steps start afresh, and so does the model's own average: from the
+    weights that were loaded.
+
+    Args:
+        gan: a model not trained yet, compiled or not.
+        source: a model, a `.keras` file, or a run folder of `kgan train`, of which the newest
+            state counts.
+        average: where the source has an averaged generator, to start from that. It is what the
+            source's samples were made with; the raw weights are one noisy moment of it. False
+            takes the raw ones, which the source's discriminator was balanced against.
+        freeze: how many of the discriminator's first layers to keep as they are loaded; see
+            `freeze`. For a model that is not compiled yet.
+
+    Returns:
+        What was loaded, what did not fit, and what was left over.
+
+    Raises:
+        InputError: where the source cannot be read, nothing fits, or a layer to be frozen was
+            not loaded. The model is then as it was.
+
+    Example:
+
+    ```python
+    gan = kgan.GAN(generator, discriminator)
+    print(kgan.transfer.warm_start(gan, "runs/faces", freeze=3))
+    gan.compile()
+    gan.fit(cats, epochs=20)
+    ```
+    """
+    if not isinstance(gan, AdversarialModel):
+        raise InputError(f"A warm start takes a GAN to load weights into; got {gan!r}.")
+    if int(gan.iterations):
+        raise InputError(
+            f"The model has been trained for {int(gan.iterations)} steps already, and its "
+            "optimizers go by the weights it has. Give other weights to a fresh model."
+        )
+    if freeze and gan.compiled:
+        raise InputError(
+            "Layers are frozen before `compile`, whose optimizers are built for the others. Start "
+            "from other weights first, and compile then."
+        )
+    if freeze and "discriminator" not in gan.networks:
+        raise InputError(
+            f"freeze is for a discriminator; this model's networks are {', '.join(gan.networks)}."
+        )
+    kept = first_layers(gan.networks["discriminator"], freeze) if freeze else []
+    model, name = _opened(source)
+    networks = getattr(model, "networks", {})
+    pairs = {
+        role: _pairs(network, networks[role], from_end=role == "generator")
+        for role, network in gan.networks.items()
+        if role in networks
+    }
+    averages = {}
+    if average and getattr(model, "average", None) is not None:
+        averages = {id(weight): mean for weight, mean in model.average.pairs()}
+    report = _report(gan, model, pairs, name, bool(averages), tuple(name for name, _ in kept))
+    fitting = [pair for found in pairs.values() for pair in found if pair.fits]
+    if not fitting:
+        raise InputError(
+            "No layer's weights fit; the model is unchanged. Take a source with networks alike, "
+            f"such as the same family's with the same options.\n{report.summary(3)}"
+        )
+    _check_kept(kept, fitting)
+    moves = [
+        (ours, np.asarray(averages.get(id(theirs), theirs)))
+        for pair in fitting
+        for ours, theirs in zip(pair.ours.weights, pair.theirs.weights, strict=True)
+    ]
+    if not all(np.isfinite(value).all() for _, value in moves if value.dtype.kind == "f"):
+        raise InputError(f"The weights of {name} hold NaN or Inf. Take an earlier state of it.")
+    with gan.distribute_strategy.scope():
+        for weight, value in moves:
+            weight.assign(value)
+        # An average made before would still hold the fresh weights.
+        for weight, mean in gan.average.pairs() if getattr(gan, "average", None) else ():
+            mean.assign(weight.value)
+    hold(layer for _, layer in kept)
+    return report
+
+
+def find(source) -> Path:
+    """The path of a `.keras` file or of a run folder that may serve as a source.
+
+    Raises:
+        InputError: where there is neither.
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        raise InputError(
+            f"Weights come from a GAN, a .keras file or the folder of a run; got {source!r}."
+        )
+    path = Path(source).expanduser()
+    if path.suffix == ".keras" and not path.is_file():
+        raise InputError(f"There is no file {str(path)!r} to take weights from.")
+    if not path.is_file():
+        _run(path).config()
+    return path
+
+
+def _opened(source) -> tuple[Any, str]:
+    """The model that a source holds, and what to call it."""
+    if isinstance(source, AdversarialModel):
+        return source, f"the model {source.name!r}"
+    path = find(source)
+    if path.is_file():
+        from kgan.saving import load
+
+        return load(path), str(path)
+    from kgan.cli.sampling import trained
+
+    return trained(_run(path)), str(path)
+
+
+def _run(path):
+    # A run folder is the command line's; who never names one does not load that.
+    from kgan.cli.run_folder import RunFolder
+
+    return RunFolder(path)
+
+
+@dataclass(frozen=True, eq=False)
+class _Node:
+    """A layer with weights somewhere in it.
+
+    Attributes:
+        name: with the layers around it.
+        own_name: without Keras's number.
+        sort: what it is; layers of another sort never stand for it.
+        weights: its own; of what wraps a layer, all.
+        parts: the layers within it.
+        whole: whether its own weights mean nothing without those of its parts.
+    """
+
+    name: str
+    own_name: str
+    sort: tuple
+    weights: tuple
+    parts: tuple["_Node", ...]
+    whole: bool
+
+    @property
+    def described(self) -> Weights:
+        return tuple(
+            (re.sub(r"_\d+$", "", weight.name), tuple(weight.shape)) for weight in self.weights
+        )
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two layers in the same place, or one whose place the other network lacks."""
+
+    ours: _Node | None
+    theirs: _Node | None
+    fits: bool = False
+
+
+def _tree(layer, prefix="", seen=None) -> _Node:
+    seen = set() if seen is None else seen
+    wraps = isinstance(layer, keras.layers.Wrapper)
+    model = isinstance(layer, keras.Model)
+    parts = []
+    for part in [] if wraps else parts_of(layer):
+        if id(part) not in seen:
+            seen.add(id(part))
+            parts.append(_tree(part, f"{prefix}{part.name}/", seen))
+    if wraps:
+        # A spectral norm and its kernel belong together.
+        weights = tuple(layer.weights)
+    else:
+        weights = (*layer._trainable_variables, *layer._non_trainable_variables)
+    return _Node(
+        name=prefix.rstrip("/"),
+        own_name=_without_number(layer),
+        sort=_sort(layer),
+        weights=weights,
+        parts=tuple(part for part in parts if part.weights or part.parts),
+        whole=not model,
+    )
+
+
+def _sort(layer) -> tuple:
+    wrapped = (_sort(layer.layer),) if isinstance(layer, keras.layers.Wrapper) else ()
+    return (type(layer).__name__, getattr(layer, "kernel_size", None), *wrapped)
+
+
+def _without_number(layer) -> str:
+    """A layer's name; of one that Keras named, without the number it counts up.
+
+    `block_2` of a user stays: there the number says which it is.
+    """
+    base = re.sub(r"_\d+$", "", layer.name)
+    named_by_keras = base.replace("_", "") == type(layer).__name__.replace("_", "").lower()
+    return base if named_by_keras else layer.name
+
+
+def _pairs(network, source, from_end: bool) -> list[_Pair]:
+    """The layers of both networks with weights, those in the same place together."""
+    ours, theirs = _tree(network), _tree(source)
+    pairs = _paired(ours, theirs, lambda node: (node.own_name, node.sort), from_end)
+    if any(pair.fits for pair in pairs):
+        return pairs
+    # Nothing has the same name: it may be the same network under others.
+    renamed = _paired(ours, theirs, lambda node: node.sort, from_end)
+    return renamed if any(pair.fits for pair in renamed) else pairs
+
+
+def _paired(ours: _Node | None, theirs: _Node | None, key, from_end) -> list[_Pair]:
+    """Pairs of what is within two layers that have one place, in our order; what is left last."""
+    mine = ours.parts if ours else ()
+    yours = theirs.parts if theirs else ()
+    partners = {}
+    for kind in dict.fromkeys(map(key, mine)):
+        alike = [[part for part in parts if key(part) == kind] for parts in (mine, yours)]
+        together = _aligned(*alike, key, from_end)
+        partners |= {id(part): other for part, other in together}
+    taken = {id(other) for other in partners.values()}
+    pairs = [pair for part in mine for pair in _paired(part, partners.get(id(part)), key, from_end)]
+    for part in yours:
+        if id(part) not in taken:
+            pairs += _paired(None, part, key, from_end)
+    a, b = (node if node and node.weights else None for node in (ours, theirs))
+    if a is None and b is None:
+        return pairs
+    fits = a is not None and b is not None and a.described == b.described
+    if fits and a.whole:
+        fits = all(pair.fits for pair in pairs)
+    return [_Pair(a, b, fits), *pairs]
+
+
+def _aligned(mine: list, yours: list, key, from_end) -> list[tuple]:
+    """Pairs of two lists: the first so many counted from the start, the others from the end.
+
+    Where the lists are of one length that is one by one. Else the additional ones are in one
+    place, and it is taken where most weights fit. Of several such places the generator's is the
+    first and the discriminator's the last: what is near the images stays together.
+    """
+    if len(mine) == len(yours):
+        return list(zip(mine, yours, strict=True))
+    length = min(len(mine), len(yours))
+    starts = list(zip(mine[:length], yours[:length], strict=True))
+    ends = list(zip(mine[len(mine) - length :], yours[len(yours) - length :], strict=True))
+    fit = [
+        [sum(pair.fits for pair in _paired(*two, key, from_end)) for two in side]
+        for side in (starts, ends)
+    ]
+    best = max(
+        range(length + 1),
+        key=lambda cut: (sum(fit[0][:cut]) + sum(fit[1][cut:]), -cut if from_end else cut),
+    )
+    return starts[:best] + ends[best:]
+
+
+def _report(gan, model, pairs, name, averaged, frozen) -> Transfer:
+    def parts(keep):
+        return tuple(
+            Part(
+                role,
+                pair.ours and pair.ours.name,
+                pair.ours.described if pair.ours else (),
+                pair.theirs and pair.theirs.name,
+                pair.theirs.described if pair.theirs else (),
+            )
+            for role, found in pairs.items()
+            for pair in found
+            if keep(pair)
+        )
+
+    apart = {role: network for role, network in gan.networks.items() if role not in pairs}
+    return Transfer(
+        source=name,
+        iterations=int(model.iterations),
+        averaged=averaged,
+        loaded=parts(lambda pair: pair.fits),
+        fresh=(
+            *parts(lambda pair: pair.ours and not pair.fits),
+            *(
+                Part(role, pair.ours.name, pair.ours.described)
+                for role, network in apart.items()
+                for pair in _paired(_tree(network), None, None, False)
+            ),
+        ),
+        left_over=parts(lambda pair: pair.ours is None),
+        frozen=frozen,
+    )
+
+
+def _check_kept(kept, fitting: Iterable[_Pair]) -> None:
+    """Refuses to freeze weights that were drawn at random."""
+    loaded = {id(weight) for pair in fitting for weight in pair.ours.weights}
+    fresh = [
+        name for name, layer in kept if any(id(weight) not in loaded for weight in layer.weights)
+    ]
+    if fresh:
+        raise InputError(
+            f"freeze={len(kept)} would keep layers as they were drawn at random, for the source's "
+            f"weights do not fit them: {', '.join(fresh)}. Freeze fewer, or none."
+        )
+
+
+def _count(parts: Iterable[Part]) -> int:
+    return sum(math.prod(shape) for part in parts for _, shape in part.weights)
+
+
+def _named(heading: str, parts: list[Part], most: int | None) -> list[str]:
+    lines = [f"    {heading} {part}" for part in parts[:most]]
+    more = len(parts) - len(lines)
+    return lines + ([f"    and {more} more"] if more else [])
+
+
+def _listed(weights: Weights) -> str:
+    return ", ".join(f"{name} {shape}" for name, shape in weights)
