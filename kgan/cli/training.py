@@ -85,23 +85,30 @@ def prepare(run: RunFolder, settings: dict, resume: bool) -> Job:
     warm = settings["warm_start"] and not (resume and callbacks.latest(run.checkpoints))
     if warm:
         transfer.find(settings["warm_start"])
-    batch_size, steps = model_class.recipe(**options)
+    batch_size, _ = model_class.recipe(**options)
     keras.utils.set_random_seed(settings["seed"])
-    dataset = data.load(
-        settings["data"],
-        batch_size=settings["batch_size"] or batch_size,
-        split=settings["split"],
-        size=settings["size"],
-        channels=settings["channels"],
-        data_dir=settings["data_dir"],
-        seed=settings["seed"],
-    )
+
+    def load(batch_size):
+        return data.load(
+            settings["data"],
+            batch_size=settings["batch_size"] or batch_size,
+            split=settings["split"],
+            size=settings["size"],
+            channels=settings["channels"],
+            data_dir=settings["data_dir"],
+            seed=settings["seed"],
+        )
+
+    dataset = load(batch_size)
+    gan = model_class.for_data(dataset.info, seed=settings["seed"], **options)
+    if gan.batch_size != batch_size and not settings["batch_size"]:
+        # Some have other settings for points than for images, which the data alone tells.
+        dataset = load(gan.batch_size)
     info = dataset.info
-    gan = model_class.for_data(info, seed=settings["seed"], **options)
     report = _begin_with(gan, settings, warm)
     critics = settings["discriminator_steps"] or gan.defaults()["discriminator_steps"]
     per_epoch = max(1, info.steps_per_epoch // critics)
-    epochs = settings["epochs"] or math.ceil(steps / per_epoch)
+    epochs = settings["epochs"] or math.ceil(gan.training_steps / per_epoch)
     total = settings["steps"] or epochs * per_epoch
     # Schedules of the model end where the run does.
     gan.training_steps = total

@@ -48,7 +48,7 @@ class Preset:
 PRESETS = {
     # Appendix, the CIFAR-10 column: 96 groups of the 1,536 channels within a block.
     "paper": Preset((768,), 2, 2, 16, 1, 64, 512, 200_000, (0.05, 0.005), (2e-4, 5e-5)),
-    "narrow": Preset((96, 48), 1, 1, None, 2, 64, 64, 10_000, (0.3, 0.03), (5e-4, 5e-5)),
+    "narrow": Preset((96, 48), 1, 1, None, 2, 64, 64, 10_000, (1.0, 0.3), (1e-3, 1e-4)),
     "points": Preset((128,), 3, 1, None, 1, 2, 256, 12_000, (0.05, 0.005), (1e-3, 0.0)),
 }
 
@@ -68,7 +68,7 @@ class R3GAN(GAN):
     ========  =======================================  ========================  ===============
     paper     768 channels, 2 blocks a stage, groups   2e-4 to 5e-5;             512
               of 16, expansion 2 (CIFAR-10)            0.05 to 0.005
-    narrow    for CPUs, see `PRESETS`                  5e-4 to 5e-5; 0.3 to 0.03   64
+    narrow    for CPUs, see `PRESETS`                  1e-3 to 1e-4; 1 to 0.3     64
     points    dense layers of 128, 3 blocks            1e-3 to 0; 0.05 to 0.005  256
     ========  =======================================  ========================  ===============
 

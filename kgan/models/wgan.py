@@ -157,12 +157,13 @@ class WGANGP(WassersteinGAN):
     batch normalization would tie the samples whose gradients are penalised to each other
     (section 4), and with 128 standard normal latents, as in the authors' code.
 
-    The log `distance` is E D(x) - E D(x̂) over the critic's batches, without the penalty: the
-    critic's slope being near 1, about the Wasserstein-1 distance between data and samples.
+    The log `distance` is E D(x) - E D(x̂) over the critic's batches, without the penalty. It
+    estimates K times the Wasserstein-1 distance W between data and samples, where the slope K of
+    the best critic is a little above 1: K = 1 + W/2λ.
 
     For points both networks are perceptrons of three hidden layers of 512 ReLUs, with 2 latents
     and λ = 0.1, as in the authors' code for 2-D mixtures: with 10 the players there go round in
-    circles at first. The slope is then no longer 1, nor `distance` in units of the data.
+    circles at first. K is then far above 1.
 
     Args:
         image_shape: (height, width, channels) as in `kgan.models.DCGAN`, or `(dimensions,)` of

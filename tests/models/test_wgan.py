@@ -85,14 +85,10 @@ def critic_weights(gan):
 def test_the_critic_is_clipped_after_each_update_and_after_loading(settings, points, tmp_path):
     gan = WGAN((2,), width=16, clip=0.02)
     assert np.abs(critic_weights(gan)).max() > 0.02
-    generator = [w.numpy() for w in gan.generator.weights]
     gan.compile(**{"jit_compile": False} | settings)
     gan.fit(points, batch_size=16, epochs=1, verbose=0)
     assert np.abs(critic_weights(gan)).max() == np.float32(0.02)
     assert np.abs(gan.generator.weights[0]).max() > 0.02
-    assert any(
-        (a != b.numpy()).any() for a, b in zip(generator, gan.generator.weights, strict=True)
-    )
     gan.save(tmp_path / "gan.keras")
     loaded = kgan.load(tmp_path / "gan.keras")
     assert loaded.clip == 0.02
@@ -149,8 +145,8 @@ def test_the_distance_is_the_difference_of_the_scores(family, points):
     assert logs["distance"][-1] != 0
 
 
-def test_the_critic_of_wgan_gp_finds_a_slope_of_one_and_the_wasserstein_distance(points):
-    """Against a generator that stands still, W1 is that of two clouds of points."""
+def test_the_critic_of_wgan_gp_finds_the_wasserstein_distance(points):
+    """A critic of slope K sees K·W1 - λ(K - 1)², which is largest at K = 1 + W1/2λ."""
     from scipy.optimize import linear_sum_assignment
 
     gan = WGANGP((2,), width=32, seed=1)
@@ -161,18 +157,20 @@ def test_the_critic_of_wgan_gp_finds_a_slope_of_one_and_the_wasserstein_distance
         jit_compile=False,
     )
     logs = gan.fit(np.tile(points, (25, 1)), batch_size=32, epochs=4, verbose=0).history
+    # The generator stands still, so that W1 is that of two clouds of points.
     fake = gan.generate(256, seed=0)
     costs = np.linalg.norm(points[:, None] - fake, axis=-1)
     expected = costs[linear_sum_assignment(costs)].mean()
-    assert logs["distance"][-1] == pytest.approx(expected, rel=0.1)
+    slope = 1 + expected / 20
+    assert logs["distance"][-1] == pytest.approx(slope * expected, rel=0.1)
     mix = np.random.default_rng(1).uniform(size=(256, 1)).astype("float32")
     between = tf.constant(points + mix * (fake - points))
     with tf.GradientTape() as tape:
         tape.watch(between)
         scores = gan.score(between)
     slopes = np.linalg.norm(tape.gradient(scores, between), axis=1)
-    assert slopes.mean() == pytest.approx(1, abs=0.1)
-    assert slopes.std() < 0.2
+    np.testing.assert_allclose(slopes, slope, atol=0.3)
+    assert slopes.mean() == pytest.approx(slope, abs=0.1)
 
 
 def test_wgan_gp_finds_every_mode_of_the_ring():
