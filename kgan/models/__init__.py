@@ -130,11 +130,8 @@ def find(name: str):
 
 def register_all() -> None:
     """Imports every family, so that saved models find their classes."""
-    import importlib.util  # TEMPORARY
-
     for family in CATALOGUE.values():
-        if importlib.util.find_spec(family.module):  # TEMPORARY
-            importlib.import_module(family.module)
+        importlib.import_module(family.module)
 
 
 def __getattr__(name):
