@@ -57,7 +57,7 @@ CATALOGUE = {
             "WGAN",
             "kgan.models.wgan",
             "Arjovsky et al. 2017, Wasserstein generative adversarial networks",
-            _SIZES,
+            f"{_SIZES}; points",
         ),
         Family(
             "wgangp",

@@ -117,6 +117,7 @@ class WGAN(WassersteinGAN):
         InputError: for a size that no doublings of 4 to 7 make, or another shape.
     """
 
+    # Ours, for digits; the papers train on larger scenes for hundreds of thousands.
     training_steps = 20_000
     normalization = staticmethod(strided.batch_normalization)
 
@@ -177,6 +178,7 @@ class WGANGP(WassersteinGAN):
         InputError: for a size that no doublings of 4 to 7 make, or another shape.
     """
 
+    # Ours, for digits; the authors' code goes on to 200,000.
     training_steps = 10_000
     normalization = staticmethod(strided.layer_normalization)
     image_latents = 128
