@@ -9,7 +9,12 @@ samples are generated as the test split holds (10,000 at most) and measured agai
 "real" is the same number of training images in their place, the floor no generator beats. Figures
 are mean ± standard deviation over the seeds.
 
-It writes `quality.md` (the table), `quality.json` and a sheet of samples for each model into
+Models that are told a class are also measured class by class: recall and coverage of each class
+against the test images of it, the least and the mean. Of InfoGAN the share of samples is counted
+whose categorical code agrees with the digit, under the best pairing of codes and digits.
+
+It writes `quality.md` (the table), `quality.json`, a sheet of samples for each model and
+`side_by_side.png`, with 64 samples of every unconditional MNIST model, into
 `benchmarks/results/`. What is finished is not trained again; a training that was broken off goes
 on from its last checkpoint under `--work`. `--again` starts anew.
 """
@@ -27,7 +32,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+import scipy.optimize
 import tensorflow as tf
+from PIL import Image, ImageDraw
 
 import kgan
 from kgan import callbacks, metrics, models, pictures
@@ -61,8 +68,33 @@ BOARD = [
     Entry("leaky_relu", "vanilla", {"variant": "leaky_relu"}),
     Entry("joint_batch", "vanilla", {"variant": "joint_batch"}),
     Entry("minimax", "vanilla", {"variant": "minimax"}),
+    Entry("dcgan", "dcgan", {"width": 32}),
+    Entry("wgan", "wgan", {"width": 32}),
+    Entry("wgangp", "wgangp", {"width": 32}),
+    Entry("began", "began", {}),
+    Entry("infogan", "infogan", {"width": 32}),
+    Entry("sngan", "sngan", {"width": 32}),
+    Entry("sagan", "sagan", {"width": 32}),
+    Entry("r3gan", "r3gan"),
+    Entry("conditional", "conditional"),
+    Entry("acgan", "acgan", {"width": 32}),
+    Entry("sngan-projection", "sngan", {"width": 32, "classes": 10}),
+    Entry("r3gan-conditional", "r3gan", {"classes": 10}),
     Entry("points-ring", "vanilla", {"variant": "points"}, "ring", most_steps=10_000),
     Entry("points-grid", "vanilla", {"variant": "points"}, "grid", most_steps=10_000),
+    Entry("minimax-ring", "vanilla", {"variant": "minimax", "output": "linear"}, "ring"),
+    Entry("minimax-grid", "vanilla", {"variant": "minimax", "output": "linear"}, "grid"),
+    Entry("r3gan-ring", "r3gan", {"preset": "points"}, "ring", most_steps=12_000),
+    Entry("r3gan-grid", "r3gan", {"preset": "points"}, "grid", most_steps=12_000),
+    Entry("r3gan-stacked", "r3gan", {}, "stacked_mnist", extractor="stacked_digits"),
+    Entry(
+        "minimax-stacked",
+        "vanilla",
+        {"variant": "minimax"},
+        "stacked_mnist",
+        extractor="stacked_digits",
+    ),
+    Entry("r3gan-cifar10", "r3gan", {}, "cifar10", extractor="cifar10"),
 ]
 
 COLUMNS = {
@@ -72,7 +104,13 @@ COLUMNS = {
     "recall": "recall",
     "density": "density",
     "coverage": "coverage",
+    "diversity": "diversity",
     "classifier_accuracy": "class accuracy",
+    "least_recall": "recall in a class, least",
+    "mean_recall": "mean",
+    "least_coverage": "coverage in a class, least",
+    "mean_coverage": "mean",
+    "code_agreement": "code agreement",
     "modes": "modes",
     "high_quality": "high quality",
     "mode_spread": "spread of modes",
@@ -123,7 +161,8 @@ def load(entry, split, **options):
 
 def test_part(entry, value_range):
     """The samples that figures are measured against."""
-    split = "test" if entry.data in ("ring", "grid") else f"test[:{SAMPLES}]"
+    # Papers count the modes of stacked digits in 26,000 samples, the whole of its test part.
+    split = "test" if entry.data in ("ring", "grid", "stacked_mnist") else f"test[:{SAMPLES}]"
     options = {"n": SAMPLES} if entry.data in ("ring", "grid") else {}
     return load(
         entry, split, batch_size=250, value_range=value_range, drop_remainder=False, **options
@@ -132,11 +171,50 @@ def test_part(entry, value_range):
 
 def measures(entry, info):
     """The metrics that suit the data."""
+    if entry.data == "stacked_mnist":
+        return [metrics.ModeCoverage(info.modes)]
     names = ("frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage")
     found = [metrics.get(name, extractor=entry.extractor) for name in names]
     if info.modes is not None:
         found.append(metrics.ModeCoverage(info.modes))
+    else:
+        found.append(metrics.Diversity())
     return found
+
+
+def within_classes(entry, gan, test):
+    """Recall and coverage of each class against the test samples of it: the least, the mean."""
+    real, labels = (np.concatenate(part) for part in zip(*test.as_numpy_iterator(), strict=True))
+    figures = {}
+    for label in range(gan.classes):
+        of_class = real[labels == label]
+        found = metrics.measure(
+            [metrics.get(name, extractor=entry.extractor) for name in ("recall", "coverage")],
+            of_class,
+            gan.generate(len(of_class), labels=label, seed=label),
+            value_range=gan.data_range,
+        )
+        for name, value in found.items():
+            figures.setdefault(name, []).append(value)
+    return {
+        f"{kind}_{name}": float(reduce(values))
+        for name, values in figures.items()
+        for kind, reduce in (("least", np.min), ("mean", np.mean))
+    }
+
+
+def code_agreement(gan):
+    """Share of samples whose categorical code agrees with the digit that a classifier sees."""
+    categories = gan.categorical[0]
+    counts = np.zeros((categories, 10))
+    classifier = metrics.extractors.Digits()
+    classifier.prepare(gan.sample_shape, gan.data_range)
+    for category in range(categories):
+        latents = gan.latents.with_codes(1000, seed=category, categories=[category])
+        seen = np.argmax(classifier(gan.generate(latents=latents)).logits, axis=-1)
+        counts[category] = np.bincount(seen, minlength=10)
+    rows, columns = scipy.optimize.linear_sum_assignment(-counts)
+    return float(counts[rows, columns].sum() / counts.sum())
 
 
 def train(entry, seed, seconds, work):
@@ -166,11 +244,19 @@ def result(entry, seed, seconds, work):
     gan, spent = train(entry, seed, seconds, work)
     test = test_part(entry, gan.data_range or (-1.0, 1.0))
     found = measures(entry, test.info)
+    if gan.classes:
+        found.append(metrics.ClassifierAccuracy(extractor=entry.extractor))
     figures = gan.evaluate(test, verbose=0, metrics=found)
+    if gan.classes:
+        figures |= within_classes(entry, gan, test)
+    if entry.model == "infogan":
+        figures["code_agreement"] = code_agreement(gan)
     points = len(test.info.sample_shape) == 1
-    samples = gan.generate(2000 if points else 100, seed=0)
+    samples = gan.preview(2000 if points else 64)["samples"]
     reference = next(iter(test.unbatch().batch(2000)))[0] if points else None
-    picture = pictures.draw(samples, value_range=gan.data_range, reference=reference)
+    picture = pictures.draw(
+        samples, value_range=gan.data_range, reference=reference, columns=gan.preview_columns
+    )
     pictures.save_png(work / "samples.png", picture)
     return {
         "figures": {name: figures[name] for name in COLUMNS if name in figures},
@@ -180,11 +266,33 @@ def result(entry, seed, seconds, work):
     }
 
 
+def side_by_side(results, out):
+    """The sheets of the unconditional MNIST models on one page, each with its name."""
+    entries = [
+        entry
+        for entry in BOARD
+        if entry.data == "mnist"
+        and entry.name in results["models"]
+        and "classes" not in entry.options
+        and not models.find(entry.model).needs_labels
+    ]
+    side, caption, across = 240, 18, 5
+    down = -(-len(entries) // across)
+    page = Image.new("RGB", (across * (side + 8), down * (side + caption + 8)), "white")
+    draw = ImageDraw.Draw(page)
+    for place, entry in enumerate(entries):
+        left, top = place % across * (side + 8), place // across * (side + caption + 8)
+        with Image.open(out / f"{entry.name}.png") as sheet:
+            page.paste(sheet.convert("RGB").resize((side, side)), (left, top + caption))
+        draw.text((left + 2, top + 3), entry.name, fill="black")
+    page.save(out / "side_by_side.png")
+
+
 def floor(entry):
     """What as many training samples score in place of generated ones."""
     test = test_part(entry, (-1.0, 1.0))
     training = load(entry, "train", batch_size=250, seed=1)
-    return metrics.measure(measures(entry, test.info), test, training, SAMPLES)
+    return metrics.measure(measures(entry, test.info), test, training, test.info.size)
 
 
 def machine():
@@ -203,25 +311,31 @@ def table(results) -> str:
         if not rows:
             continue
         real = results["floors"][data]
-        columns = [name for name in COLUMNS if name in real]
+        of_rows = [next(iter(results["models"][row.name].values()))["figures"] for row in rows]
+        columns = [name for name in COLUMNS if any(name in figures for figures in of_rows)]
         rests = next(iter(results["models"][rows[0].name].values()))["rests_on"]
         lines += [
             f"**{data}**: {rests['fake']} generated against {rests['real']} test samples, "
             f"extractor `{rests['extractor']}`",
             "",
-            f"| model | steps | seconds | {' | '.join(COLUMNS[name] for name in columns)} |",
-            "| --- " * (len(columns) + 3) + "|",
+            "| model | seeds | steps | seconds | "
+            f"{' | '.join(COLUMNS[name] for name in columns)} |",
+            "| --- " * (len(columns) + 4) + "|",
         ]
         for entry in rows:
             runs = list(results["models"][entry.name].values())
-            cells = [_spread([run["figures"][name] for run in runs]) for name in columns]
+            cells = [
+                _spread([run["figures"].get(name, np.nan) for run in runs]) for name in columns
+            ]
             steps = np.mean([run["steps"] for run in runs])
             seconds = np.mean([run["seconds"] for run in runs])
-            lines.append(f"| {entry.name} | {steps:.0f} | {seconds:.0f} | {' | '.join(cells)} |")
-        cells = [f"{real[name]:.3g}" for name in columns]
-        lines += [f"| *real* | | | {' | '.join(cells)} |", ""]
-    seeds = max(len(runs) for runs in results["models"].values())
-    head = f"Mean ± standard deviation over {seeds} seeds; {results['machine']}."
+            lines.append(
+                f"| {entry.name} | {len(runs)} | {steps:.0f} | {seconds:.0f} | "
+                f"{' | '.join(cells)} |"
+            )
+        cells = [f"{real[name]:.3g}" if name in real else "" for name in columns]
+        lines += [f"| *real* | | | | {' | '.join(cells)} |", ""]
+    head = f"Mean ± standard deviation over the seeds; {results['machine']}."
     return "\n".join([head, "", *lines])
 
 
@@ -281,6 +395,7 @@ def main():
         )
         board = table(results)
         replace(arguments.out / "quality.md", lambda part, board=board: part.write_text(board))
+    side_by_side(results, arguments.out)
     print(table(results))
 
 

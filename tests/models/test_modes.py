@@ -1,25 +1,40 @@
 """The standard tests of mode collapse, on what ships: every mode must be found."""
 
-import numpy as np
 import pytest
 
 import kgan
 
 
-@pytest.mark.parametrize(("name", "steps", "share"), [("ring", 1500, 0.5), ("grid", 4000, 0.05)])
-def test_the_points_variant_finds_every_mode(name, steps, share, tmp_path):
-    data = kgan.data.load(name, batch_size=128)
-    modes = data.info.modes
-    gan = kgan.models.VanillaGAN.for_data(data.info, variant="points")
+def coverage(family, name, steps, batch_size=128, seed=0, **options):
+    """Mode coverage of 10,000 samples after so many steps, as `kgan.metrics` counts it."""
+    data = kgan.data.load(name, batch_size=batch_size)
+    gan = family.for_data(data.info, seed=seed, **options)
     gan.training_steps = steps
     gan.compile(steps_per_execution=50)
     gan.fit(data, epochs=steps // 100, steps_per_epoch=100, verbose=0)
-    samples = gan.generate(10_000, seed=0)
-    distance = np.linalg.norm(samples[:, None] - modes.centres, axis=-1)
-    # High-quality samples are those within 3 standard deviations of a mode.
-    fine = distance.min(1) < 3 * modes.spread
-    counts = np.bincount(distance.argmin(1)[fine], minlength=len(modes.centres))
-    assert counts.min() >= 5, counts
-    assert fine.mean() >= share
-    # Not points sitting on the centres: the spread is neither collapsed nor a blur.
-    assert 0.2 * modes.spread < distance.min(1)[fine].mean() < 3 * modes.spread
+    real = kgan.data.load(name, split="test", n=10_000, batch_size=500, drop_remainder=False)
+    found = kgan.metrics.ModeCoverage(data.info.modes, least=5)
+    return gan.evaluate(real, metrics=[found], verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("family", "options", "steps"),
+    [(kgan.models.VanillaGAN, {"variant": "points"}, 1500), (kgan.models.R3GAN, {}, 800)],
+    ids=["vanilla", "r3gan"],
+)
+def test_every_mode_of_the_ring_is_found(family, options, steps):
+    figures = coverage(family, "ring", steps, **options)
+    assert figures["modes"] == 8
+    assert figures["high_quality"] > 0.4
+    # Not points sitting on the centres.
+    assert figures["mode_spread"] > 0.3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "modes"), [("ring", 8), ("grid", 25)])
+def test_r3gan_fills_every_mode_as_wide_as_it_is(name, modes):
+    steps = kgan.models.R3GAN((2,)).training_steps
+    figures = coverage(kgan.models.R3GAN, name, steps, batch_size=256)
+    assert figures["modes"] == modes
+    assert figures["high_quality"] > 0.93
+    assert 0.65 < figures["mode_spread"] < 1.3
