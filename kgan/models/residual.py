@@ -68,7 +68,7 @@ def generator(image_shape, widths, latent_size, parts, attention=None) -> keras.
 
     Miyato et al. 2018, tables 4 to 6: a dense layer to the base, blocks that double it, batch
     normalization, ReLU, a 3x3 convolution and tanh. The normalization within the blocks is
-    conditional where there are classes (Miyato & Koyama 2018, section 4).
+    conditional where there are classes (Miyato & Koyama 2018).
 
     Args:
         image_shape: (height, width, channels).
@@ -130,7 +130,7 @@ def discriminator(image_shape, widths, plain, parts, use_bias=True, attention=No
 
 
 def block_up(x, labels, width, parts):
-    """Twice the size by nearest neighbours, and two 3x3 convolutions (figure 8 of the paper)."""
+    """Twice the size by nearest neighbours, and two 3x3 convolutions."""
     y = layers.ReLU()(parts.batch_normalization(x, labels))
     y = parts.convolution(width, 3, parts.gain)(layers.UpSampling2D()(y))
     y = layers.ReLU()(parts.batch_normalization(y, labels))

@@ -21,7 +21,8 @@ class SAGAN(GAN):
     as always in the paper.
 
     Adam has beta_1 0, beta_2 0.9 and learning rates of 4e-4 for the discriminator and 1e-4 for
-    the generator (section 5), which stay. No average of the generator: the paper has none.
+    the generator (section 5), which stay. Networks narrower than the paper's learn at rates larger
+    by as much, as in `SNGAN`. No average of the generator: the paper has none.
 
     The paper draws 128x128 ImageNet in a million steps of 256 images (Brock et al. 2019, table
     1). For the small images that most will start with, the defaults are SNGAN's for CIFAR-10:
@@ -79,7 +80,7 @@ class SAGAN(GAN):
 
     def defaults(self):
         def adam(rate):
-            return keras.optimizers.Adam(rate, beta_1=0.0, beta_2=0.9)
+            return keras.optimizers.Adam(rate * 64 / self.width, beta_1=0.0, beta_2=0.9)
 
         return super().defaults() | {
             "d_optimizer": adam(4e-4),

@@ -36,7 +36,7 @@ def test_networks_at_128_are_the_authors():
 
 
 def test_settings_are_those_of_the_paper():
-    gan = SAGAN((8, 8, 1), width=2)
+    gan = SAGAN((8, 8, 1))
     gan.compile()
     assert type(gan.loss) is losses.Hinge
     assert (gan.discriminator_steps, gan.terms, gan.average) == (1, (), None)
@@ -46,6 +46,8 @@ def test_settings_are_those_of_the_paper():
         assert (optimizer.beta_1, optimizer.beta_2) == (0.0, 0.9)
         assert float(optimizer.learning_rate) == pytest.approx(rate)
     assert SAGAN.recipe(width=2) == (64, 50_000)
+    narrow = SAGAN((8, 8, 1), width=16).defaults()
+    assert float(narrow["d_optimizer"].learning_rate) == pytest.approx(1.6e-3)
 
 
 def test_attention_lies_at_half_the_size_or_where_it_is_asked_for():

@@ -65,7 +65,7 @@ def test_networks_are_those_of_table_4():
 
 
 def test_settings_are_those_of_the_paper():
-    gan = SNGAN((8, 8, 1), width=2)
+    gan = SNGAN((8, 8, 1))
     gan.training_steps = 100
     gan.compile()
     assert type(gan.loss) is losses.Hinge
@@ -77,10 +77,14 @@ def test_settings_are_those_of_the_paper():
         rates = [float(optimizer._learning_rate(updates * share)) for share in (0, 0.5, 1, 2)]
         assert rates == pytest.approx([2e-4, 1e-4, 0.0, 0.0])
     assert SNGAN.recipe(width=2) == (64, 50_000)
-    one = SNGAN((8, 8, 1), width=2, discriminator_steps=1)
-    one.compile()
-    assert one.discriminator_steps == 1
-    assert float(one.d_optimizer._learning_rate(50_000)) == 0
+
+
+def test_narrow_networks_learn_faster_and_the_decay_counts_the_discriminators_updates():
+    settings = SNGAN((8, 8, 1), width=32, discriminator_steps=2).defaults()
+    assert settings["discriminator_steps"] == 2
+    for name, last in (("d_optimizer", 100_000), ("g_optimizer", 50_000)):
+        rates = [float(settings[name]._learning_rate(step)) for step in (0, last - 1, last)]
+        assert rates == pytest.approx([1.6e-3, 1.6e-3 / last, 0.0], rel=1e-2)
 
 
 def test_larger_images_have_narrower_maps():
