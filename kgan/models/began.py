@@ -1,5 +1,7 @@
 """BEGAN (Berthelot et al. 2017): an autoencoder as the discriminator, and a balance to keep."""
 
+import threading
+
 import keras
 import tensorflow as tf
 from keras import layers, ops
@@ -135,6 +137,7 @@ class BEGAN(GAN):
         self.image_shape = image_shape
         self.latent_size = latent_size
         self.width = width
+        self._real_errors = {}
 
     def defaults(self):
         """Section 4.1: Adam at 1e-4."""
@@ -161,13 +164,14 @@ class BEGAN(GAN):
         if phase.player == "discriminator":
             # Kept from turn to turn of one step: the paper moves k by L(x) of the
             # discriminator's turn and L(x̂) of the generator's.
-            self._real_error = ops.mean(turn.real_scores)
+            # Replicas are traced in threads of their own that take turns within a step.
+            self._real_errors[threading.get_ident()] = ops.mean(turn.real_scores)
             return
-        measure = self.loss.update(self._real_error, ops.mean(turn.fake_scores))
-        self._real_error = None
+        real_error = self._real_errors.pop(threading.get_ident())
+        measure = self.loss.update(real_error, ops.mean(turn.fake_scores))
         self.logs.track("convergence", measure)
         self.logs.track("equilibrium_k", self.loss.k)
-        self.logs.track("diversity", _spread(turn.fake, turn.real))
+        self.logs.track("diversity", _spread(ops.clip(turn.fake, -1, 1), turn.real))
 
     def get_config(self):
         return {

@@ -179,13 +179,13 @@ def test_a_resumed_run_equals_the_unbroken_one_and_k_with_it(images, tmp_path):
 
 
 def test_on_digits_the_measure_falls_and_samples_stay_apart():
-    gan = small(gamma=1.0, lambda_k=0.05, width=8)
-    adam = [keras.optimizers.Adam(2e-3) for _ in range(2)]
+    gan = small(gamma=1.0, lambda_k=0.05, width=8, latent_size=16)
+    adam = [keras.optimizers.Adam(1e-3, beta_1=0.5) for _ in range(2)]
     gan.compile(*adam, jit_compile=False, metrics=["diversity"])
     data = kgan.data.load("digits", batch_size=32)
     logs = gan.fit(data, epochs=6, verbose=0, validation_data=data).history
     assert logs["convergence"][-1] < 0.6 * logs["convergence"][0]
-    assert logs["diversity"][-1] > 0.4
+    assert logs["diversity"][-1] > 0.5
     assert logs["val_diversity"][-1] == pytest.approx(logs["diversity"][-1], abs=0.2)
     assert np.abs(gan.generate(64, seed=0)).max() <= 1
 
