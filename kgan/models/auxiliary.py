@@ -35,11 +35,6 @@ def cross_entropy(logits, labels):
     return ops.mean(ops.sparse_categorical_crossentropy(labels, logits, from_logits=True))
 
 
-# Standard deviations that the head gives are at least this; without a floor a head that is sure
-# of a code sends gradients without bound.
-_LEAST_DEVIATION = 0.05
-
-
 @keras.saving.register_keras_serializable("kgan")
 class Information(Term):
     """-λ L_I: the lower bound of the mutual information of codes and samples (equation 5).
@@ -73,13 +68,15 @@ class Information(Term):
 def information(codes: Codes, said, latents):
     """L_I of the categorical and of the continuous codes, in nats: two scalars.
 
+    Q is a factored Gaussian of deviation 1 for the continuous codes, whose own density is 1/2.
+
     Args:
         codes: what latents the model has.
         said: the head's output, `(batch, n)`.
         latents: what the generator was fed.
     """
     _, one_hot, numbers = codes.split(latents)
-    logits, means, log_deviations = split(codes, said)
+    logits, means = split(codes, said)
     categorical = sum(
         (
             math.log(k) - ops.mean(ops.categorical_crossentropy(chosen, given, from_logits=True))
@@ -87,18 +84,16 @@ def information(codes: Codes, said, latents):
         ),
         ops.zeros(()),
     )
-    # A factored Gaussian for codes whose own density is 1/2 on [-1, 1).
-    distances = ops.square((numbers - means) * ops.exp(-log_deviations)) / 2
-    densities = -distances - log_deviations - math.log(2 * math.pi) / 2
+    densities = -ops.square(numbers - means) / 2 - math.log(2 * math.pi) / 2
     continuous = ops.mean(ops.sum(densities + math.log(2), axis=1))
     return categorical, continuous
 
 
 def split(codes: Codes, said):
-    """(logits of each categorical code, means, logarithms of the standard deviations)."""
-    edges = np.cumsum([0, *codes.categorical, codes.continuous, codes.continuous])
-    *logits, means, log_deviations = (said[:, a:b] for a, b in itertools.pairwise(edges))
-    return logits, means, ops.maximum(log_deviations, math.log(_LEAST_DEVIATION))
+    """(logits of each categorical code, means of the continuous ones), of what the head says."""
+    edges = np.cumsum([0, *codes.categorical, codes.continuous])
+    *logits, means = (said[:, a:b] for a, b in itertools.pairwise(edges))
+    return logits, means
 
 
 def read(gan, images, said, batch_size: int = 256):

@@ -22,16 +22,19 @@ class InfoGAN(GAN):
 
     Networks and settings are those of appendix C.1 for MNIST and of the authors' code: Adam of
     beta_1 0.5, 2e-4 for the discriminator and 1e-3 for the generator and the head; batches of 128,
-    5,000 steps. Continuous codes are factored Gaussians whose mean and standard deviation the head
-    says (appendix C; their code for MNIST fixes the deviation at 1). λ is 1 for the categorical
-    code and 0.1 for the continuous ones, for which section 6 asks for less.
+    5,000 steps. Continuous codes are factored Gaussians of deviation 1 about the mean that the
+    head says, as in that code for MNIST (appendix C has it say the deviation, too).
 
     Equation 6 has the generator and Q minimise -λ L_I. So the head's own layers are trained in the
-    generator's turn. The features are Q's too, and the discriminator's alone to move: it minimises
-    the term as well, as in the authors' code, which trains the head in that turn, too. Other
-    deviations: leaky ReLUs of the convolutions have slope 0.2, as all such networks here, and
-    those of dense layers the paper's 0.1; images lie in [-1, 1], by tanh, where theirs lie in
-    [0, 1], by a sigmoid.
+    generator's turn; their code trains them in the discriminator's. The features are Q's as well,
+    and theirs to move is the discriminator's turn, which therefore has the term, too, as in their
+    code.
+
+    Deviations: λ is 1 for categorical codes, but 0.1 for continuous ones, for which section 6 asks
+    for less; their code has 1 for both, and then the continuous codes took over more of a digit's
+    shape here, and the categories told less. Leaky ReLUs of the convolutions have slope 0.2, as
+    all such networks here, and those of dense layers the paper's 0.1. Images lie in [-1, 1], by
+    tanh, where theirs lie in [0, 1], by a sigmoid.
 
     Args:
         image_shape: (height, width, channels); see `kgan.models.strided.plan` for what sizes.
@@ -133,7 +136,7 @@ class InfoGAN(GAN):
         """
 
         def said(features):
-            logits, means, _ = auxiliary.split(self.latents, self.head(features, training=False))
+            logits, means = auxiliary.split(self.latents, self.head(features, training=False))
             return {"categorical": [ops.softmax(each) for each in logits], "continuous": means}
 
         return auxiliary.read(self, images, said, batch_size)
@@ -222,6 +225,6 @@ def _discriminator(image_shape, width):
 def _head(codes, shape, width):
     features = keras.Input(shape)
     x = _dense(features, 2 * width, layers.LeakyReLU(negative_slope=0.1))
-    units = sum(codes.categorical) + 2 * codes.continuous
+    units = sum(codes.categorical) + codes.continuous
     said = layers.Dense(units, kernel_initializer=strided.weights(), dtype="float32")(x)
     return keras.Model(features, said, name="head")

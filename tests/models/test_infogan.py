@@ -39,8 +39,8 @@ def test_settings_are_those_of_the_appendix_for_mnist():
     assert {(layer.kernel_size, layer.strides) for layer in grown + seen} == {((4, 4), (2, 2))}
     dense = layers_of(gan.discriminator, keras.layers.Dense)
     assert [layer.units for layer in dense] == [1024, 1]
-    # Ten logits, and two means with their deviations.
-    assert [layer.units for layer in layers_of(gan.head, keras.layers.Dense)] == [128, 14]
+    # Ten logits and two means.
+    assert [layer.units for layer in layers_of(gan.head, keras.layers.Dense)] == [128, 12]
     (leaky,) = layers_of(gan.head, keras.layers.LeakyReLU)
     assert leaky.negative_slope == pytest.approx(0.1)
     for name, rate in (("d_optimizer", 2e-4), ("g_optimizer", 1e-3)):
@@ -59,15 +59,14 @@ def test_settings_are_those_of_the_appendix_for_mnist():
 def test_the_information_is_equation_5():
     codes = Codes(2, (3, 2), 2)
     latents = codes.sample(64, tf.constant([1, 2])).numpy()
-    said = np.random.default_rng(0).normal(size=(64, 9)).astype("float32")
+    said = np.random.default_rng(0).normal(size=(64, 7)).astype("float32")
     _, one_hot, numbers = codes.split(latents)
     expected = 0.0
     for logits, chosen in zip((said[:, :3], said[:, 3:5]), one_hot, strict=True):
         p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
         # log Q(c|x) + H(c), H of equally likely categories.
         expected += np.log((p * chosen).sum(1)).mean() + np.log(chosen.shape[1])
-    means, deviations = said[:, 5:7], np.maximum(np.exp(said[:, 7:]), 0.05)
-    density = scipy.stats.norm(means, deviations).logpdf(numbers).sum(1).mean()
+    density = scipy.stats.norm(said[:, 5:], 1).logpdf(numbers).sum(1).mean()
     # H of two numbers uniform in [-1, 1).
     density += 2 * np.log(2)
     categorical, continuous = auxiliary.information(codes, said, latents)
@@ -78,7 +77,7 @@ def test_the_information_is_equation_5():
     term = auxiliary.Information(2.0, 0.5, player="generator")
     assert float(term(turn)) == pytest.approx(-2 * expected - 0.5 * density, rel=1e-4)
     # A head that knows nothing has no information.
-    blind = np.zeros((64, 9), "float32")
+    blind = np.zeros((64, 7), "float32")
     assert float(auxiliary.information(codes, blind, latents)[0]) == pytest.approx(0, abs=1e-5)
 
 
