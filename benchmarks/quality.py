@@ -71,7 +71,7 @@ BOARD = [
     Entry("dcgan", "dcgan", {"width": 32}),
     Entry("wgan", "wgan", {"width": 32}),
     Entry("wgangp", "wgangp", {"width": 32}),
-    Entry("began", "began", {"width": 16, "latent_size": 32, "gamma": 1.0, "lambda_k": 0.05}),
+    Entry("began", "began", {"preset": "narrow"}),
     Entry("infogan", "infogan", {"width": 16}),
     Entry("sngan", "sngan", {"width": 32, "discriminator_steps": 1}),
     Entry("sagan", "sagan", {"width": 16}),

@@ -21,9 +21,9 @@ class ACGAN(GAN):
     generator of 384, 192 and 96 channels over 110 numbers, noise and the label's one-hot vector;
     a discriminator of 3x3 convolutions, from 16 channels on twice as many at each, every other one
     of stride 2, with leaky ReLU of slope 0.2, dropout of 0.5 and batch normalization but on the
-    first; weights N(0, 0.02); Adam 2e-4 with beta_1 0.5, 50,000 steps. The table lists a second
-    setting with noise on the activations, which is left out. The generator's kernels are 4x4, as
-    for all networks here, where the paper has 5x5: twice the stride leaves no uneven overlap.
+    first; weights N(0, 0.02); Adam 2e-4 with beta_1 0.5; batches of 100, 50,000 steps. The noise
+    on activations that the table lists as another choice is left out. The generator's kernels are
+    4x4, which the stride divides, in place of 5x5, as in `kgan.models.DCGAN`.
 
     Args:
         image_shape: (height, width, channels); see `kgan.models.strided.plan` for what sizes.

@@ -1,13 +1,14 @@
 """BEGAN (Berthelot et al. 2017): an autoencoder as the discriminator, and a balance to keep."""
 
 import threading
+from dataclasses import dataclass, replace
 
 import keras
 import tensorflow as tf
 from keras import layers, ops
 
 from kgan import checks
-from kgan.errors import InputError
+from kgan.errors import InputError, unknown
 from kgan.gan import GAN
 from kgan.latents import Uniform
 from kgan.losses import Loss
@@ -70,6 +71,40 @@ class Equilibrium(Loss):
         return super().get_config() | {"gamma": self.gamma, "lambda_k": self.lambda_k}
 
 
+@dataclass(frozen=True)
+class Preset:
+    """The sizes and the schedules of one setting.
+
+    Attributes:
+        width: filters of the generator and the decoder; the encoder has multiples of it.
+        latent_size: length of a latent and of the autoencoder's embedding.
+        gamma, lambda_k: see `Equilibrium`.
+        rates: of the discriminator's Adam and the generator's.
+        beta_1: of both.
+        cosine: where a cosine over the training leads the rates, as a part of them; None keeps
+            them constant.
+        steps: of the training.
+    """
+
+    width: int
+    latent_size: int
+    gamma: float
+    lambda_k: float
+    rates: tuple[float, float]
+    beta_1: float
+    cosine: float | None
+    steps: int
+
+
+PRESETS = {
+    # Sections 3.4 and 4.1; the number of steps is not told.
+    "paper": Preset(64, 64, 0.5, 0.001, (1e-4, 1e-4), 0.9, None, 200_000),
+    "narrow": Preset(16, 32, 1.0, 0.05, (6e-4, 2e-3), 0.5, 0.1, 10_000),
+}
+# What of a preset may be set one by one.
+_OPTIONS = ("latent_size", "width", "gamma", "lambda_k")
+
+
 @keras.saving.register_keras_serializable("kgan")
 class BEGAN(GAN):
     """Berthelot et al. 2017, BEGAN: boundary equilibrium generative adversarial networks.
@@ -85,66 +120,98 @@ class BEGAN(GAN):
       pixels. It falls to 0 under collapse. The metric of that name takes mean distances between
       many more samples.
 
-    The paper halves the learning rate when the measure stalls, which is
-    `keras.callbacks.ReduceLROnPlateau("convergence", factor=0.5)` in `fit`.
-
     Networks are those of section 3.5 and figure 1: 3x3 convolutions with ELU, two at each size;
-    the encoder's filters grow as `width`, 2 `width`, 3 `width`, the decoder and the generator
-    have `width` throughout; dense layers to and from the embedding have no activation. The
-    smallest feature map is 8x8 as in the paper, or what is nearest below: 7x7 for 28x28 images.
-    The output is linear, so `generate` clips it to [-1, 1]. Its optional skip connections and
-    vanishing residuals are left out.
+    the encoder's filters grow as n, 2n, 3n, the decoder and the generator have n throughout; dense
+    layers to and from the embedding have no activation. The smallest feature map is 8x8 as in the
+    paper, or what is nearest below: 7x7 for 28x28 images. The output is linear, so `generate`
+    clips it to [-1, 1]. The paper's optional skip connections and vanishing residuals are left
+    out.
+
+    ========  ====  ======  ===============  ===================  ====================
+    preset    n     latent  gamma; lambda_k  Adam                 rates
+    ========  ====  ======  ===============  ===================  ====================
+    paper     64    64      0.5; 0.001       beta_1 0.9           1e-4
+    narrow    16    32      1; 0.05          beta_1 0.5           D 6e-4, G 2e-3, down
+                                                                  to a tenth
+    ========  ====  ======  ===============  ===================  ====================
+
+    The paper halves the rates when the measure stalls:
+    `keras.callbacks.ReduceLROnPlateau("convergence", factor=0.5)` in `fit`. `narrow` is ours, for
+    minutes on a CPU, where the paper's settings draw one blot: k has no time to rise at so small a
+    lambda_k, and the generator rests with what is easiest to reconstruct. A faster k, the largest
+    gamma and a generator that learns faster than the discriminator keep digits apart, and a
+    falling rate brings out more of them.
 
     Args:
         image_shape: (height, width, channels).
         latent_size: length of a latent and of the autoencoder's embedding.
-        width: n in the paper, 64 to 128 there; 16 draws digits on a CPU.
+        width: n, 64 to 128 in the paper.
         gamma, lambda_k: see `Equilibrium`.
+        preset: "paper" or "narrow": what the options that are None are.
         seed, name: as in `kgan.GAN`.
 
     Raises:
         InputError: for a size that doublings cannot make, or options out of range.
     """
 
-    # Of neither does the paper tell; these are common in others' implementations.
+    # The paper does not tell; it is common in others' implementations.
     batch_size = 16
-    training_steps = 100_000
     game_logs = ("convergence", "equilibrium_k", "diversity")
 
     def __init__(
         self,
         image_shape=(28, 28, 1),
-        latent_size=64,
-        width=64,
-        gamma=0.5,
-        lambda_k=0.001,
+        latent_size=None,
+        width=None,
+        gamma=None,
+        lambda_k=None,
+        preset="paper",
         seed=None,
         name=None,
     ):
+        settings = _settings(preset)
+        given = zip(_OPTIONS, (latent_size, width, gamma, lambda_k), strict=True)
+        settings = replace(settings, **{name: v for name, v in given if v is not None})
         image_shape = checked_image_shape(image_shape)
-        latent_size = checks.positive("latent_size", latent_size)
-        width = checks.positive("width", width)
-        self.equilibrium = {"gamma": gamma, "lambda_k": lambda_k}
-        Equilibrium(**self.equilibrium)
+        for option in ("latent_size", "width"):
+            checks.positive(option, getattr(settings, option))
+        Equilibrium(settings.gamma, settings.lambda_k)
         super().__init__(
-            _generator(image_shape, latent_size, width),
-            _autoencoder(image_shape, latent_size, width),
-            latents=Uniform(latent_size),
+            _generator(image_shape, settings),
+            _autoencoder(image_shape, settings),
+            latents=Uniform(settings.latent_size),
             data_range=(-1.0, 1.0),
             seed=seed,
             name=name,
         )
+        # From turn to turn of a step; replicas are traced side by side, in threads of their own.
+        self._kept = threading.local()
         self.image_shape = image_shape
-        self.latent_size = latent_size
-        self.width = width
-        self._real_errors = {}
+        self.preset = preset
+        self.settings = settings
+        # Set it before `compile` to train for longer or shorter: schedules end there.
+        self.training_steps = settings.steps
+
+    @classmethod
+    def recipe(cls, preset="paper", **options):
+        return cls.batch_size, _settings(preset).steps
 
     def defaults(self):
-        """Section 4.1: Adam at 1e-4."""
+        """Section 4.1: Adam."""
+        settings = self.settings
+
+        def adam(rate):
+            if settings.cosine is not None:
+                rate = keras.optimizers.schedules.CosineDecay(
+                    rate, self.training_steps, alpha=settings.cosine
+                )
+            return keras.optimizers.Adam(rate, beta_1=settings.beta_1)
+
+        d_rate, g_rate = settings.rates
         return super().defaults() | {
-            "d_optimizer": keras.optimizers.Adam(1e-4),
-            "g_optimizer": keras.optimizers.Adam(1e-4),
-            "loss": Equilibrium(**self.equilibrium),
+            "d_optimizer": adam(d_rate),
+            "g_optimizer": adam(g_rate),
+            "loss": Equilibrium(settings.gamma, settings.lambda_k),
         }
 
     def score(self, samples, condition=None, training=False):
@@ -162,13 +229,11 @@ class BEGAN(GAN):
                 f"got {type(self.loss).__name__}. Leave `loss` out, or give an Equilibrium."
             )
         if phase.player == "discriminator":
-            # Kept from turn to turn of one step: the paper moves k by L(x) of the
-            # discriminator's turn and L(x̂) of the generator's.
-            # Replicas are traced in threads of their own that take turns within a step.
-            self._real_errors[threading.get_ident()] = ops.mean(turn.real_scores)
+            # The paper moves k by L(x) of the discriminator's turn and L(x̂) of the generator's.
+            self._kept.real_error = ops.mean(turn.real_scores)
             return
-        real_error = self._real_errors.pop(threading.get_ident())
-        measure = self.loss.update(real_error, ops.mean(turn.fake_scores))
+        measure = self.loss.update(self._kept.real_error, ops.mean(turn.fake_scores))
+        del self._kept.real_error
         self.logs.track("convergence", measure)
         self.logs.track("equilibrium_k", self.loss.k)
         self.logs.track("diversity", _spread(ops.clip(turn.fake, -1, 1), turn.real))
@@ -176,12 +241,17 @@ class BEGAN(GAN):
     def get_config(self):
         return {
             "image_shape": self.image_shape,
-            "latent_size": self.latent_size,
-            "width": self.width,
-            **self.equilibrium,
+            **{name: getattr(self.settings, name) for name in _OPTIONS},
+            "preset": self.preset,
             "seed": self.seed,
             "name": self.name,
         }
+
+
+def _settings(preset) -> Preset:
+    if not isinstance(preset, str) or preset not in PRESETS:
+        raise unknown("preset of BEGAN", preset, PRESETS)
+    return PRESETS[preset]
 
 
 def _spread(fake, real):
@@ -214,19 +284,19 @@ def _decoded(x, image_shape, width):
     return layers.Conv2D(image_shape[-1], 3, padding="same", dtype="float32")(x)
 
 
-def _generator(image_shape, latent_size, width):
-    latents = keras.Input((latent_size,))
-    return keras.Model(latents, _decoded(latents, image_shape, width), name="generator")
+def _generator(image_shape, settings):
+    latents = keras.Input((settings.latent_size,))
+    return keras.Model(latents, _decoded(latents, image_shape, settings.width), name="generator")
 
 
-def _autoencoder(image_shape, latent_size, width):
+def _autoencoder(image_shape, settings):
     images = keras.Input(image_shape)
     doublings = _sizes(image_shape)[1]
-    x = _convolution(width)(images)
+    x = _convolution(settings.width)(images)
     for place in range(1, doublings + 2):
-        x = _convolution(place * width)(x)
+        x = _convolution(place * settings.width)(x)
         # Subsampling: of the last convolution at a size every other value is computed.
-        x = _convolution(place * width, strides=2 if place <= doublings else 1)(x)
-    embedding = layers.Dense(latent_size)(layers.Flatten()(x))
-    decoded = _decoded(embedding, image_shape, width)
+        x = _convolution(place * settings.width, strides=2 if place <= doublings else 1)(x)
+    embedding = layers.Dense(settings.latent_size)(layers.Flatten()(x))
+    decoded = _decoded(embedding, image_shape, settings.width)
     return keras.Model(images, decoded, name="discriminator")

@@ -25,10 +25,9 @@ class InfoGAN(GAN):
     5,000 steps. Continuous codes are factored Gaussians of deviation 1 about the mean that the
     head says, as in that code for MNIST (appendix C has it say the deviation, too).
 
-    Equation 6 has the generator and Q minimise -λ L_I. So the head's own layers are trained in the
-    generator's turn; their code trains them in the discriminator's. The features are Q's as well,
-    and theirs to move is the discriminator's turn, which therefore has the term, too, as in their
-    code.
+    Equation 6 has the generator and Q minimise -λ L_I, so the head is trained in the generator's
+    turn; their code trains it in the discriminator's. The features that it reads are Q's as well,
+    and trained in the discriminator's turn, which therefore has the term, too, as in their code.
 
     Deviations: λ is 1 for categorical codes, but 0.1 for continuous ones, for which section 6 asks
     for less; their code has 1 for both, and then the continuous codes took over more of a digit's

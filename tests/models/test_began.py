@@ -32,13 +32,27 @@ def test_settings_are_the_papers():
     assert type(gan.latents) is latents.Uniform
     assert (gan.latents.shape, gan.latents.low, gan.latents.high) == ((64,), -1.0, 1.0)
     assert (gan.loss.gamma, gan.loss.lambda_k, float(gan.loss.k)) == (0.5, 0.001, 0.0)
-    assert (gan.width, gan.batch_size, gan.data_range) == (64, 16, (-1.0, 1.0))
+    assert (gan.settings.width, gan.batch_size, gan.data_range) == (64, 16, (-1.0, 1.0))
     assert gan.d_optimizer is not gan.g_optimizer
     for optimizer in (gan.d_optimizer, gan.g_optimizer):
         assert isinstance(optimizer, keras.optimizers.Adam)
         assert float(optimizer.learning_rate) == pytest.approx(1e-4)
         assert (optimizer.beta_1, optimizer.beta_2) == (0.9, 0.999)
     assert gan.terms == ()
+
+
+def test_the_narrow_preset_ends_its_schedules_with_the_training():
+    assert BEGAN.recipe("narrow") == (16, 10_000)
+    gan = BEGAN((8, 8, 1), preset="narrow", width=4)
+    assert (gan.settings.width, gan.latents.shape, gan.training_steps) == (4, (32,), 10_000)
+    gan.training_steps = 500
+    gan.compile()
+    assert (gan.loss.gamma, gan.loss.lambda_k) == (1.0, 0.05)
+    for optimizer, rate in ((gan.d_optimizer, 6e-4), (gan.g_optimizer, 2e-3)):
+        schedule = optimizer._learning_rate
+        assert [float(schedule(step)) for step in (0, 500)] == pytest.approx([rate, rate / 10])
+    again = BEGAN.from_config(gan.get_config())
+    assert again.settings == gan.settings
 
 
 def test_networks_are_the_papers():
@@ -179,12 +193,12 @@ def test_a_resumed_run_equals_the_unbroken_one_and_k_with_it(images, tmp_path):
 
 
 def test_on_digits_the_measure_falls_and_samples_stay_apart():
-    gan = small(gamma=1.0, lambda_k=0.05, width=8, latent_size=16)
-    adam = [keras.optimizers.Adam(1e-3, beta_1=0.5) for _ in range(2)]
-    gan.compile(*adam, jit_compile=False, metrics=["diversity"])
-    data = kgan.data.load("digits", batch_size=32)
-    logs = gan.fit(data, epochs=6, verbose=0, validation_data=data).history
-    assert logs["convergence"][-1] < 0.6 * logs["convergence"][0]
+    gan = BEGAN((8, 8, 1), preset="narrow", width=8, seed=3)
+    data = kgan.data.load("digits", batch_size=16)
+    gan.training_steps = 5 * data.info.steps_per_epoch
+    gan.compile(jit_compile=False, metrics=["diversity"])
+    logs = gan.fit(data, epochs=5, verbose=0, validation_data=data).history
+    assert logs["convergence"][-1] < 0.75 * logs["convergence"][0]
     assert logs["diversity"][-1] > 0.5
     assert logs["val_diversity"][-1] == pytest.approx(logs["diversity"][-1], abs=0.2)
     assert np.abs(gan.generate(64, seed=0)).max() <= 1
@@ -228,6 +242,8 @@ def test_bad_options_get_a_message(images):
         small(lambda_k=-1)
     with pytest.raises(InputError, match="width must be"):
         small(width=0)
+    with pytest.raises(InputError, match="Did you mean 'narrow'"):
+        small(preset="narow")
     with pytest.raises(InputError, match="cannot be made by doubling"):
         BEGAN((30, 30, 1))
     gan = small()

@@ -78,7 +78,7 @@ def test_it_learns_what_its_labels_mean_and_comes_back(tmp_path):
     images, kinds = bars(960)
     gan = ConditionalGAN((8, 8, 1), classes=3, latent_size=8, width=16, seed=1)
     gan.compile(steps_per_execution=15)
-    gan.fit(images, kinds, batch_size=64, epochs=20, verbose=0)
+    gan.fit(images, kinds, batch_size=64, epochs=30, verbose=0)
     asked = np.arange(300) % 3
     samples = gan.generate(labels=asked, seed=0)
     means = np.stack([images[kinds == kind].mean(0) for kind in range(3)])
