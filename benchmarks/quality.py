@@ -50,52 +50,88 @@ class Entry:
         model: name in `kgan.models.CATALOGUE`.
         options: of the model.
         data: its natural data, by name.
-        most_steps: where a schedule ends, which more time would not serve.
-        extractor: what looks at the samples.
+        steps: of a training in full, where its schedules end.
+        minutes: what it has for them in full; with less it has that share of the steps.
+        xla: whether the step is compiled with XLA, where "auto" chooses the slower.
     """
 
     name: str
     model: str
     options: dict = field(default_factory=dict)
     data: str = "mnist"
-    most_steps: int | None = None
-    extractor: str = "auto"
+    steps: int = 10_000
+    minutes: float = 30.0
+    xla: bool | str = "auto"
+
+    @property
+    def extractor(self) -> str:
+        """What looks at the samples."""
+        return EXTRACTORS.get(self.data, "auto")
+
+    def steps_in(self, seconds: float) -> int:
+        """How many steps a training of that length has."""
+        return max(10, round(self.steps * min(1.0, seconds / 60 / self.minutes)))
 
 
 BOARD = [
-    Entry("stable", "vanilla", {"variant": "stable"}),
-    Entry("relu", "vanilla", {"variant": "relu"}),
-    Entry("leaky_relu", "vanilla", {"variant": "leaky_relu"}),
-    Entry("joint_batch", "vanilla", {"variant": "joint_batch"}),
-    Entry("minimax", "vanilla", {"variant": "minimax"}),
-    Entry("dcgan", "dcgan", {"width": 32}),
-    Entry("wgan", "wgan", {"width": 32}),
-    Entry("wgangp", "wgangp", {"width": 32}),
-    Entry("began", "began", {"preset": "narrow"}),
-    Entry("infogan", "infogan", {"width": 16}),
-    Entry("sngan", "sngan", {"width": 32, "discriminator_steps": 1}),
-    Entry("sagan", "sagan", {"width": 16}),
+    Entry("stable", "vanilla", {"variant": "stable"}, steps=12_000, minutes=8),
+    Entry("relu", "vanilla", {"variant": "relu"}, steps=60_000, minutes=5),
+    Entry("leaky_relu", "vanilla", {"variant": "leaky_relu"}, steps=300_000, minutes=20),
+    Entry("joint_batch", "vanilla", {"variant": "joint_batch"}, steps=46_800, minutes=6),
+    Entry("minimax", "vanilla", {"variant": "minimax"}, steps=60_000, minutes=4),
+    Entry("dcgan", "dcgan", {"width": 32}, steps=8000, minutes=10),
+    Entry("wgan", "wgan", {"width": 32}, steps=8000, minutes=20, xla=False),
+    Entry("wgangp", "wgangp", {"width": 32}, steps=4000, minutes=20, xla=False),
+    Entry("began", "began", {"preset": "narrow"}, steps=8000, minutes=10),
+    Entry("infogan", "infogan", {"width": 16}, steps=5000, minutes=8),
+    Entry("sngan", "sngan", {"width": 32, "discriminator_steps": 1}, steps=5000, xla=False),
+    Entry("sagan", "sagan", {"width": 16}, steps=5000),
     Entry("r3gan", "r3gan"),
-    Entry("conditional", "conditional"),
-    Entry("acgan", "acgan", {"width": 32}),
-    Entry("sngan-projection", "sngan", {"width": 32, "discriminator_steps": 1, "classes": 10}),
-    Entry("r3gan-conditional", "r3gan", {"classes": 10}),
-    Entry("points-ring", "vanilla", {"variant": "points"}, "ring", most_steps=10_000),
-    Entry("points-grid", "vanilla", {"variant": "points"}, "grid", most_steps=10_000),
-    Entry("minimax-ring", "vanilla", {"variant": "minimax", "output": "linear"}, "ring"),
-    Entry("minimax-grid", "vanilla", {"variant": "minimax", "output": "linear"}, "grid"),
-    Entry("r3gan-ring", "r3gan", {"preset": "points"}, "ring", most_steps=12_000),
-    Entry("r3gan-grid", "r3gan", {"preset": "points"}, "grid", most_steps=12_000),
-    Entry("r3gan-stacked", "r3gan", {}, "stacked_mnist", extractor="stacked_digits"),
+    Entry("conditional", "conditional", steps=6000, minutes=10),
+    Entry("acgan", "acgan", {"width": 32}, steps=8000, minutes=10, xla=False),
     Entry(
-        "minimax-stacked",
-        "vanilla",
-        {"variant": "minimax"},
-        "stacked_mnist",
-        extractor="stacked_digits",
+        "sngan-projection",
+        "sngan",
+        {"width": 32, "discriminator_steps": 1, "classes": 10},
+        steps=5000,
+        xla=False,
     ),
-    Entry("r3gan-cifar10", "r3gan", {}, "cifar10", extractor="cifar10"),
+    Entry("r3gan-conditional", "r3gan", {"classes": 10}, steps=6000),
+    Entry("points-ring", "vanilla", {"variant": "points"}, "ring", minutes=3),
+    Entry("points-grid", "vanilla", {"variant": "points"}, "grid", minutes=3),
+    Entry(
+        "minimax-ring",
+        "vanilla",
+        {"variant": "minimax", "output": "linear"},
+        "ring",
+        steps=20_000,
+        minutes=3,
+    ),
+    Entry(
+        "minimax-grid",
+        "vanilla",
+        {"variant": "minimax", "output": "linear"},
+        "grid",
+        steps=20_000,
+        minutes=3,
+    ),
+    Entry("r3gan-ring", "r3gan", {"preset": "points"}, "ring", steps=12_000, minutes=5),
+    Entry("r3gan-grid", "r3gan", {"preset": "points"}, "grid", steps=12_000, minutes=5),
+    Entry("minimax-stacked", "vanilla", {"variant": "minimax"}, "stacked_mnist", 60_000, 5),
+    Entry("r3gan-stacked", "r3gan", {}, "stacked_mnist", steps=6000),
+    Entry("dcgan-cifar10", "dcgan", {"width": 32}, "cifar10", steps=6000),
+    Entry(
+        "sngan-cifar10",
+        "sngan",
+        {"width": 32, "discriminator_steps": 1},
+        "cifar10",
+        steps=4000,
+        xla=False,
+    ),
+    Entry("r3gan-cifar10", "r3gan", {}, "cifar10", steps=4000),
 ]
+# The features whose distances are compared: a classifier of the data's own kind.
+EXTRACTORS = {"stacked_mnist": "stacked_digits", "cifar10": "cifar10"}
 
 COLUMNS = {
     "frechet_distance": "Fréchet distance",
@@ -119,19 +155,18 @@ COLUMNS = {
 SAMPLES = 10_000
 
 
-class Budget(keras.callbacks.Callback):
-    """Ends a training when its time is up; the time spent before a break counts.
+class Clock(keras.callbacks.Callback):
+    """Ends a training after so many steps or seconds; the time spent before a break counts.
 
     Args:
-        seconds: in all.
-        most_steps: or these steps, if they come first.
+        steps, seconds: in all.
         file: where the time spent is kept.
     """
 
-    def __init__(self, seconds, most_steps, file):
+    def __init__(self, steps, seconds, file):
         super().__init__()
+        self.steps = steps
         self.seconds = seconds
-        self.most_steps = most_steps
         self.file = file
         self.before = json.loads(file.read_text())["seconds"] if file.is_file() else 0.0
         self.start = None
@@ -145,8 +180,7 @@ class Budget(keras.callbacks.Callback):
         if self.start is None:
             # The first step is mostly compilation.
             self.start = time.perf_counter()
-        steps = int(self.model.iterations)
-        if self.spent >= self.seconds or steps >= (self.most_steps or steps + 1):
+        if self.spent >= self.seconds or int(self.model.iterations) >= self.steps:
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch, logs=None):
@@ -205,13 +239,13 @@ def within_classes(entry, gan, test):
 
 def code_agreement(gan):
     """Share of samples whose categorical code agrees with the digit that a classifier sees."""
-    categories = gan.categorical[0]
+    categories = gan.latents.categorical[0]
     counts = np.zeros((categories, 10))
     classifier = metrics.extractors.Digits()
     classifier.prepare(gan.sample_shape, gan.data_range)
     for category in range(categories):
-        latents = gan.latents.with_codes(1000, seed=category, categories=[category])
-        seen = np.argmax(classifier(gan.generate(latents=latents)).logits, axis=-1)
+        images = gan.generate(1000, categorical=category, seed=category)
+        seen = np.argmax(classifier(images).logits, axis=-1)
         counts[category] = np.bincount(seen, minlength=10)
     rows, columns = scipy.optimize.linear_sum_assignment(-counts)
     return float(counts[rows, columns].sum() / counts.sum())
@@ -224,19 +258,19 @@ def train(entry, seed, seconds, work):
     batch_size, _ = family.recipe(**entry.options)
     data = load(entry, "train", batch_size=batch_size, seed=seed)
     gan = family.for_data(data.info, seed=seed, **entry.options)
-    gan.compile(steps_per_execution=10)
+    gan.training_steps = entry.steps_in(seconds)
+    gan.compile(steps_per_execution=10, jit_compile=entry.xla)
     work.mkdir(parents=True, exist_ok=True)
-    budget = Budget(seconds, entry.most_steps, work / "spent.json")
-    saved = callbacks.latest(work / "checkpoints") if budget.before else None
-    finished = saved and saved.iterations >= (entry.most_steps or saved.iterations + 1)
-    if budget.before < seconds and not finished:
-        saved = callbacks.Checkpoint(
-            work / "checkpoints", every_steps=5000, resume=budget.before > 0, overwrite=True
-        )
-        gan.fit(data, epochs=10**6, verbose=0, callbacks=[saved, budget])
-    else:
+    clock = Clock(gan.training_steps, seconds, work / "spent.json")
+    saved = callbacks.latest(work / "checkpoints") if clock.before else None
+    if saved and (clock.before >= seconds or saved.iterations >= clock.steps):
         gan.load_weights(saved.weights)
-    return gan, budget.spent
+    else:
+        saving = callbacks.Checkpoint(
+            work / "checkpoints", every_steps=5000, resume=clock.before > 0, overwrite=True
+        )
+        gan.fit(data, epochs=10**6, verbose=0, callbacks=[saving, clock])
+    return gan, clock.spent
 
 
 def result(entry, seed, seconds, work):
@@ -315,8 +349,9 @@ def table(results) -> str:
         columns = [name for name in COLUMNS if any(name in figures for figures in of_rows)]
         rests = next(iter(results["models"][rows[0].name].values()))["rests_on"]
         lines += [
-            f"**{data}**: {rests['fake']} generated against {rests['real']} test samples, "
-            f"extractor `{rests['extractor']}`",
+            f"**{data}**: {rests['fake']} generated samples"
+            + (f" against {rests['real']} of the test part" if "real" in rests else "")
+            + f", extractor `{rests['extractor']}`",
             "",
             "| model | seeds | steps | seconds | "
             f"{' | '.join(COLUMNS[name] for name in columns)} |",

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from kgan import checks, data
+from kgan.data import pipeline
 from kgan.errors import InputError
 
 _MARK = "kgan-values"
@@ -151,7 +152,7 @@ def training_data(model, x, y, *, batch_size, shuffle, steps_per_epoch) -> Train
         enter = EnterEpoch(source, per_step, steps_per_epoch or steps, endless)
         if endless:
             dataset, endless, steps = enter.limit(dataset), False, steps_per_epoch
-    dataset = dataset.prefetch(tf.data.AUTOTUNE)
+    dataset = pipeline.prefetched(dataset)
     if batches >= 0 and not endless:
         # Keras reads the length of the progress bar from here; TensorFlow loses it on the way.
         dataset.cardinality = lambda: tf.constant(steps, tf.int64)
@@ -165,7 +166,7 @@ def evaluation_data(model, x, y, batch_size) -> tf.data.Dataset:
     source = _as_dataset(model, x, y, batch_size, shuffle=False, training=False)
     dataset, _ = _checked(model, source, _first_batch(source))
     batches, position = source.cardinality(), getattr(source, "position", None)
-    dataset = dataset.prefetch(tf.data.AUTOTUNE)
+    dataset = pipeline.prefetched(dataset)
     dataset.cardinality = lambda: batches
     dataset.position = position
     return dataset

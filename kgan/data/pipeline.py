@@ -46,8 +46,20 @@ def build(
 
     order = Order(info.size, seed % 2**63, shuffle)
     dataset = store.batches(start, order, info.batch_size, count, finish)
-    dataset = dataset.prefetch(tf.data.AUTOTUNE)
+    dataset = prefetched(dataset)
     dataset.info = info
     dataset.position = position
     dataset.cardinality = lambda: tf.constant(info.steps_per_epoch, tf.int64)
     return dataset
+
+
+def prefetched(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """The dataset, read ahead of the training.
+
+    Autotuning is off, which leaves `AUTOTUNE` to mean one call a core. The thread that tunes
+    sleeps ever longer, and the end of an epoch waits until it wakes: with TensorFlow 2.21 up to
+    as long as the epoch itself took.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.prefetch(2).with_options(options)
