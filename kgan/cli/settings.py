@@ -113,6 +113,9 @@ def model_options(settings: dict, model_class) -> dict:
             options[key] = value
         if not isinstance(options[key], (str, int, float, type(None))):
             raise InputError(f"-O takes a word or a number as VALUE; got {pair!r}.")
+    if settings["discriminator_steps"] and "discriminator_steps" in known:
+        # Schedules of such a model count its discriminator's updates.
+        options["discriminator_steps"] = settings["discriminator_steps"]
     return options
 
 

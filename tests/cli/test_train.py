@@ -207,3 +207,12 @@ def test_a_damaged_configuration_is_named(run):
 def test_only_one_of_two_ways_to_say_one_thing():
     assert "give one" in refused("train", "--steps", 3, "--epochs", 3)
     assert "give one" in refused("train", "--resume", "--overwrite")
+
+
+def test_the_decay_of_sngan_counts_the_updates_the_command_line_asks_for(prepared):
+    job = prepared(
+        "train", "sngan", "--steps", 30, "--discriminator-steps", 2,
+        "-O", "width=4", "-O", "latent_size=3",
+    )  # fmt: skip
+    decays = [o.get_config()["learning_rate"] for o in (job.gan.d_optimizer, job.gan.g_optimizer)]
+    assert [decay["config"]["decay_steps"] for decay in decays] == [60, 30]
