@@ -37,7 +37,7 @@ class HalfLife(keras.optimizers.schedules.LearningRateSchedule):
 
 
 class WeightAverage(keras.layers.Layer):
-    """Averages of all weights of a network, kept beside it.
+    """Averages of all weights of networks, kept beside them.
 
     After update t (from 0) the average moves by ``1 - min(decay, (1 + t) / (10 + t))`` towards
     the weights: the ramp keeps the random start out of the average of a young run. The moving
@@ -45,20 +45,20 @@ class WeightAverage(keras.layers.Layer):
     averaged weights with the latest statistics would not fit each other.
 
     Args:
-        network: a built Keras model.
+        networks: built Keras models.
         decay: in [0, 1), 0.999 for instance; or a schedule of the training step.
     """
 
-    def __init__(self, network, decay):
+    def __init__(self, networks, decay):
         super().__init__(name="weight_average", trainable=False)
         if not callable(decay) and not 0 <= decay < 1:
             raise InputError(
                 f"ema is a decay in [0, 1), such as 0.999, or a schedule; got {decay!r}."
             )
         self.decay = decay
-        # A plain tuple behind a function: an attribute would make the network a child of this
-        # layer and save it twice.
-        weights = tuple(network.weights)
+        # A plain tuple behind a function: an attribute would make the networks children of this
+        # layer and save them twice.
+        weights = tuple(weight for network in networks for weight in network.weights)
         self._averaged = lambda: weights
         for weight in weights:
             average = self.add_weight(
@@ -85,5 +85,5 @@ class WeightAverage(keras.layers.Layer):
             average.assign(value)
 
     def pairs(self):
-        """(weight, its average) for every weight of the network."""
+        """(weight, its average) for every weight of the networks."""
         return list(zip(self._averaged(), self.weights, strict=True))

@@ -210,21 +210,22 @@ def _shape_hint(shape, expected) -> str:
     return "Build the networks for this shape, or reshape the data."
 
 
-def batch_fits(real, sample_shape, data_range) -> None:
+def batch_fits(real, sample_shape, data_range, what="data") -> None:
     """Refuses a first batch that cannot be trained on: its dtype, shape, values or range.
 
     Args:
         real: array of shape `(batch, ...)`.
-        sample_shape: shape of one sample as the discriminator takes it, None where free.
+        sample_shape: shape of one sample as the networks take it, None where free.
         data_range: (low, high) or None.
+        what: what messages call it.
     """
     if not np.issubdtype(real.dtype, np.floating):
         raise InputError(
-            f"The data has dtype {real.dtype}; expected floating-point samples"
+            f"The {what} has dtype {real.dtype}; expected floating-point samples"
             f"{f' in the range {data_range}' if data_range else ''}. {_scaling(data_range)}"
         )
     if real.ndim and real.shape[0] == 0:
-        raise InputError("The first batch of the data is empty.")
+        raise InputError(f"The first batch of the {what} is empty.")
     if same_shape(real.shape, sample_shape) and len(sample_shape):
         raise InputError(
             f"The dataset yields single samples of shape {real.shape}; expected batches. "
@@ -232,7 +233,7 @@ def batch_fits(real, sample_shape, data_range) -> None:
         )
     if not same_shape(real.shape[1:], sample_shape):
         raise InputError(
-            f"The data has samples of shape {real.shape[1:]}; the discriminator takes "
+            f"The {what} has samples of shape {real.shape[1:]}; the networks take "
             f"{tuple(sample_shape)}. {_shape_hint(real.shape[1:], tuple(sample_shape))}"
         )
     values = real.astype(np.float32)

@@ -123,7 +123,7 @@ def training_data(model, x, y, *, batch_size, shuffle, steps_per_epoch) -> Train
     per_step = model.discriminator_steps
     source = _as_dataset(model, x, y, batch_size, shuffle=shuffle, training=True)
     dataset, first = _checked(model, source, _first_batch(source))
-    batch = int(model.unpack(first)[0].shape[0])
+    batch = int(tf.nest.flatten(model.unpack(first)[0])[0].shape[0])
     if batch % model.accumulation_steps:
         raise InputError(
             f"A batch of {batch} does not divide into accumulation_steps="
@@ -314,41 +314,53 @@ def _first_batch(source):
 
 def _checked(model, source, first):
     """The source brought to the model's range, with every batch checked as it passes."""
-    if len(tf.nest.flatten(model.unpack(first)[0])) and not hasattr(
-        model.unpack(first)[0], "shape"
-    ):
-        raise InputError(f"The dataset yields {type(first).__name__}; expected batches of samples.")
     rescale = _rescaling(getattr(source, "info", None), model.data_range)
     if rescale is not None:
         first, source_mapped = rescale(first), source.map(rescale, tf.data.AUTOTUNE)
     else:
         source_mapped = source
     real, condition = model.unpack(first)
-    checks.batch_fits(real.numpy(), model.sample_shape, model.data_range)
+    for name, values, shape in model.examined(real, condition):
+        if not hasattr(values, "shape"):
+            raise InputError(
+                f"The dataset yields {type(first).__name__}; expected batches of samples."
+            )
+        checks.batch_fits(np.asarray(values), shape, model.data_range, name)
     classes = model.classes
-    if classes and not 0 <= np.min(condition) <= np.max(condition) < classes:
-        raise InputError(checks.wrong_label(np.min(condition), np.max(condition), classes))
+    labels = model.labels_of(condition)
+    if labels is not None and not 0 <= np.min(labels) <= np.max(labels) < classes:
+        raise InputError(checks.wrong_label(np.min(labels), np.max(labels), classes))
     bounds = checks.widened(model.data_range) if model.data_range else None
 
     def check(index, batch):
+        tf.nest.map_structure(_take_shape, batch, first)
         real, condition = model.unpack(batch)
-        # A Python function in the pipeline loses the shape, and the networks need it.
-        real.set_shape((None, *model.sample_shape))
-        fine = tf.reduce_all(tf.math.is_finite(real))
+        lowest, highest, fine = [], [], True
+        for _, values, shape in model.examined(real, condition):
+            values.set_shape((None, *shape))
+            lowest.append(tf.reduce_min(values))
+            highest.append(tf.reduce_max(values))
+            fine &= tf.reduce_all(tf.math.is_finite(values))
+        lowest, highest = tf.reduce_min(lowest), tf.reduce_max(highest)
         if bounds is not None:
-            fine &= tf.reduce_all((real >= bounds[0]) & (real <= bounds[1]))
-        labels = condition if classes else tf.zeros([1], tf.int32)
-        ends = [tf.reduce_min(labels), tf.reduce_max(labels)]
-        if classes:
+            fine &= (lowest >= bounds[0]) & (highest <= bounds[1])
+        labels = model.labels_of(condition)
+        ends = [tf.zeros([], tf.int32)] * 2
+        if labels is not None:
+            ends = [tf.reduce_min(labels), tf.reduce_max(labels)]
             fine &= (ends[0] >= 0) & (ends[1] < classes)
         # The raw operation, for `tf.debugging.Assert` adds a condition that Grappler warns of.
-        refuse = tf.raw_ops.Assert(
-            condition=fine, data=[_MARK, index, tf.reduce_min(real), tf.reduce_max(real), *ends]
-        )
+        refuse = tf.raw_ops.Assert(condition=fine, data=[_MARK, index, lowest, highest, *ends])
         with tf.control_dependencies([refuse]):
             return tf.nest.map_structure(tf.identity, batch)
 
     return source_mapped.enumerate().map(check, tf.data.AUTOTUNE), first
+
+
+def _take_shape(tensor, like):
+    """Gives back the shape that a Python function in the pipeline lost; the networks need it."""
+    if tensor.shape.rank is None:
+        tensor.set_shape((None, *like.shape[1:]))
 
 
 def _rescaling(info, wanted):

@@ -1,26 +1,19 @@
-"""GAN: the adversarial Keras model, and the one place where two players take turns."""
+"""GAN: two Keras models, a generator fed with noise and a discriminator, as one model."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import keras
 import tensorflow as tf
 from keras import ops
 
-from kgan import checks, losses, optimizers
-from kgan import penalties as penalty_terms
-from kgan.adversarial import AdversarialModel
-from kgan.averaging import WeightAverage
+from kgan import checks
 from kgan.errors import InputError
-from kgan.logs import Logs
-from kgan.phases import Generated, Phase, part_of, take_turn
+from kgan.game import Game
 from kgan.sampling import LatentSampling
-from kgan.terms import Term, Turn
-from kgan.terms import get as find_term
 
 
 @keras.saving.register_keras_serializable("kgan")
-class GAN(LatentSampling, AdversarialModel):
+class GAN(LatentSampling, Game):
     """A generative adversarial network over any two Keras models (Goodfellow et al. 2014).
 
     Args:
@@ -52,7 +45,7 @@ class GAN(LatentSampling, AdversarialModel):
     images = gan.generate(16, seed=0)
     ```
 
-    Families override the small methods under "The game" below; `train_step` stays.
+    Families override the small methods below and those of `kgan.game.Game`; `train_step` stays.
     """
 
     def __init__(
@@ -80,19 +73,8 @@ class GAN(LatentSampling, AdversarialModel):
         elif data_range is not None:
             self.data_range = checks.value_range(data_range)
         self._clips = self.data_range is not None and checks.output_range(generator) is None
-        self.average = None
         self.sample_shape = self._try_networks()
         self.built = True
-
-    # What `fit` with arrays and the command line take where nothing else is said; families have
-    # their papers'.
-    batch_size = 64
-    training_steps = 10_000
-
-    @classmethod
-    def recipe(cls, **options) -> tuple[int, int]:
-        """(batch size, training steps) of the paper, for a model made with these options."""
-        return cls.batch_size, cls.training_steps
 
     # Whether the family is always told a class, and so takes labelled data only.
     needs_labels = False
@@ -110,11 +92,6 @@ class GAN(LatentSampling, AdversarialModel):
         elif options.get("classes"):
             checks.data_has_labels(cls.__name__, info, options["classes"])
         return cls(image_shape=info.sample_shape, **options)
-
-    # The logs that evaluation reports beside the metrics.
-    evaluated_logs = ("d_loss", "g_loss", "d_real", "d_fake")
-    # What a family logs in training beside them and its terms.
-    game_logs = ()
 
     @property
     def networks(self) -> dict[str, keras.Model]:
@@ -144,26 +121,7 @@ class GAN(LatentSampling, AdversarialModel):
         checks.one_score_each(self.score(fake, condition))
         return sample_shape
 
-    # The game: what families change.
-
-    def defaults(self) -> dict[str, Any]:
-        """What `compile` uses where it is told nothing else: the paper's settings.
-
-        Here Adam as in Radford et al. 2016, section 4, and the non-saturating loss.
-        """
-        return {
-            "d_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.5),
-            "g_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.5),
-            "loss": "non_saturating",
-            "penalties": (),
-            "discriminator_steps": 1,
-            "joint_batch": False,
-            "ema": None,
-        }
-
-    def game_terms(self) -> list[Term]:
-        """Terms without which it would not be this game; they join those of `compile`."""
-        return []
+    # What families change, beside what `kgan.game.Game` lets them.
 
     def unpack(self, data) -> tuple[Any, Any]:
         """(real samples, condition) of what the dataset yields.
@@ -195,295 +153,6 @@ class GAN(LatentSampling, AdversarialModel):
         checks.one_score_each(scores)
         return ops.cast(scores, keras.backend.result_type(scores.dtype, "float32"))
 
-    def judge(self, samples, condition=None, training=False) -> tuple[Any, Any]:
-        """(scores, what else the discriminator's heads say), in one pass; None without others."""
-        return self.score(samples, condition, training), None
-
-    def trained_by(self, player: str) -> list:
-        """The variables that a player's turn updates."""
-        return self.networks[player].trainable_variables
-
-    def phases(self) -> list[Phase]:
-        """The turns of one training step, in order."""
-        discriminator = Phase(
-            "discriminator",
-            "d",
-            self.trained_by("discriminator"),
-            self.d_optimizer,
-            self._discriminator_plays,
-        )
-        generator = Phase(
-            "generator",
-            "g",
-            self.trained_by("generator"),
-            self.g_optimizer,
-            self._generator_plays,
-        )
-        return [discriminator] * self.discriminator_steps + [generator]
-
-    def observe(self, phase: Phase, loss, turn: Turn) -> None:
-        """Called once a turn, before its update: logs, and whatever learns from the turn.
-
-        Under `tf.distribute` it sees one replica's part of the batch.
-        """
-        self.logs.track(f"{phase.prefix}_loss", loss)
-        if phase.player == "discriminator":
-            self.logs.track("d_real", ops.mean(turn.real_scores))
-            self.logs.track("d_fake", ops.mean(turn.fake_scores))
-
-    # The turns.
-
-    def _discriminator_plays(self, real, condition, generated=None):
-        if generated is None:
-            latents = self.draw(tf.shape(real)[0], self.next_seed())
-            with self.state_kept():
-                fake = self.forward(latents, condition, training=True)
-        else:
-            latents, fake = generated.latents, generated.samples
-        fake = tf.stop_gradient(fake)
-        (real_scores, real_heads), (fake_scores, fake_heads) = self._judge_both(
-            real, fake, condition
-        )
-        loss = self.loss.discriminator_weight * self.loss.discriminator(real_scores, fake_scores)
-        turn = Turn(
-            self, real, fake, latents, condition, real_scores, fake_scores, real_heads, fake_heads
-        )
-        return loss + _own_losses(self.discriminator), turn
-
-    def _judge_both(self, real, fake, condition):
-        if not self.joint_batch:
-            return (
-                self.judge(real, condition, training=True),
-                self.judge(fake, condition, training=True),
-            )
-        both = ops.concatenate([fake, ops.cast(real, fake.dtype)])
-        if condition is not None:
-            condition = tf.nest.map_structure(lambda c: ops.concatenate([c, c]), condition)
-        judged = self.judge(both, condition, training=True)
-        count = tf.shape(fake)[0]
-        return (
-            tf.nest.map_structure(lambda part: None if part is None else part[count:], judged),
-            tf.nest.map_structure(lambda part: None if part is None else part[:count], judged),
-        )
-
-    def _generator_plays(self, real, condition, generated=None):
-        if generated is None:
-            latents = self.draw(tf.shape(real)[0], self.next_seed())
-            fake = self.forward(latents, condition, training=True)
-            own_losses = _own_losses(self.generator)
-        else:
-            latents, fake, own_losses = generated.latents, *generated.outputs
-        real_scores = real_heads = None
-        with self.state_kept():
-            fake_scores, fake_heads = self.judge(fake, condition, training=True)
-            if self.loss.generator_uses_real:
-                real_scores, real_heads = self.judge(real, condition, training=True)
-        loss = self.loss.generator(fake_scores, real_scores)
-        turn = Turn(
-            self, real, fake, latents, condition, real_scores, fake_scores, real_heads, fake_heads
-        )
-        return loss + own_losses, turn
-
-    def train_step(self, data):
-        """One step: each phase once, each on real samples of its own where it asks for them."""
-        real, condition = self.unpack(data)
-        # When the data runs out, nothing may run ahead of it: neither counters nor seeds.
-        with tf.control_dependencies([t for t in tf.nest.flatten(data) if t is not None]):
-            self._play(real, condition)
-            return self.reported()
-
-    def _play(self, real, condition):
-        phases = self.phases()
-        generated = self._generate_once(real, condition) if self.shared_forward else None
-        # A phase that comes n times takes n parts of the batch, one after the other; the others
-        # take the last part.
-        parts = self.discriminator_steps
-        for place, phase in enumerate(phases):
-            before = sum(earlier is phase for earlier in phases[:place])
-            repeated = sum(other is phase for other in phases) > 1
-            part = part_of((real, condition), before if repeated else parts - 1, parts)
-            take_turn(self, phase, *part, generated)
-        if self.average is not None:
-            self.average.update(self.iterations)
-        self.iterations.assign_add(1)
-
-    def _generate_once(self, real, condition):
-        latents = self.draw(tf.shape(real)[0], self.next_seed())
-        with tf.GradientTape() as tape:
-            samples = self.forward(latents, condition, training=True)
-            own_losses = tf.convert_to_tensor(_own_losses(self.generator))
-        return Generated(latents, samples, own_losses, tape)
-
-    # Training.
-
-    def compile(
-        self,
-        d_optimizer=None,
-        g_optimizer=None,
-        loss=None,
-        penalties=None,
-        terms: Iterable = (),
-        metrics: Iterable = (),
-        discriminator_steps: int | None = None,
-        accumulation_steps: int = 1,
-        ema=None,
-        joint_batch: bool | None = None,
-        shared_forward: bool = False,
-        log_gradient_norms: bool = False,
-        skip_nonfinite: bool = True,
-        run_eagerly: bool = False,
-        steps_per_execution: int = 1,
-        jit_compile: bool | str = "auto",
-    ):
-        """Settles how the game is trained. Without arguments: as the model's paper does.
-
-        Args:
-            d_optimizer, g_optimizer: a Keras optimizer, or its name, for each player. Learning
-                rate schedules, gradient clipping (`global_clipnorm`, `clipnorm`, `clipvalue`)
-                and weight decay are the optimizer's own arguments.
-            loss: a name from `kgan.losses` ("non_saturating", "hinge", ...) or a
-                `kgan.losses.Loss`.
-            penalties: terms that regularize the discriminator: names ("r1", "r2",
-                "gradient_penalty", "dragan", "lecam", "consistency") or `kgan.penalties`
-                objects. None means the paper's, `[]` none at all.
-            terms: further `kgan.Term` objects; a plain function of a `kgan.terms.Turn`
-                becomes a term of the generator.
-            metrics: for validation and `evaluate`: metrics of `kgan.metrics`, or their names
-                ("frechet_distance", "precision", ...), or your own Keras metrics with
-                `update_state(real, fake)`. One with a true `uses_condition` gets `condition=`.
-            discriminator_steps: updates of the discriminator a step, each on fresh real
-                samples and fresh latents (WGAN, algorithm 1). A step then takes as many
-                batches of the dataset, and an epoch has that many times fewer steps.
-            accumulation_steps: work through each batch in so many slices to save memory; the
-                update is the whole batch's, batch statistics apart.
-            ema: decay of an exponential moving average of the generator (0.999, say), or a
-                schedule of it. `generate`, evaluation, callbacks and exports then use it.
-                None means the paper's; 0 none at all.
-            joint_batch: score real and generated samples in one batch. The same function
-                without batch normalization, other statistics with it.
-            shared_forward: train both players on the same generated samples; saves a forward
-                pass of the generator. For one discriminator step and no accumulation.
-            log_gradient_norms: log `d_gradient_norm` and `g_gradient_norm`.
-            skip_nonfinite: leave out an update whose gradient holds NaN or Inf. On one device
-                only; with float16, loss scaling does it.
-            run_eagerly, steps_per_execution: as in `keras.Model.compile`.
-            jit_compile: compile with XLA; "auto" does where every operation of the step
-                can be compiled.
-
-        Raises:
-            InputError: for an unknown name, or settings that cannot go together.
-        """
-        given = {
-            "d_optimizer": d_optimizer,
-            "g_optimizer": g_optimizer,
-            "loss": loss,
-            "penalties": penalties,
-            "discriminator_steps": discriminator_steps,
-            "joint_batch": joint_batch,
-            "ema": ema,
-        }
-        settings = self.defaults() | {k: v for k, v in given.items() if v is not None}
-        checks.positive("steps_per_execution", steps_per_execution)
-        self.accumulation_steps = checks.positive("accumulation_steps", accumulation_steps)
-        self.discriminator_steps = checks.positive(
-            "discriminator_steps", settings["discriminator_steps"]
-        )
-        if shared_forward and (self.discriminator_steps > 1 or accumulation_steps > 1):
-            raise InputError(
-                "shared_forward makes one batch of samples a step; it cannot go with "
-                f"discriminator_steps={self.discriminator_steps} and "
-                f"accumulation_steps={accumulation_steps}. Set both to 1 or turn it off."
-            )
-        adversarial = losses.get(settings["loss"])
-        ema = settings["ema"] or None
-        if jit_compile not in (True, False, "auto"):
-            raise InputError(f"jit_compile is True, False or 'auto'; got {jit_compile!r}.")
-        self.joint_batch = bool(settings["joint_batch"])
-        self.shared_forward = bool(shared_forward)
-        self.log_gradient_norms = bool(log_gradient_norms)
-        self.skip_nonfinite = bool(skip_nonfinite)
-        self.auto_jit = jit_compile == "auto"
-        self._jit_decided = False
-        norms = ("d_gradient_norm", "g_gradient_norm") if log_gradient_norms else ()
-        with self.distribute_strategy.scope():
-            game = self.game_terms()
-            self.terms = (
-                *game,
-                *(penalty_terms.get(penalty) for penalty in checks.listed(settings["penalties"])),
-                *(find_term(term) for term in checks.listed(terms)),
-            )
-            super().compile(
-                optimizer=None,
-                run_eagerly=run_eagerly,
-                steps_per_execution=steps_per_execution,
-                jit_compile=False if self.auto_jit else jit_compile,
-            )
-            self.logs = Logs(
-                [*self.evaluated_logs, *self.game_logs, *(term.name for term in self.terms), *norms]
-            )
-            self._set_optimizers(settings["d_optimizer"], settings["g_optimizer"])
-            self.average = None if ema is None else WeightAverage(self.generator, ema)
-        self._sampling = None
-        self.loss = adversarial
-        self._set_metrics(metrics)
-        self._compile_arguments = {
-            "d_optimizer": self.d_optimizer,
-            "g_optimizer": self.g_optimizer,
-            "loss": self.loss,
-            # The game's own come with the family.
-            "penalties": list(self.terms[len(game) :]),
-            "metrics": list(self.evaluation_metrics),
-            "discriminator_steps": self.discriminator_steps,
-            "accumulation_steps": self.accumulation_steps,
-            "ema": ema or 0,
-            "joint_batch": self.joint_batch,
-            "shared_forward": self.shared_forward,
-            "log_gradient_norms": self.log_gradient_norms,
-            "skip_nonfinite": self.skip_nonfinite,
-            "run_eagerly": run_eagerly,
-            "steps_per_execution": steps_per_execution,
-            "jit_compile": jit_compile,
-        }
-
-    def _set_optimizers(self, d_optimizer, g_optimizer):
-        if d_optimizer is g_optimizer and not isinstance(d_optimizer, str):
-            raise InputError(
-                "The players share one optimizer object; its moments belong to one set of "
-                "weights. Give each player its own."
-            )
-        float16 = any(
-            layer.compute_dtype == "float16"
-            for network in (self.generator, self.discriminator)
-            for layer in network._flatten_layers()
-        )
-        self.d_optimizer = optimizers.get(d_optimizer, float16)
-        self.g_optimizer = optimizers.get(g_optimizer, float16)
-        # Unbuilt optimizers are left out when a saved model is loaded.
-        for optimizer in (self.d_optimizer, self.g_optimizer):
-            phases = [phase for phase in self.phases() if phase.optimizer is optimizer]
-            trained = {id(v): v for phase in phases for v in phase.variables}
-            optimizer.build(list(trained.values()))
-        self.optimizer = optimizers.Players(self.d_optimizer, self.g_optimizer)
-
-    def test_step(self, data):
-        """Losses and scores of the networks in inference mode, and the metrics' updates."""
-        real, condition = self.unpack(data)
-        with tf.control_dependencies([real]):
-            latents = self.draw(tf.shape(real)[0], self.evaluation_seed())
-        fake = self.sample(latents, condition)
-        real_scores, fake_scores = self.score(real, condition), self.score(fake, condition)
-        weight = self.loss.discriminator_weight
-        self.logs.track("d_loss", weight * self.loss.discriminator(real_scores, fake_scores))
-        self.logs.track("g_loss", self.loss.generator(fake_scores, real_scores))
-        self.logs.track("d_real", ops.mean(real_scores))
-        self.logs.track("d_fake", ops.mean(fake_scores))
-        for metric in self.evaluation_metrics:
-            if getattr(metric, "uses_condition", False):
-                metric.update_state(real, fake, condition=condition)
-            else:
-                metric.update_state(real, fake)
-        return self.reported(self.evaluated_logs)
-
     def get_config(self):
         return {
             "generator": keras.saving.serialize_keras_object(self.generator),
@@ -502,8 +171,3 @@ class GAN(LatentSampling, AdversarialModel):
             if isinstance(config.get(name), dict):
                 config[name] = keras.saving.deserialize_keras_object(config[name])
         return cls(**config)
-
-
-def _own_losses(network):
-    """Weight and activity regularizers of a network; 0 where it has none."""
-    return sum((ops.cast(loss, "float32") for loss in network.losses), 0.0)

@@ -1,4 +1,4 @@
-"""From latents to samples, in this process or in a SavedModel."""
+"""From a trained model to samples, in this process or in a SavedModel."""
 
 import contextlib
 
@@ -11,13 +11,14 @@ from kgan import checks
 from kgan.errors import InputError
 
 
-class LatentSampling:
-    """The part of a model that makes samples from latents: `generate`, `predict`, `export`.
+class Sampling:
+    """The part of a model that runs its generators in inference mode.
 
-    It relies on `draw`, `forward`, `latents`, `generator` and `average` of the model it is
-    mixed into.
+    It relies on `forward`, `data_range` and `average` of the model it is mixed into.
     """
 
+    # Whether samples may leave `data_range`, and are brought back.
+    _clips = False
     # The compiled form of `sample`; `compile` clears it, for the average may come or go.
     _sampling = None
 
@@ -29,11 +30,36 @@ class LatentSampling:
             return self._inferred(latents, condition)
 
     def _inferred(self, latents, condition=None):
-        samples = self.forward(latents, condition, training=False)
+        return tf.nest.map_structure(
+            self._finished, self.forward(latents, condition, training=False)
+        )
+
+    def _finished(self, samples):
+        """Samples as users get them: in the data's range, at least in float32."""
         if self._clips:
             samples = ops.clip(samples, *self.data_range)
         # Networks may compute in half precision; what leaves them is for everyone.
         return ops.cast(samples, keras.backend.result_type(samples.dtype, "float32"))
+
+    @contextlib.contextmanager
+    def _averaged_generator(self):
+        """Puts the averaged weights into the generator for a while, where there are any."""
+        pairs = self.average.pairs() if self.average is not None else []
+        raw = [ops.copy(weight.value) for weight, _ in pairs]
+        try:
+            for weight, average in pairs:
+                weight.assign(average.value)
+            yield
+        finally:
+            for (weight, _), value in zip(pairs, raw, strict=True):
+                weight.assign(value)
+
+
+class LatentSampling(Sampling):
+    """Samples from noise: `generate`, `predict`, `preview`, `export`.
+
+    It relies on `draw`, `latents` and `generator` of the model, beside what `Sampling` does.
+    """
 
     def call(self, inputs, training=False):
         """Samples from latents, or from `[latents, labels]`; `predict` goes through here."""
@@ -188,19 +214,6 @@ class LatentSampling:
 
     def _sampled_as(self, labels, seed):
         return self._inferred(self.draw(tf.shape(labels)[0], _seed_pair(seed)), labels)
-
-    @contextlib.contextmanager
-    def _averaged_generator(self):
-        """Puts the averaged weights into the generator for a while, where there are any."""
-        pairs = self.average.pairs() if self.average is not None else []
-        raw = [ops.copy(weight.value) for weight, _ in pairs]
-        try:
-            for weight, average in pairs:
-                weight.assign(average.value)
-            yield
-        finally:
-            for (weight, _), value in zip(pairs, raw, strict=True):
-                weight.assign(value)
 
 
 def _seed_pair(seed):

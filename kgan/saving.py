@@ -6,10 +6,11 @@ import zipfile
 import keras
 
 from kgan import augment, gan, latents, layers, losses, metrics, models, penalties, terms  # noqa: F401
+from kgan.adversarial import AdversarialModel
 from kgan.errors import InputError
 
 
-def load(filepath, custom_objects=None, compile=True) -> "gan.GAN":
+def load(filepath, custom_objects=None, compile=True) -> AdversarialModel:
     """A model saved with `gan.save(filepath)`, ready to go on training.
 
     Both networks, both optimizers with their moments, the average, the seeds and the compile
@@ -40,6 +41,6 @@ def load(filepath, custom_objects=None, compile=True) -> "gan.GAN":
             "registered with keras.saving.register_keras_serializable before, or given as "
             "custom_objects={'Name': Class}."
         ) from error
-    if not isinstance(loaded, gan.AdversarialModel):
+    if not isinstance(loaded, AdversarialModel):
         raise InputError(f"{str(path)!r} holds a {type(loaded).__name__}, not a GAN.")
     return loaded

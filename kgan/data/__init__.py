@@ -7,8 +7,10 @@ _OBJECTS = {
     "DataInfo": "kgan.data.info",
     "Modes": "kgan.data.info",
     "Position": "kgan.data.position",
+    "domains": "kgan.data.pairing",
     "from_arrays": "kgan.data.loading",
     "load": "kgan.data.loading",
+    "pairs": "kgan.data.pairing",
     "sources": "kgan.data.catalog",
 }
 

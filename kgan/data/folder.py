@@ -51,8 +51,8 @@ def read(
         InputError: no images; damaged ones, by name; mixed sizes; loose images beside
             class folders; an unknown split.
     """
-    folder, name = _part(folder, parse(split)[0]), str(folder)
-    paths = _find(folder)
+    folder, name = part(folder, parse(split)[0]), str(folder)
+    paths = find(folder)
     if not paths:
         raise InputError(
             f"No images in the folder {folder} or below it. Expected files ending in "
@@ -64,6 +64,24 @@ def read(
         paths = [paths[index] for index in kept]
         numbers = None if numbers is None else numbers[kept]
 
+    source = decoded(
+        paths, folder, split, size=size, channels=channels, cache=cache, labels=numbers
+    )
+    source.name, source.class_names = name, class_names
+    return source
+
+
+def decoded(
+    paths: list[Path],
+    folder: Path,
+    split: str,
+    *,
+    size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    cache: bool | str = True,
+    labels: np.ndarray | None = None,
+) -> Source:
+    """The images of these files; the other arguments and what is raised as in `read`."""
     headers = _each(images.describe, paths, folder)
     size = size or _common_size(folder, paths, [header[0] for header in headers])
     if channels is None:
@@ -72,7 +90,7 @@ def read(
     if cache == "auto":
         cache = images.fits_in_memory(len(paths) * int(np.prod(shape)))
 
-    common = {"name": name, "split": split, "class_names": class_names, "range": (0.0, 255.0)}
+    common = {"name": str(folder), "split": split, "range": (0.0, 255.0)}
     if cache:
         values = np.empty((len(paths), *shape), "uint8")
 
@@ -80,7 +98,7 @@ def read(
             values[index] = images.read(paths[index], channels, size)
 
         _each(fill, range(len(paths)), folder, paths)
-        return Source(values=values, labels=numbers, **common)
+        return Source(values=values, labels=labels, **common)
 
     _each(lambda path: images.read(path, channels) is None, paths, folder)
 
@@ -90,12 +108,12 @@ def read(
         def one(index):
             return images.read(paths[index], channels, size)
 
-        return Files(one, shape, numbers if labelled else None)
+        return Files(one, shape, labels if labelled else None)
 
-    return Source(open=open_store, size=len(paths), shape=shape, labels=numbers, **common)
+    return Source(open=open_store, size=len(paths), shape=shape, labels=labels, **common)
 
 
-def _part(folder: Path, split: str) -> Path:
+def part(folder: Path, split: str) -> Path:
     """The folder of the split, or `folder` itself where "train" and "all" are not told apart."""
     if split != "all" and (folder / split).is_dir():
         return folder / split
@@ -107,7 +125,7 @@ def _part(folder: Path, split: str) -> Path:
     )
 
 
-def _find(folder: Path) -> list[Path]:
+def find(folder: Path) -> list[Path]:
     """All images below the folder, sorted; hidden files and folders are passed over."""
     found = []
     for parent, folders, files in os.walk(folder, followlinks=True):

@@ -1,7 +1,7 @@
 """What a data set is: the facts that a model, a metric or a picture needs of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,8 @@ class DataInfo:
         steps_per_epoch: batches in an epoch.
         cached: whether the decoded samples are held in memory.
         modes: of a mixture ("ring", "grid") and of "stacked_mnist", else None.
+        shapes: where a batch has several kinds of images, their shapes by role: "input" and
+            "target" of pairs, "a" and "b" of two domains, "low" and "high" of crops. Else empty.
     """
 
     name: str
@@ -56,6 +58,7 @@ class DataInfo:
     steps_per_epoch: int
     cached: bool = True
     modes: Modes | None = None
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass

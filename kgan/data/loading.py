@@ -163,7 +163,7 @@ def _dataset(
 ) -> tf.data.Dataset:
     """The pipeline over what a reader found."""
     checks.enough(source.name, source.size, batch_size, drop)
-    original = _range(source, source_range, value_range)
+    original = range_of(source, source_range, value_range)
     target = (value_range or original) if original else None
 
     labelled = labels and source.labels is not None and source.labels is not False
@@ -197,7 +197,7 @@ def _dataset(
     return pipeline.build(store, info, source_range=original, seed=seed, shuffle=shuffle, drop=drop)
 
 
-def _range(source: Source, given: Range | None, wanted: Range | None) -> Range | None:
+def range_of(source: Source, given: Range | None, wanted: Range | None) -> Range | None:
     """The range of the values at their source, or None where they stay as they are."""
     known = given or source.range
     if source.values is None:

@@ -32,6 +32,17 @@ def build(
         shuffle: whether to shuffle.
         drop: whether to leave out a last batch that is not full.
     """
+
+    def finish(samples, *labels):
+        samples = scale(tf.cast(samples, tf.float32), source_range, info.value_range)
+        return (samples, *labels) if labels else samples
+
+    order = Order(info.size, seed % 2**63, shuffle)
+    return build_over(store, info, finish, order, drop=drop)
+
+
+def build_over(store, info: DataInfo, finish, order: Order, *, drop: bool) -> tf.data.Dataset:
+    """As `build`, over a store that knows its order; `finish` makes users' batches of its own."""
     position = Position(info.steps_per_epoch)
     count = info.steps_per_epoch * info.batch_size if drop else info.size
 
@@ -40,11 +51,6 @@ def build(
         place.set_shape([2])
         return place
 
-    def finish(samples, *labels):
-        samples = scale(tf.cast(samples, tf.float32), source_range, info.value_range)
-        return (samples, *labels) if labels else samples
-
-    order = Order(info.size, seed % 2**63, shuffle)
     dataset = store.batches(start, order, info.batch_size, count, finish)
     dataset = prefetched(dataset)
     dataset.info = info

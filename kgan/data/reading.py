@@ -68,7 +68,7 @@ def read(
             data_dir=data_dir,
             download=download,
         )
-    return _fitted(found, size, channels)
+    return fitted(found, size, channels)
 
 
 def _stacked(split, reading, n=None, of="mnist") -> Source:
@@ -131,7 +131,7 @@ def _path(source: object) -> Path | None:
     return None
 
 
-def _fitted(source: Source, size, channels) -> Source:
+def fitted(source: Source, size, channels) -> Source:
     """Images in memory at the wanted size and number of channels."""
     values = source.values
     if values.ndim == 3 and (values.dtype == np.uint8 or channels == 1):

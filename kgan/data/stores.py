@@ -33,6 +33,36 @@ class Order:
         )
 
 
+class Wrapping(Order):
+    """The order of samples of which an epoch takes more than there are: they begin anew.
+
+    Args:
+        size: how many samples there are.
+        per_epoch: how many an epoch takes.
+        seed, shuffle: as in `Order`.
+    """
+
+    def __init__(self, size: int, per_epoch: int, seed: int, shuffle: bool):
+        super().__init__(size, seed, shuffle)
+        self.per_epoch = per_epoch
+
+    def __call__(self, epoch, places):
+        if self.size == self.per_epoch:
+            return super().__call__(epoch, places)
+        passed = epoch * self.per_epoch + places
+        rounds, places = passed // self.size, passed % self.size
+        if not self.shuffle or self.size == 1:
+            return places
+        # The public function takes one seed for all indices; here each round has its own.
+        own = tf.fill(tf.shape(rounds), tf.constant(self.seed, tf.int64))
+        return tf.raw_ops.RandomIndexShuffle(
+            index=places,
+            seed=tf.stack([own, rounds, tf.ones_like(rounds)], -1),
+            max_index=tf.constant(self.size - 1, tf.int64),
+            rounds=4,
+        )
+
+
 def numbers(start: Callable, per_epoch: int, per_skip: int = 1) -> tf.data.Dataset:
     """The items left of an epoch, counted through all epochs: item i of epoch e as
     `e * per_epoch + i`.
@@ -193,6 +223,52 @@ class Records:
             .batch(batch_size, drop_remainder=count % batch_size == 0)
             .map(finish, tf.data.AUTOTUNE, deterministic=True)
         )
+
+
+class SideBySide:
+    """Several stores read at once: a batch is a tuple with a part of each.
+
+    Args:
+        stores: of unlabelled samples that are read by index.
+        orders: of each store.
+        flip: seed of mirroring half of the samples left to right, or None.
+        together: whether the samples at one place belong together, and are mirrored alike.
+    """
+
+    def __init__(self, stores: list, orders: list, flip: int | None, together: bool):
+        self._stores, self._orders = stores, orders
+        self._flip, self._together = flip, together
+
+    def batches(
+        self, start: Callable, order: Order, batch_size: int, count: int, finish: Callable
+    ) -> tf.data.Dataset:
+        """As `Memory.batches`; each store has its own order."""
+
+        def epoch(_):
+            place = start()
+            parts = [
+                store.batches(lambda: place, own, batch_size, count, lambda batch: batch)
+                for store, own in zip(self._stores, self._orders, strict=True)
+            ]
+            first = place[0] * -(-count // batch_size) + place[1]
+            return tf.data.Dataset.zip(tf.data.Dataset.counter(first), *parts)
+
+        def done(number, *batches):
+            if self._flip is not None:
+                batches = [
+                    _mirrored(batch, self._flip + (0 if self._together else side), number)
+                    for side, batch in enumerate(batches)
+                ]
+            return finish(*batches)
+
+        return tf.data.Dataset.range(1).flat_map(epoch).map(done, tf.data.AUTOTUNE, True)
+
+
+def _mirrored(batch, seed, number):
+    """Half of the images `(batch, height, width, channels)` mirrored, by (seed, batch number)."""
+    seed = tf.stack([tf.constant(seed % 2**31, tf.int64), number])
+    chosen = tf.random.stateless_uniform([tf.shape(batch)[0], 1, 1, 1], seed) < 0.5
+    return tf.where(chosen, batch[:, :, ::-1], batch)
 
 
 def _shuffled(dataset: tf.data.Dataset, seed: int, epoch: tf.Tensor) -> tf.data.Dataset:

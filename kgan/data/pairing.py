@@ -1,0 +1,338 @@
+"""Data for games that start from an image: pairs, and two domains without pairs."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from kgan.data import arrays, checks, folder, loading, pipeline, ranges, reading
+from kgan.data.info import DataInfo, Range, Source
+from kgan.data.splits import bounds, parse
+from kgan.data.stores import Memory, SideBySide, Wrapping
+from kgan.errors import InputError
+
+
+def pairs(
+    inputs: object,
+    targets: object = None,
+    *,
+    split: str = "train",
+    batch_size: int = 1,
+    value_range: Range = (-1.0, 1.0),
+    size: int | tuple[int, int] | None = None,
+    swap: bool = False,
+    flip: bool = False,
+    seed: int = 0,
+    shuffle: bool = True,
+    drop_remainder: bool = True,
+) -> tf.data.Dataset:
+    """Pairs of an input image and the target it should become, for `kgan.models.Pix2Pix`.
+
+    The dataset yields float32 `(inputs, targets)`, each `(batch, height, width, channels)` in
+    `value_range`. It has `info`, whose `shapes` are those of "input" and "target", and
+    `position`, as the datasets of `kgan.data.load` have.
+
+    ```python
+    facades = kgan.data.pairs("facades", size=256, flip=True)
+    edges = kgan.data.pairs(edge_maps, photos)
+    ```
+
+    Args:
+        inputs: images, as an array `(pairs, height, width, channels)`; or a folder that holds
+            both sides, in one of two layouts. Two sub-folders, `A` and `B` or `input` and
+            `target`, hold files of the same names. Or every file shows the input on its left
+            half and the target on its right, as the data sets of the paper do.
+        targets: with an array, the other array. With a folder None, or the other folder.
+        split: a sub-folder ("train", "test", "val"), or a slice like "train[:90%]".
+        batch_size: pairs in a batch; the paper's is 1.
+        value_range: the range both are scaled to.
+        size: `(height, width)` of the images, or one number for squares. They are resized
+            alike (bicubic, antialiased, the middle cut out where proportions differ). Without
+            it, images must have one size.
+        swap: exchange inputs and targets.
+        flip: mirror half of the pairs left to right, others in every epoch.
+        seed: of the shuffle and of the flips.
+        shuffle, drop_remainder: as in `kgan.data.load`.
+
+    Raises:
+        InputError: for a side that is missing, files without a partner (by name), unequal
+            numbers or sizes of images, and what `kgan.data.load` refuses.
+    """
+    batch_size = checks.natural("batch_size", batch_size, 1)
+    seed, size = checks.natural("seed", seed), checks.image_size(size)
+    if isinstance(inputs, (str, os.PathLike)):
+        left, right = _pair_folders(inputs, targets, split, size)
+    else:
+        if isinstance(inputs, Mapping) or targets is None:
+            raise InputError(
+                "pairs takes two arrays, `pairs(inputs, targets)`, or a folder that holds both."
+            )
+        left, right = (
+            _image_source(values, name, split, size, batch_size)
+            for name, values in (("inputs", inputs), ("targets", targets))
+        )
+    if left.size != right.size:
+        raise InputError(
+            f"There are {left.size} inputs and {right.size} targets; each input needs one target."
+        )
+    if left.shape[:2] != right.shape[:2]:
+        raise InputError(
+            f"The inputs have {left.shape[0]}x{left.shape[1]} pixels and the targets "
+            f"{right.shape[0]}x{right.shape[1]}; bring both to one size, by size=."
+        )
+    if swap:
+        left, right = right, left
+    order = {"seed": seed, "shuffle": shuffle, "flip": flip}
+    return _dataset(
+        {"input": left, "target": right}, "target", left.size, batch_size, value_range,
+        drop_remainder, together=True, **order,
+    )  # fmt: skip
+
+
+def domains(
+    a: object,
+    b: object = None,
+    *,
+    split: str = "train",
+    batch_size: int = 1,
+    value_range: Range = (-1.0, 1.0),
+    size: int | tuple[int, int] | None = None,
+    channels: int | None = None,
+    flip: bool = False,
+    seed: int = 0,
+    shuffle: bool = True,
+    drop_remainder: bool = True,
+    data_dir: str | os.PathLike | None = None,
+    download: bool = True,
+) -> tf.data.Dataset:
+    """Images of two domains without pairs, for `kgan.models.CycleGAN`.
+
+    The dataset yields float32 `(images of a, images of b)`, each
+    `(batch, height, width, channels)` in `value_range`. An epoch passes once through the larger
+    domain; the smaller begins anew, in another order, whenever it ends. `info.shapes` are those
+    of "a" and "b".
+
+    ```python
+    horses = kgan.data.domains("cycle_gan/horse2zebra", size=128, flip=True)
+    mine = kgan.data.domains("summer/", "winter/", size=256)
+    ```
+
+    Args:
+        a, b: each a source as `kgan.data.load` takes it: a folder, a name, arrays. Or `a` alone:
+            a data set of `cycle_gan` in TensorFlow Datasets, by name, or a folder with the
+            sub-folders `trainA` and `trainB` (and `testA`, `testB`), or `A` and `B`.
+        split: "train", "test", or a slice, of both.
+        batch_size: of either; the paper's is 1.
+        value_range, size, channels, data_dir, download: as in `kgan.data.load`.
+        flip: mirror half of the images left to right, others in every epoch.
+        seed: of the shuffles and of the flips.
+        shuffle, drop_remainder: as in `kgan.data.load`.
+
+    Raises:
+        InputError: for a domain that is missing or empty, and what `kgan.data.load` refuses.
+    """
+    batch_size = checks.natural("batch_size", batch_size, 1)
+    seed, size = checks.natural("seed", seed), checks.image_size(size)
+    channels = checks.channel_count(channels)
+    found = {}
+    for name, (source, part) in _two_domains(a, b, split).items():
+        found[name] = reading.read(
+            source,
+            split=part,
+            batch_size=batch_size,
+            size=size,
+            channels=channels,
+            labels=False,
+            seed=seed,
+            # Records cannot be entered in the middle, and one of the two must be.
+            cache=True if isinstance(source, str) and not Path(source).is_dir() else "auto",
+            data_dir=data_dir,
+            download=download,
+            options={},
+        )
+        if len(found[name].shape) != 3:
+            raise InputError(
+                f"Domain {name} holds samples of shape {found[name].shape}; expected images."
+            )
+    count = max(source.size for source in found.values())
+    return _dataset(
+        found, "a", count, batch_size, value_range, drop_remainder,
+        together=False, seed=seed, shuffle=shuffle, flip=flip,
+    )  # fmt: skip
+
+
+def _dataset(
+    sources: dict[str, Source],
+    main: str,
+    count: int,
+    batch_size: int,
+    value_range,
+    drop: bool,
+    *,
+    together: bool,
+    seed: int,
+    shuffle: bool,
+    flip: bool,
+):
+    name = " and ".join(dict.fromkeys(source.name for source in sources.values()))
+    for source in sources.values():
+        checks.enough(source.name, source.size, 1, drop)
+    checks.enough(name, count, batch_size, drop)
+    target = checks.value_range("value_range", value_range)
+    if target is None:
+        raise InputError("value_range must be a pair (lowest, highest); images have a range.")
+    stores, orders, given = [], [], []
+    for place, source in enumerate(sources.values()):
+        given.append(loading.range_of(source, None, target))
+        if source.values is not None:
+            stores.append(Memory(arrays.compact(source.values), None))
+        else:
+            stores.append(source.open(False))
+        own_seed = (seed + (0 if together else place)) % 2**63
+        orders.append(Wrapping(source.size, count, own_seed, shuffle))
+
+    def finish(*batches):
+        scaled = (
+            ranges.scale(tf.cast(batch, tf.float32), own, target)
+            for batch, own in zip(batches, given, strict=True)
+        )
+        return tuple(scaled)
+
+    info = DataInfo(
+        name=name,
+        split=next(iter(sources.values())).split,
+        sample_shape=tuple(map(int, sources[main].shape)),
+        value_range=target,
+        classes=0,
+        class_names=(),
+        size=count,
+        batch_size=batch_size,
+        steps_per_epoch=count // batch_size if drop else -(-count // batch_size),
+        cached=all(source.values is not None for source in sources.values()),
+        shapes={role: tuple(map(int, source.shape)) for role, source in sources.items()},
+    )
+    store = SideBySide(stores, orders, flip=seed if flip else None, together=together)
+    return pipeline.build_over(store, info, finish, orders[0], drop=drop)
+
+
+def _image_source(values, name, split, size, batch_size) -> Source:
+    """Images in an array, as a source."""
+    source = arrays.sliced(arrays.read(values, batch_size=batch_size, name=name), split)
+    source = reading.fitted(source, size, None)
+    if len(source.shape) != 3:
+        raise InputError(
+            f"The {name} have shape {source.values.shape}; expected images "
+            "(pairs, height, width, channels)."
+        )
+    return source
+
+
+_SIDES = (("A", "B"), ("a", "b"), ("input", "target"), ("inputs", "targets"))
+
+
+def _pair_folders(inputs, targets, split, size):
+    root = _folder(inputs)
+    if targets is not None:
+        left, right = (folder.part(_folder(side), parse(split)[0]) for side in (inputs, targets))
+        return _partners(left, right, split, size)
+    root = folder.part(root, parse(split)[0])
+    for first, second in _SIDES:
+        present = [(root / side).is_dir() for side in (first, second)]
+        if all(present):
+            return _partners(root / first, root / second, split, size)
+        if any(present):
+            missing = second if present[0] else first
+            raise InputError(f"The folder {root} has no sub-folder {missing!r} beside the other.")
+    return _halves(root, split, size)
+
+
+def _partners(left: Path, right: Path, split: str, size):
+    """The images of two folders whose files have the same names, whatever their endings."""
+    found = []
+    for side in (left, right):
+        paths = folder.find(side)
+        found.append({path.relative_to(side).with_suffix("").as_posix(): path for path in paths})
+        if not paths:
+            raise InputError(f"No images in the folder {side}.")
+    alone = sorted(found[0].keys() ^ found[1].keys())
+    if alone:
+        named = ", ".join(alone[:5]) + (f" and {len(alone) - 5} more" if len(alone) > 5 else "")
+        raise InputError(
+            f"Images in {left} and {right} are partners where their names are the same. Without "
+            f"a partner: {named}."
+        )
+    names = sorted(found[0])
+    names = [names[place] for place in _kept(split, len(names))]
+    return tuple(
+        folder.decoded([side[name] for name in names], parent, split, size=size)
+        for side, parent in zip(found, (left, right), strict=True)
+    )
+
+
+def _halves(root: Path, split: str, size):
+    """The left and the right half of every image of a folder."""
+    paths = folder.find(root)
+    if not paths:
+        raise InputError(
+            f"No pairs in the folder {root}. Expected two sub-folders, A and B, with files of the "
+            "same names, or files that show the input on the left and the target on the right."
+        )
+    paths = [paths[place] for place in _kept(split, len(paths))]
+    both = folder.decoded(paths, root, split, size=None if size is None else (size[0], 2 * size[1]))
+    width = both.shape[1]
+    if width % 2 or (size is None and width < both.shape[0] * 3 // 2):
+        raise InputError(
+            f"The images in {root} are {both.shape[0]}x{width}, height x width: no two halves side "
+            "by side. Put inputs and targets into two sub-folders, A and B, under the same names."
+        )
+    return tuple(
+        Source(name=both.name, split=split, values=part, range=both.range)
+        for part in (both.values[:, :, : width // 2], both.values[:, :, width // 2 :])
+    )
+
+
+def _kept(split: str, count: int):
+    """The places that a slice takes, from a fixed mixed order."""
+    if parse(split)[1:] == (None, None):
+        return range(count)
+    return np.random.RandomState(0).permutation(count)[bounds(split, count)]
+
+
+def _folder(path) -> Path:
+    found = Path(path).expanduser()
+    if not found.is_dir():
+        raise InputError(f"There is no folder {path} (looked for {found.absolute()}).")
+    return found
+
+
+def _two_domains(a, b, split):
+    """{"a": (source, split), "b": (source, split)}."""
+    if b is not None:
+        return {"a": (a, split), "b": (b, split)}
+    if not isinstance(a, (str, os.PathLike)):
+        raise InputError(
+            "domains takes two sources, `domains(a, b)`, or the name or folder of a data set that "
+            "holds both."
+        )
+    name, _, rest = split.partition("[")
+    root = Path(a).expanduser()
+    if not root.is_dir():
+        # As TensorFlow Datasets names the parts of its `cycle_gan`.
+        slices = f"[{rest}" if rest else ""
+        return {"a": (str(a), f"{name}A{slices}"), "b": (str(a), f"{name}B{slices}")}
+    layouts = [(f"{name}A", f"{name}B"), ("A", "B"), ("a", "b")]
+    for first, second in layouts:
+        present = [(root / side).is_dir() for side in (first, second)]
+        if any(present) and not all(present):
+            missing = second if present[0] else first
+            raise InputError(f"The folder {root} has no sub-folder {missing!r} beside the other.")
+        if all(present):
+            inner = "all" if first == f"{name}A" else name
+            inner = f"{inner}[{rest}" if rest else inner
+            return {"a": (root / first, inner), "b": (root / second, inner)}
+    raise InputError(
+        f"The folder {root} holds no two domains: expected the sub-folders {name}A and {name}B, "
+        "or A and B."
+    )
