@@ -41,6 +41,23 @@ class Game(AdversarialModel):
         """(batch size, training steps) of the paper, for a model made with these options."""
         return cls.batch_size, cls.training_steps
 
+    # Whether the family is always told a class, and so takes labelled data only.
+    needs_labels = False
+
+    @classmethod
+    def for_data(cls, info, **options) -> "Game":
+        """The family's model for a dataset of `kgan.data`, by what its `info` tells.
+
+        Raises:
+            InputError: for data without labels, where the family or `options` ask for classes.
+        """
+        if cls.needs_labels:
+            options = {"classes": info.classes} | options
+            checks.data_has_labels(cls.__name__, info, options["classes"])
+        elif options.get("classes"):
+            checks.data_has_labels(cls.__name__, info, options["classes"])
+        return cls(image_shape=info.sample_shape, **options)
+
     # The logs that evaluation reports beside the metrics.
     evaluated_logs = ("d_loss", "g_loss", "d_real", "d_fake")
     # What a family logs in training beside them and its terms.

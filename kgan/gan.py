@@ -76,23 +76,6 @@ class GAN(LatentSampling, Game):
         self.sample_shape = self._try_networks()
         self.built = True
 
-    # Whether the family is always told a class, and so takes labelled data only.
-    needs_labels = False
-
-    @classmethod
-    def for_data(cls, info, **options) -> "GAN":
-        """The family's model for a dataset of `kgan.data`, by what its `info` tells.
-
-        Raises:
-            InputError: for data without labels, where the family or `options` ask for classes.
-        """
-        if cls.needs_labels:
-            options = {"classes": info.classes} | options
-            checks.data_has_labels(cls.__name__, info, options["classes"])
-        elif options.get("classes"):
-            checks.data_has_labels(cls.__name__, info, options["classes"])
-        return cls(image_shape=info.sample_shape, **options)
-
     @property
     def networks(self) -> dict[str, keras.Model]:
         """The networks by role."""

@@ -91,3 +91,23 @@ class ScheduledAdam(keras.optimizers.Adam):
         if callable(self.beta_2):
             config["beta_2"] = keras.saving.serialize_keras_object(self.beta_2)
         return config
+
+
+@keras.saving.register_keras_serializable("kgan")
+class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that stays for the first half of a training and then falls to 0.
+
+    Args:
+        rate: of the first half.
+        steps: of the whole training.
+    """
+
+    def __init__(self, rate: float, steps: int):
+        self.rate, self.steps = float(rate), int(steps)
+
+    def __call__(self, step):
+        left = 2.0 * (1.0 - keras.ops.cast(step, "float32") / self.steps)
+        return self.rate * keras.ops.clip(left, 0.0, 1.0)
+
+    def get_config(self):
+        return {"rate": self.rate, "steps": self.steps}

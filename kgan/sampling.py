@@ -58,7 +58,7 @@ class Sampling:
 class LatentSampling(Sampling):
     """Samples from noise: `generate`, `predict`, `preview`, `export`.
 
-    It relies on `draw`, `latents` and `generator` of the model, beside what `Sampling` does.
+    It relies on `draw`, `latents` and `networks_of` of the model, beside what `Sampling` does.
     """
 
     def call(self, inputs, training=False):
@@ -191,12 +191,19 @@ class LatentSampling(Sampling):
             verbose, **kwargs: as in `keras.Model.export`.
         """
         with self._averaged_generator():
+            generators = self.networks_of("generator")
             if format != "tf_saved_model":
-                self.generator.export(filepath, format=format, verbose=verbose, **kwargs)
+                if len(generators) > 1:
+                    raise InputError(
+                        f"A model of {len(generators)} generators exports as a SavedModel only; "
+                        f"got format={format!r}."
+                    )
+                generators[0].export(filepath, format=format, verbose=verbose, **kwargs)
                 return
             archive = keras.export.ExportArchive()
-            # The network that is served, and not the whole GAN, with its optimizers.
-            archive.track(self.generator)
+            # The networks that are served, and not the whole GAN, with its optimizers.
+            for generator in generators:
+                archive.track(generator)
             latents = tf.TensorSpec((None, *self.latents.shape), tf.float32, name="latents")
             count = tf.TensorSpec((), tf.int32, name="count")
             seed = tf.TensorSpec((), tf.int64, name="seed")

@@ -2,6 +2,7 @@
 
 from kgan.layers.attention import SelfAttention
 from kgan.layers.normalization import ConditionalBatchNormalization
+from kgan.layers.padding import ReflectionPadding2D
 from kgan.layers.resampling import Downsample, PixelShuffle, PixelUnshuffle, Upsample
 from kgan.layers.statistics import MinibatchStdDev
 from kgan.layers.weights import EqualizedLearningRate, SpectralNormalization
@@ -13,6 +14,7 @@ __all__ = [
     "MinibatchStdDev",
     "PixelShuffle",
     "PixelUnshuffle",
+    "ReflectionPadding2D",
     "SelfAttention",
     "SpectralNormalization",
     "Upsample",

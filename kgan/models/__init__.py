@@ -110,6 +110,29 @@ CATALOGUE = {
             "Huang et al. 2024, The GAN is dead; long live the GAN! A modern GAN baseline",
             f"{_SIZES}; points; labels with -O classes=N",
         ),
+        Family(
+            "lapgan",
+            "LAPGAN",
+            "kgan.models.lapgan",
+            "Denton et al. 2015, Deep generative image models using a Laplacian pyramid of "
+            "adversarial networks",
+            "images whose sides 4 divides; labels with -O classes=N",
+        ),
+        Family(
+            "pix2pix",
+            "Pix2Pix",
+            "kgan.models.pix2pix",
+            "Isola et al. 2017, Image-to-image translation with conditional adversarial networks",
+            "pairs of images whose sides 4 divides",
+        ),
+        Family(
+            "cyclegan",
+            "CycleGAN",
+            "kgan.models.cyclegan",
+            "Zhu et al. 2017, Unpaired image-to-image translation using cycle-consistent "
+            "adversarial networks",
+            "two domains of images whose sides 4 divides",
+        ),
     ]
 }
 

@@ -1,0 +1,45 @@
+"""Padding that Keras's own layers lack."""
+
+import keras
+from keras import ops
+
+from kgan.errors import InputError
+from kgan.layers import checks
+
+
+@keras.saving.register_keras_serializable("kgan")
+class ReflectionPadding2D(keras.layers.Layer):
+    """Mirrors images at their borders, without the outermost row or column itself.
+
+    - input: `(batch, height, width, channels)`, larger than the padding
+    - returns: `(batch, height + 2 · padding, width + 2 · padding, channels)`
+
+    Args:
+        padding: rows and columns added at every side.
+
+    Raises:
+        InputError: for images that are no larger than the padding, or another kind of input.
+    """
+
+    def __init__(self, padding: int = 1, **kwargs):
+        super().__init__(**kwargs)
+        self.padding = checks.positive_integer("padding", padding)
+
+    def build(self, input_shape):
+        checks.feature_maps(self, input_shape)
+        if any(size is not None and size <= self.padding for size in input_shape[1:3]):
+            raise InputError(
+                f"ReflectionPadding2D({self.padding}) needs images larger than {self.padding}; got "
+                f"{tuple(input_shape)}."
+            )
+
+    def call(self, inputs):
+        around = (self.padding, self.padding)
+        return ops.pad(inputs, [(0, 0), around, around, (0, 0)], mode="reflect")
+
+    def compute_output_shape(self, input_shape):
+        batch, *places, channels = input_shape
+        return (batch, *(size and size + 2 * self.padding for size in places), channels)
+
+    def get_config(self):
+        return {**super().get_config(), "padding": self.padding}

@@ -1,0 +1,273 @@
+"""CycleGAN (Zhu et al. 2017): two translations that undo each other, learned without pairs."""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from kgan import checks, losses
+from kgan.errors import InputError, unknown
+from kgan.models import image_networks
+from kgan.optimizers import ConstantThenLinear
+from kgan.terms import Term
+from kgan.translation import ImageToImage
+
+DIRECTIONS = {"a2b": ("a", "b"), "b2a": ("b", "a")}
+
+
+@keras.saving.register_keras_serializable("kgan")
+class Cycle(Term):
+    """‖G_ba(G_ab(a)) - a‖ + ‖G_ab(G_ba(b)) - b‖, means of absolute values (equation 2)."""
+
+    player = "generator"
+
+    def __call__(self, turn):
+        return _distance(turn.generate(None, turn.fake), turn.real)
+
+
+@keras.saving.register_keras_serializable("kgan")
+class Identity(Term):
+    """‖G_ab(b) - b‖ + ‖G_ba(a) - a‖: what is in a domain already stays (section 5.2)."""
+
+    player = "generator"
+
+    def __call__(self, turn):
+        swapped = {"a": turn.real["b"], "b": turn.real["a"]}
+        return _distance(turn.generate(None, swapped), turn.real)
+
+
+def _distance(made, real):
+    return sum(ops.mean(ops.abs(made[domain] - real[domain])) for domain in ("a", "b"))
+
+
+@keras.saving.register_keras_serializable("kgan")
+class CycleGAN(ImageToImage):
+    """Zhu et al. 2017, Unpaired image-to-image translation using cycle-consistent adversarial nets.
+
+    Two generators, from domain a to b and back, and a discriminator of patches for each domain.
+    Least squares loss, half of it for the discriminators (sections 3.1 and 4); cycle term with
+    λ = 10 and identity term with λ/2; discriminators see a history of 50 generated images
+    (section 4); Adam 2e-4 with beta_1 0.5, whose rate falls to 0 along a line over the second
+    half of the training; batches of one image of each domain.
+
+    Each player's two networks learn in one turn, as in the authors' code; there the generators'
+    turn comes first.
+
+    Args:
+        image_shape: (height, width, channels) of both domains; 4 divides the sides.
+        width: channels of the first layer of all networks, the paper's 64; less is faster.
+        blocks: residual blocks of a generator; None means 9 from 256 pixels on, else 6.
+        cycle, identity: weights of the terms; identity 0 leaves it out. Domains of different
+            colours whose mapping changes them do better without it.
+        pool: generated images that each discriminator's history holds; 0 for none.
+        patch_depth: as in `kgan.models.Pix2Pix`.
+        seed, name: as in `kgan.GAN`.
+
+    Raises:
+        InputError: for sizes that 4 does not divide, or an option out of its range.
+
+    Example:
+
+    ```python
+    data = kgan.data.domains("cycle_gan/horse2zebra", size=128, flip=True)
+    gan = kgan.models.CycleGAN((128, 128, 3))
+    gan.compile()
+    gan.fit(data, epochs=200)
+    zebras = gan.translate(horses, "a2b")
+    ```
+    """
+
+    takes = "kgan.data.domains(a, b)"
+    stride = 4
+    batch_size = 1
+    # 200 epochs of the 1,334 zebras.
+    training_steps = 266_800
+    needs_domains = True
+
+    def __init__(
+        self,
+        image_shape=(256, 256, 3),
+        width=64,
+        blocks=None,
+        cycle=10.0,
+        identity=5.0,
+        pool=50,
+        patch_depth=None,
+        seed=None,
+        name=None,
+    ):
+        super().__init__(seed=seed, name=name)
+        self.image_shape = self.sample_shape = image_networks.checked_image_shape(image_shape)
+        height, wide, channels = self.image_shape
+        self.width = checks.positive("width", width)
+        blocks = (9 if min(height, wide) >= 256 else 6) if blocks is None else blocks
+        self.blocks = checks.positive("blocks", blocks)
+        depth = image_networks.patch_depth(height, wide) if patch_depth is None else patch_depth
+        self.patch_depth = checks.positive("patch_depth", depth)
+        if not (cycle > 0 and identity >= 0):
+            raise InputError(
+                f"cycle is positive and identity at least 0; got {cycle!r} and {identity!r}."
+            )
+        self.cycle, self.identity = float(cycle), float(identity)
+        self.data_range = (-1.0, 1.0)
+        for name in ("generator_ab", "generator_ba"):
+            setattr(self, name, image_networks.resnet(channels, channels, width, self.blocks))
+        for name in ("discriminator_a", "discriminator_b"):
+            images = keras.Input((None, None, channels))
+            scores = image_networks.patch_scores(images, width, self.patch_depth)
+            setattr(self, name, keras.Model(images, scores))
+        if isinstance(pool, bool) or not isinstance(pool, int) or pool < 0:
+            raise InputError(f"pool is a number of images, 0 for none; got {pool!r}.")
+        self.pool = pool
+        if pool:
+            # One place more, which takes what is not kept.
+            self._history = {
+                domain: self.add_weight(
+                    shape=(pool + 1, *self.image_shape),
+                    initializer="zeros",
+                    trainable=False,
+                    aggregation="only_first_replica",
+                    name=f"history_{domain}",
+                )
+                for domain in ("a", "b")
+            }
+            self._kept = self.add_weight(
+                shape=(),
+                dtype="int32",
+                initializer="zeros",
+                trainable=False,
+                aggregation="only_first_replica",
+                name="kept",
+            )
+        self.built = True
+
+    @classmethod
+    def for_data(cls, info, **options):
+        """The model for a dataset of `kgan.data.domains`."""
+        if "a" not in info.shapes:
+            raise InputError(
+                f"CycleGAN takes two domains of images, and {info.name!r} has one: {cls.takes}."
+            )
+        if info.shapes["a"] != info.shapes["b"]:
+            raise InputError(
+                f"The images of the domains have shapes {info.shapes['a']} and "
+                f"{info.shapes['b']}; bring both to one by size= and channels=."
+            )
+        return cls(image_shape=info.sample_shape, **options)
+
+    @property
+    def networks(self):
+        roles = ("generator_ab", "generator_ba", "discriminator_a", "discriminator_b")
+        return {role: getattr(self, role) for role in roles}
+
+    def defaults(self):
+        def adam():
+            rate = ConstantThenLinear(2e-4, self.training_steps)
+            return keras.optimizers.Adam(rate, beta_1=0.5)
+
+        return super().defaults() | {
+            "d_optimizer": adam(),
+            "g_optimizer": adam(),
+            "loss": losses.LeastSquares(discriminator_weight=0.5),
+            "shared_forward": True,
+        }
+
+    def game_terms(self):
+        terms = [Cycle(weight=self.cycle, name="cycle")]
+        if self.identity:
+            terms.append(Identity(weight=self.identity, name="identity"))
+        return terms
+
+    def unpack(self, data):
+        a, b = data
+        return {"a": a, "b": b}, {"a": a, "b": b}
+
+    def examined(self, real, condition=None):
+        return [(f"domain {name}", real[name], self.image_shape) for name in ("a", "b")]
+
+    def forward(self, latents, condition=None, training=False):
+        return {
+            "a": self.generator_ba(condition["b"], training=training),
+            "b": self.generator_ab(condition["a"], training=training),
+        }
+
+    def score(self, samples, condition=None, training=False):
+        return {
+            "a": ops.cast(self.discriminator_a(samples["a"], training=training), "float32"),
+            "b": ops.cast(self.discriminator_b(samples["b"], training=training), "float32"),
+        }
+
+    def shown(self, fake, condition=None):
+        """Of each generated image, itself or, every other time, an older one that it replaces."""
+        if not self.pool:
+            return fake
+        count = tf.shape(fake["a"])[0]
+        places = self._kept.value + tf.range(count)
+        filling = places < self.pool
+        seeds = self.next_seed()
+        seen = {}
+        for offset, (domain, images) in enumerate(sorted(fake.items())):
+            seed = seeds + tf.constant([0, offset], tf.int32)
+            slots = tf.random.stateless_uniform([count], seed, 0, self.pool, tf.int32)
+            swapped = tf.random.stateless_uniform([count], seed + 7) < 0.5
+            slots = tf.where(filling, places, slots)
+            history = tf.convert_to_tensor(self._history[domain].value)
+            old = tf.gather(history, tf.minimum(slots, self.pool - 1))
+            swapped = swapped & ~filling
+            images = tf.cast(images, history.dtype)
+            seen[domain] = tf.where(swapped[:, None, None, None], old, images)
+            target = tf.where(filling | swapped, slots, self.pool)
+            self._history[domain].assign(
+                tf.tensor_scatter_nd_update(history, target[:, None], images)
+            )
+        self._kept.assign(tf.minimum(self._kept.value + count, self.pool))
+        return seen
+
+    def measured(self, real, fake, latents, condition=None):
+        """Domain b against what the translation of domain a makes of it."""
+        return real["b"], fake["b"]
+
+    def translate(self, images, direction: str = "a2b", batch_size: int = 8):
+        """Images of one domain as images of the other, by the average where there is one.
+
+        Args:
+            images: `(n, height, width, channels)` in [-1, 1], of any size.
+            direction: "a2b" or "b2a".
+            batch_size: images in one go.
+
+        Returns:
+            A float32 array `(n, height, width, channels)`.
+        """
+        if direction not in DIRECTIONS:
+            raise unknown("direction", direction, DIRECTIONS)
+        return self._run(
+            self.networks[f"generator_{direction.replace('2', '')}"], images, batch_size
+        )
+
+    def call(self, inputs, training=False):
+        """Both translations of `{"a": images, "b": images}`."""
+        return self.forward(None, inputs, training) if training else self.sample(None, inputs)
+
+    preview_columns = 6
+
+    def _rows(self):
+        a, b = self.examples
+        ab, ba = self.translate(a, "a2b"), self.translate(b, "b2a")
+        return [a, ab, self.translate(ab, "b2a"), b, ba, self.translate(ba, "a2b")]
+
+    def export(self, filepath, format="tf_saved_model", verbose=None, **kwargs):
+        """Writes both generators as a SavedModel, with `a2b(images)` and `b2a(images)`."""
+        endpoints = {"a2b": self.generator_ab, "b2a": self.generator_ba}
+        self._export(filepath, endpoints, format, verbose, **kwargs)
+
+    def get_config(self):
+        return {
+            "image_shape": self.image_shape,
+            "width": self.width,
+            "blocks": self.blocks,
+            "cycle": self.cycle,
+            "identity": self.identity,
+            "pool": self.pool,
+            "patch_depth": self.patch_depth,
+            "seed": self.seed,
+            "name": self.name,
+        }

@@ -1,0 +1,133 @@
+"""Networks from images to images, and discriminators of patches (Isola et al., Zhu et al. 2017)."""
+
+import keras
+from keras import layers
+
+from kgan.errors import InputError
+from kgan.layers import ReflectionPadding2D
+
+
+def weights():
+    """N(0, 0.02), as in both papers."""
+    return keras.initializers.RandomNormal(stddev=0.02)
+
+
+def normalization():
+    """Instance normalization (Ulyanov et al. 2016): a group for every channel."""
+    return layers.GroupNormalization(groups=-1, epsilon=1e-5)
+
+
+def halvings(height: int, width: int, most: int = 8) -> int:
+    """How often both sides can be halved, at most so often."""
+    count = 0
+    while count < most and height % 2 == width % 2 == 0:
+        height, width, count = height // 2, width // 2, count + 1
+    return count
+
+
+def checked_image_shape(image_shape) -> tuple[int, int, int]:
+    """`image_shape` as three positive integers, with sides that 4 divides."""
+    shape = tuple(image_shape)
+    if len(shape) != 3 or not all(isinstance(n, int) and n > 0 for n in shape):
+        raise InputError(f"An image has (height, width, channels); got {image_shape!r}.")
+    if shape[0] % 4 or shape[1] % 4:
+        near = tuple(max(4, 4 * round(side / 4)) for side in shape[:2])
+        raise InputError(
+            f"Images of {shape[0]}x{shape[1]} cannot be halved twice, as the networks do. Resize "
+            f"them, for instance with size={near}."
+        )
+    return shape
+
+
+def unet(channels: int, output_channels: int, width: int, depth: int) -> keras.Model:
+    """The U-Net of Isola et al. 2017, appendix 6.1.1: C64-C128-...-C512, mirrored, with skips.
+
+    Args:
+        channels, output_channels: of the images.
+        width: channels of the first level; they double up to 8 times as many.
+        depth: how often the image is halved; sides of inputs are multiples of 2^depth.
+    """
+    x = images = keras.Input((None, None, channels))
+    skips = []
+    for level in range(depth):
+        if level:
+            x = layers.LeakyReLU(negative_slope=0.2)(x)
+        x = layers.Conv2D(width * 2 ** min(level, 3), 4, 2, "same", kernel_initializer=weights())(x)
+        # One pixel a channel has no variance, and the innermost level may come to that.
+        if 0 < level < depth - 1:
+            x = normalization()(x)
+        skips.append(x)
+    skips.pop()
+    for level in reversed(range(depth)):
+        x = layers.ReLU()(x)
+        last = level == 0
+        filters = output_channels if last else width * 2 ** min(level - 1, 3)
+        x = layers.Conv2DTranspose(filters, 4, 2, "same", kernel_initializer=weights())(x)
+        if last:
+            break
+        x = normalization()(x)
+        if depth - 4 <= level < depth:
+            # The only noise of the game (section 3.2): in the first three levels upwards.
+            x = layers.Dropout(0.5)(x) if depth >= 7 else x
+        x = layers.Concatenate()([x, skips.pop()])
+    made = layers.Activation("tanh", dtype="float32")(x)
+    return keras.Model(images, made)
+
+
+def resnet(channels: int, output_channels: int, width: int, blocks: int) -> keras.Model:
+    """The generator of Zhu et al. 2017, appendix 7.2: c7s1-64, d128, d256, R256, u128, u64, c7s1-3.
+
+    Args:
+        channels, output_channels: of the images.
+        width: channels of the first layer.
+        blocks: residual blocks; 6 for 128x128, 9 for 256x256 and more.
+    """
+
+    def convolution(x, filters, size, strides=1):
+        x = layers.Conv2D(
+            filters,
+            size,
+            strides,
+            padding="valid" if strides == 1 else "same",
+            kernel_initializer=weights(),
+        )(x)
+        return normalization()(x)
+
+    x = images = keras.Input((None, None, channels))
+    x = layers.ReLU()(convolution(ReflectionPadding2D(3)(x), width, 7))
+    for filters in (2 * width, 4 * width):
+        x = layers.ReLU()(convolution(x, filters, 3, 2))
+    for _ in range(blocks):
+        y = layers.ReLU()(convolution(ReflectionPadding2D(1)(x), 4 * width, 3))
+        y = convolution(ReflectionPadding2D(1)(y), 4 * width, 3)
+        x = layers.Add()([x, y])
+    for filters in (2 * width, width):
+        x = layers.Conv2DTranspose(filters, 3, 2, "same", kernel_initializer=weights())(x)
+        x = layers.ReLU()(normalization()(x))
+    x = ReflectionPadding2D(3)(x)
+    x = layers.Conv2D(output_channels, 7, kernel_initializer=weights())(x)
+    return keras.Model(images, layers.Activation("tanh", dtype="float32")(x))
+
+
+def patch_scores(x, width: int, depth: int):
+    """Scores of overlapping patches, `(batch, height, width, 1)`: C64-C128-C256-C512.
+
+    Args:
+        x: images `(batch, height, width, channels)`, or several of them in their channels.
+        width: channels of the first layer; they double up to 8 times as many.
+        depth: layers of stride 2. 3 make patches of 70x70 pixels, 2 of 34x34, 1 of 16x16.
+    """
+    for level in range(depth + 1):
+        strides = 2 if level < depth else 1
+        filters = width * 2 ** min(level, 3)
+        x = layers.Conv2D(filters, 4, strides, "same", kernel_initializer=weights())(x)
+        if level:
+            x = normalization()(x)
+        x = layers.LeakyReLU(negative_slope=0.2)(x)
+    return layers.Conv2D(1, 4, padding="same", kernel_initializer=weights(), dtype="float32")(x)
+
+
+def patch_depth(height: int, width: int) -> int:
+    """Layers of stride 2 for images of that size: the papers' 3 from 128 pixels on."""
+    side = min(height, width)
+    return 3 if side >= 128 else 2 if side >= 64 else 1

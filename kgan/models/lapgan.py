@@ -1,0 +1,245 @@
+"""LAPGAN (Denton et al. 2015): a GAN for each level of a Laplacian pyramid."""
+
+import itertools
+
+import keras
+from keras import layers, ops
+
+from kgan import checks
+from kgan.game import Game
+from kgan.latents import Uniform
+from kgan.layers import Downsample, Upsample
+from kgan.models.image_networks import checked_image_shape, halvings
+from kgan.sampling import LatentSampling
+
+# The coarsest level has at most so many pixels a side (section 3.1).
+COARSEST = 8
+
+
+def gaussian_pyramid(images, levels: int) -> list:
+    """I_0 to I_K: images `(batch, height, width, channels)`, each half as large as the one before.
+
+    Args:
+        images: I_0; 2^levels divides its sides.
+        levels: K.
+    """
+    pyramid = [images]
+    for _ in range(levels):
+        pyramid.append(Downsample()(pyramid[-1]))
+    return pyramid
+
+
+def laplacian_pyramid(images, levels: int) -> list:
+    """h_0 to h_K (equation 3): what each level has beside the next one enlarged; h_K is I_K."""
+    gaussian = gaussian_pyramid(images, levels)
+    bands = [fine - Upsample()(coarse) for fine, coarse in itertools.pairwise(gaussian)]
+    return [*bands, gaussian[-1]]
+
+
+def reconstructed(bands: list):
+    """The images of a Laplacian pyramid: I_k = u(I_k+1) + h_k (equation 4)."""
+    images = bands[-1]
+    for band in reversed(bands[:-1]):
+        images = Upsample()(images) + band
+    return images
+
+
+@keras.saving.register_keras_serializable("kgan")
+class LAPGAN(LatentSampling, Game):
+    """Denton et al. 2015, Deep generative image models using a Laplacian pyramid of adversarial
+    networks.
+
+    The coarsest level, 4 to 8 pixels a side, is a GAN of dense layers (section 4.1: 1,200 units in
+    the generator, 600 in the discriminator, which has dropout). Every finer level is a conditional
+    GAN: its generator sees the level below enlarged, with a plane of noise beside it, and makes the
+    band that is missing; its discriminator sees the band added to the enlarged image (section 3.2).
+    Convolutional networks have 3 layers in a generator and 2 in a discriminator. Where classes are
+    told, a label becomes one more plane through a dense layer.
+
+    All levels train at once, each on its own loss; sampling goes from coarse to fine, each level on
+    what the one below made.
+
+    Deviations: Adam in place of SGD with a growing momentum; a level's image is clipped to the
+    data's range, where a discriminator would else tell it by the noise around black and white;
+    kernels are 5x5.
+
+    Args:
+        image_shape: (height, width, channels); 4 divides the sides.
+        classes: where above 0, all networks are told the class; see `kgan.GAN`.
+        latent_size: length of the coarsest level's noise.
+        width: channels of the convolutions; less is faster.
+        units: of a dense layer of the coarsest generator; its discriminator has half as many.
+        seed, name: as in `kgan.GAN`.
+
+    Raises:
+        InputError: for sizes that 4 does not divide, or an option out of its range.
+    """
+
+    batch_size = 128
+    training_steps = 20_000
+
+    def __init__(
+        self,
+        image_shape=(28, 28, 1),
+        classes=0,
+        latent_size=100,
+        width=64,
+        units=1200,
+        seed=None,
+        name=None,
+    ):
+        super().__init__(seed=seed, name=name)
+        self.image_shape = self.sample_shape = checked_image_shape(image_shape)
+        self.classes = checks.class_count(classes)
+        self.latent_size = checks.positive("latent_size", latent_size)
+        self.width = checks.positive("width", width)
+        self.units = checks.positive("units", units)
+        self.data_range = (-1.0, 1.0)
+        height, wide, channels = self.image_shape
+        self.levels = 0
+        while min(height, wide) >> self.levels > COARSEST and self.levels < halvings(height, wide):
+            self.levels += 1
+        sizes = [(height >> level, wide >> level) for level in range(self.levels + 1)]
+        # A plane of noise a level, the coarsest level's vector last.
+        self.noise = [*(h * w for h, w in sizes[:-1]), self.latent_size]
+        self.latents = Uniform(sum(self.noise))
+        for level, size in enumerate(sizes):
+            last = level == self.levels
+            make = (_dense_pair if last else _convolutional_pair)(
+                (*size, channels), self.classes, latent_size, units if last else width
+            )
+            setattr(self, f"generator_{level}", make[0])
+            setattr(self, f"discriminator_{level}", make[1])
+        self.built = True
+
+    @property
+    def networks(self):
+        return {
+            f"{player}_{level}": getattr(self, f"{player}_{level}")
+            for player in ("generator", "discriminator")
+            for level in range(self.levels + 1)
+        }
+
+    def draw(self, count, seed, truncation=None):
+        """The noise of all levels, `(count, n)`."""
+        return self.latents.sample(count, seed, truncation)
+
+    def unpack(self, data):
+        """(images of all levels, what their networks are told: enlarged images and labels)."""
+        images, *rest = data if isinstance(data, (tuple, list)) else (data,)
+        labels = checks.labels(rest[0] if rest else None, self.classes) if self.classes else None
+        pyramid = gaussian_pyramid(images, self.levels)
+        enlarged = tuple(Upsample()(image) for image in pyramid[1:])
+        return tuple(pyramid), {"enlarged": enlarged, "labels": labels}
+
+    def examined(self, real, condition=None):
+        return [("data", real[0], self.image_shape)]
+
+    def labels_of(self, condition):
+        return condition["labels"]
+
+    def forward(self, latents, condition=None, training=False):
+        """Images of every level, each on the true level below; without those, the finest image.
+
+        Args:
+            latents: see `draw`.
+            condition: what `unpack` returns, or labels `(batch,)`, or None.
+            training: whether layers are in training mode.
+        """
+        told = isinstance(condition, dict)
+        labels = condition["labels"] if told else condition
+        edges = [sum(self.noise[:level]) for level in range(self.levels + 2)]
+        made = [None] * (self.levels + 1)
+        for level in reversed(range(self.levels + 1)):
+            noise = latents[:, edges[level] : edges[level + 1]]
+            below = ()
+            if level < self.levels:
+                enlarged = condition["enlarged"][level] if told else Upsample()(made[level + 1])
+                noise = ops.reshape(noise, (-1, *enlarged.shape[1:3], 1))
+                below = (enlarged,)
+            inputs = [*below, noise, *(() if labels is None else (labels,))]
+            made[level] = getattr(self, f"generator_{level}")(inputs, training=training)
+        return tuple(made) if told else made[0]
+
+    def score(self, samples, condition=None, training=False):
+        labels = condition["labels"]
+        return tuple(
+            ops.cast(
+                getattr(self, f"discriminator_{level}")(
+                    images if labels is None else [images, labels], training=training
+                ),
+                "float32",
+            )
+            for level, images in enumerate(samples)
+        )
+
+    def measured(self, real, fake, latents, condition=None):
+        """The finest images, and those made from noise alone."""
+        return real[0], self.sample(latents, condition["labels"])
+
+    def get_config(self):
+        return {
+            "image_shape": self.image_shape,
+            "classes": self.classes,
+            "latent_size": self.latent_size,
+            "width": self.width,
+            "units": self.units,
+            "seed": self.seed,
+            "name": self.name,
+        }
+
+
+def _label_plane(classes, shape, inputs):
+    """The label as a plane beside images of that shape; nothing where none is told."""
+    if not classes:
+        return []
+    label = keras.Input((), dtype="int32")
+    inputs.append(label)
+    plane = layers.Dense(shape[0] * shape[1])(ops.one_hot(label, classes))
+    return [layers.Reshape((*shape[:2], 1))(plane)]
+
+
+def _clipped(x):
+    return ops.clip(ops.cast(x, "float32"), -1.0, 1.0)
+
+
+def _convolution(x, filters, strides=1):
+    return layers.Conv2D(filters, 5, strides, "same")(x)
+
+
+def _convolutional_pair(shape, classes, _, width):
+    inputs = [keras.Input(shape), keras.Input((*shape[:2], 1))]
+    x = layers.Concatenate()([*inputs, *_label_plane(classes, shape, inputs)])
+    for _ in range(2):
+        x = layers.ReLU()(_convolution(x, width))
+    band = _convolution(x, shape[2])
+    generator = keras.Model(inputs, _clipped(inputs[0] + band))
+    inputs = [keras.Input(shape)]
+    planes = _label_plane(classes, shape, inputs)
+    x = layers.Concatenate()([*inputs[:1], *planes]) if planes else inputs[0]
+    for _ in range(2):
+        x = layers.LeakyReLU(negative_slope=0.2)(_convolution(x, width, 2))
+    x = layers.Dropout(0.5)(layers.Flatten()(x))
+    return generator, keras.Model(inputs, layers.Dense(1, dtype="float32")(x))
+
+
+def _dense_pair(shape, classes, latent_size, units):
+    noise = keras.Input((latent_size,))
+    inputs = [noise]
+    if classes:
+        inputs.append(keras.Input((), dtype="int32"))
+    told = [ops.one_hot(label, classes) for label in inputs[1:]]
+    x = layers.Concatenate()([noise, *told]) if told else noise
+    for _ in range(2):
+        x = layers.Dense(units, "relu")(x)
+    x = layers.Dense(shape[0] * shape[1] * shape[2], "tanh", dtype="float32")(x)
+    generator = keras.Model(inputs, layers.Reshape(shape)(x))
+    images = keras.Input(shape)
+    inputs = [images, *(keras.Input((), dtype="int32") for _ in told)]
+    x = layers.Flatten()(images)
+    if told:
+        x = layers.Concatenate()([x, ops.one_hot(inputs[1], classes)])
+    for _ in range(2):
+        x = layers.Dense(max(1, units // 2))(x)
+        x = layers.Dropout(0.5)(layers.LeakyReLU(negative_slope=0.2)(x))
+    return generator, keras.Model(inputs, layers.Dense(1, dtype="float32")(x))

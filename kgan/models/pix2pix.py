@@ -1,0 +1,183 @@
+"""Pix2Pix (Isola et al. 2017): a conditional GAN from an image to its counterpart."""
+
+import keras
+from keras import layers, ops
+
+from kgan import checks, losses
+from kgan.errors import InputError
+from kgan.models import image_networks
+from kgan.terms import Term
+from kgan.translation import ImageToImage
+
+
+@keras.saving.register_keras_serializable("kgan")
+class Pixel(Term):
+    """The mean absolute difference of a generated image from its target (equation 3).
+
+    Logged with its weight, λ.
+    """
+
+    player = "generator"
+
+    def __call__(self, turn):
+        return ops.mean(ops.abs(turn.real - turn.fake))
+
+
+@keras.saving.register_keras_serializable("kgan")
+class Pix2Pix(ImageToImage):
+    """Isola et al. 2017, Image-to-image translation with conditional adversarial networks.
+
+    A U-Net turns an input image into its target; a discriminator of patches sees the input
+    beside the target or what was made (equations 1 to 4, section 3). Settings of section 3.3:
+    the non-saturating loss, half of it for the discriminator; L1 with λ = 100; Adam 2e-4 with
+    beta_1 0.5; batches of one pair.
+
+    Normalization is per image, which is what batch normalization is in batches of one. Dropout,
+    the paper's only noise, acts in training alone: there as in its figure 6 it hardly changes
+    what comes out, and so the same input has the same output. It is left out of U-Nets of fewer
+    than 7 levels, for images smaller than 128 pixels.
+
+    Args:
+        image_shape: (height, width, channels) of the targets; 4 divides the sides.
+        input_channels: of the input images; None means as many as the targets have.
+        width: channels of the first layer of both networks, the paper's 64; less is faster.
+        l1: λ, the weight of the L1 term.
+        patch_depth: layers of stride 2 in the discriminator; None goes by the size, 3 for the
+            paper's patches of 70x70.
+        seed, name: as in `kgan.GAN`.
+
+    Raises:
+        InputError: for sizes that 4 does not divide, or an option out of its range.
+
+    Example:
+
+    ```python
+    pairs = kgan.data.pairs("facades", size=256, flip=True)
+    gan = kgan.models.Pix2Pix((256, 256, 3))
+    gan.compile()
+    gan.fit(pairs, epochs=200)
+    images = gan.translate(labels)
+    ```
+    """
+
+    takes = "kgan.data.pairs(inputs, targets)"
+    batch_size = 1
+    # 200 epochs of the 400 facades.
+    training_steps = 80_000
+
+    def __init__(
+        self,
+        image_shape=(256, 256, 3),
+        input_channels=None,
+        width=64,
+        l1=100.0,
+        patch_depth=None,
+        seed=None,
+        name=None,
+    ):
+        super().__init__(seed=seed, name=name)
+        height, wide, channels = image_networks.checked_image_shape(image_shape)
+        input_channels = channels if input_channels is None else input_channels
+        self.input_channels = checks.positive("input_channels", input_channels)
+        self.width = checks.positive("width", width)
+        depth = image_networks.patch_depth(height, wide) if patch_depth is None else patch_depth
+        self.patch_depth = checks.positive("patch_depth", depth)
+        if not l1 >= 0:
+            raise InputError(f"l1 is a weight of at least 0; got {l1!r}.")
+        self.l1 = float(l1)
+        self.image_shape = self.sample_shape = (height, wide, channels)
+        self.data_range = (-1.0, 1.0)
+        levels = image_networks.halvings(height, wide)
+        self.stride = 2**levels
+        self.generator = image_networks.unet(self.input_channels, channels, width, levels)
+        inputs = keras.Input((None, None, self.input_channels))
+        images = keras.Input((None, None, channels))
+        both = layers.Concatenate()([inputs, images])
+        scores = image_networks.patch_scores(both, width, self.patch_depth)
+        self.discriminator = keras.Model([images, inputs], scores)
+        self.built = True
+
+    @classmethod
+    def for_data(cls, info, **options):
+        """The model for a dataset of `kgan.data.pairs`."""
+        if "input" not in info.shapes:
+            raise InputError(
+                f"Pix2Pix takes pairs of images, and {info.name!r} has none: {cls.takes}."
+            )
+        options = {"input_channels": info.shapes["input"][-1]} | options
+        return cls(image_shape=info.sample_shape, **options)
+
+    @property
+    def networks(self):
+        return {"generator": self.generator, "discriminator": self.discriminator}
+
+    def defaults(self):
+        return super().defaults() | {
+            "loss": losses.NonSaturating(discriminator_weight=0.5),
+            # Both players look at one translation, as in the authors' code.
+            "shared_forward": True,
+        }
+
+    def game_terms(self):
+        return [Pixel(weight=self.l1, name="l1")]
+
+    def unpack(self, data):
+        inputs, targets = data
+        return targets, inputs
+
+    def examined(self, real, condition=None):
+        height, width = self.image_shape[:2]
+        return [
+            ("input", condition, (height, width, self.input_channels)),
+            ("target", real, self.image_shape),
+        ]
+
+    def forward(self, latents, condition=None, training=False):
+        return self.generator(condition, training=training)
+
+    def score(self, samples, condition=None, training=False):
+        return ops.cast(self.discriminator([samples, condition], training=training), "float32")
+
+    def translate(self, images, batch_size: int = 8):
+        """What the generator makes of images, by its average where there is one.
+
+        Args:
+            images: `(n, height, width, channels)` in [-1, 1], of any size.
+            batch_size: images in one go.
+
+        Returns:
+            A float32 array `(n, height, width, channels)`.
+        """
+        return self._run(self.generator, images, batch_size)
+
+    def call(self, inputs, training=False):
+        return self.forward(None, inputs, training) if training else self.sample(None, inputs)
+
+    preview_columns = 3
+
+    def _rows(self):
+        inputs, targets = self.examples
+        made = self.translate(inputs)
+        channels = made.shape[-1]
+        shown = inputs if inputs.shape[-1] == channels else np_repeat(inputs, channels)
+        return [shown, made, targets]
+
+    def export(self, filepath, format="tf_saved_model", verbose=None, **kwargs):
+        """Writes the generator as a SavedModel, with `serve(images)`, for images of any size."""
+        self._export(filepath, {"serve": self.generator}, format, verbose, **kwargs)
+
+    def get_config(self):
+        return {
+            "image_shape": self.image_shape,
+            "input_channels": self.input_channels,
+            "width": self.width,
+            "l1": self.l1,
+            "patch_depth": self.patch_depth,
+            "seed": self.seed,
+            "name": self.name,
+        }
+
+
+def np_repeat(images, channels):
+    """Images as so many channels: their mean, repeated."""
+    return images.mean(-1, keepdims=True).repeat(channels, -1)

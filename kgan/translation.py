@@ -1,0 +1,154 @@
+"""Games whose generators start from an image: what Pix2Pix, CycleGAN and SRGAN share."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kgan import checks
+from kgan.errors import InputError
+from kgan.game import Game
+from kgan.sampling import Sampling
+
+# Images that a preview shows, and that `fit` therefore keeps.
+EXAMPLES = 8
+
+
+class ImageToImage(Sampling, Game):
+    """From images to images: `translate`, `preview` and `export` in place of `generate`.
+
+    A subclass sets `examples_from`, the roles of a batch's parts, and writes `translated`.
+
+    Attributes:
+        examples: what previews show, `(parts, ...)` of a few samples as the data yields them.
+            `fit` takes the first of its data, validation data first, unless they are set.
+        stride: sizes that networks take are multiples of it; `translate` pads others.
+    """
+
+    stride = 1
+    examples = None
+    latents = None
+
+    def draw(self, count, seed, truncation=None):
+        """None: there is no noise but Dropout's."""
+        return None
+
+    def fit(self, x=None, y=None, **kwargs):
+        """As `kgan.GAN.fit`; `x` is a dataset of `kgan.data`, or of batches like its own."""
+        if y is not None or not isinstance(x, (tf.data.Dataset, tf.distribute.DistributedDataset)):
+            raise InputError(
+                f"{type(self).__name__} takes a dataset of batches with two parts: {self.takes}."
+            )
+        if self.examples is None and isinstance(x, tf.data.Dataset):
+            shown = kwargs.get("validation_data")
+            self.examples = _examples(shown if isinstance(shown, tf.data.Dataset) else x)
+        return super().fit(x, **kwargs)
+
+    def _rows(self) -> list:
+        """What a preview shows side by side: arrays `(samples, height, width, channels)`."""
+        raise NotImplementedError
+
+    def preview(self, count: int = 64, seed: int = 0) -> dict[str, np.ndarray]:
+        """Pictures for callbacks to draw: in a row what goes in, what comes out, and the truth.
+
+        Args:
+            count: at most so many pictures, in full rows.
+            seed: has no meaning here.
+
+        Raises:
+            InputError: before there are `examples`.
+        """
+        if self.examples is None:
+            raise InputError(
+                "There are no images to show yet. `fit` keeps some; or set `gan.examples`, a tuple "
+                "of arrays as a batch of the data has them."
+            )
+        rows = self._rows()
+        rows = max(1, min(count // len(rows), len(rows[0]))), rows
+        stacked = np.stack([part[: rows[0]] for part in rows[1]], axis=1)
+        return {"samples": stacked.reshape(-1, *stacked.shape[2:])}
+
+    def _run(self, network, images, batch_size):
+        """A network over images of one size, any, with the averaged weights where there are such.
+
+        Raises:
+            InputError: for images of another number of channels or another range.
+        """
+        checks.positive("batch_size", batch_size)
+        images = self.checked_images(images, network)
+        if self._sampling is None:
+            self._sampling = {}
+        run = self._sampling.setdefault(
+            id(network), tf.function(lambda x: self._averaged(network, x), reduce_retracing=True)
+        )
+        return np.concatenate(
+            [
+                run(tf.constant(images[start : start + batch_size])).numpy()
+                for start in range(0, len(images), batch_size)
+            ]
+        )
+
+    def checked_images(self, images, network) -> np.ndarray:
+        """`(n, height, width, channels)` images in the data's range, as float32.
+
+        Raises:
+            InputError: for another shape, another range, or integers.
+        """
+        images = np.asarray(images)
+        channels = network.input_shape[-1]
+        if images.ndim != 4 or images.shape[-1] != channels or not images.size:
+            raise InputError(
+                f"The images have shape {images.shape}; expected (n, height, width, {channels})."
+            )
+        checks.batch_fits(images, (None, None, channels), self.data_range, "images")
+        return images.astype(np.float32)
+
+    def _averaged(self, network, images):
+        if self.average is None:
+            return self.any_size(network, images)
+        with keras.StatelessScope([(w, average.value) for w, average in self.average.pairs()]):
+            return self.any_size(network, images)
+
+    def any_size(self, network, images):
+        """A network over images `(batch, height, width, channels)` whose size it may not take.
+
+        They are mirrored at the lower and the right border up to a multiple of `stride`, and
+        what comes out is cut.
+        """
+        size = tf.shape(images)[1:3]
+        more = (-size) % self.stride
+        padded = tf.pad(images, [[0, 0], [0, more[0]], [0, more[1]], [0, 0]], "SYMMETRIC")
+        made = network(padded, training=False)
+        scale = tf.shape(made)[1] // tf.shape(padded)[1]
+        return self._finished(made[:, : size[0] * scale, : size[1] * scale])
+
+    def _export(self, filepath, endpoints, format, verbose, **kwargs):
+        """Writes a SavedModel whose endpoints are networks over images of any size."""
+        if format != "tf_saved_model":
+            raise InputError(
+                f"export of {type(self).__name__} writes a SavedModel; got format={format!r}."
+            )
+        with self._averaged_generator():
+            archive = keras.export.ExportArchive()
+            for name, network in endpoints.items():
+                archive.track(network)
+                spec = tf.TensorSpec((None, None, None, network.input_shape[-1]), name="images")
+                archive.add_endpoint(name, self._served(network), [spec])
+            archive.write_out(str(filepath), verbose=bool(verbose), **kwargs)
+
+    def _served(self, network):
+        return lambda images: self.any_size(network, images)
+
+
+def _examples(dataset):
+    """The first samples of a dataset, batches joined, as NumPy arrays."""
+    parts, count = [], 0
+    for batch in dataset:
+        if not isinstance(batch, tuple) or len(batch) != 2:
+            return None
+        parts.append(batch)
+        count += len(batch[0])
+        if count >= EXAMPLES:
+            break
+    if not parts:
+        return None
+    return tuple(np.concatenate(part)[:EXAMPLES] for part in zip(*parts, strict=True))
