@@ -40,7 +40,7 @@ class ImageToImage(Sampling, Game):
             )
         if self.examples is None and isinstance(x, tf.data.Dataset):
             shown = kwargs.get("validation_data")
-            self.examples = _examples(shown if isinstance(shown, tf.data.Dataset) else x)
+            self.examples = first_samples(shown if isinstance(shown, tf.data.Dataset) else x)
         return super().fit(x, **kwargs)
 
     def _rows(self) -> list:
@@ -139,7 +139,7 @@ class ImageToImage(Sampling, Game):
         return lambda images: self.any_size(network, images)
 
 
-def _examples(dataset):
+def first_samples(dataset):
     """The first samples of a dataset, batches joined, as NumPy arrays."""
     parts, count = [], 0
     for batch in dataset:

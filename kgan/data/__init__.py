@@ -7,6 +7,7 @@ _OBJECTS = {
     "DataInfo": "kgan.data.info",
     "Modes": "kgan.data.info",
     "Position": "kgan.data.position",
+    "crops": "kgan.data.resolution",
     "domains": "kgan.data.pairing",
     "from_arrays": "kgan.data.loading",
     "load": "kgan.data.loading",

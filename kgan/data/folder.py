@@ -82,7 +82,7 @@ def decoded(
     labels: np.ndarray | None = None,
 ) -> Source:
     """The images of these files; the other arguments and what is raised as in `read`."""
-    headers = _each(images.describe, paths, folder)
+    headers = each(images.describe, paths, folder)
     size = size or _common_size(folder, paths, [header[0] for header in headers])
     if channels is None:
         channels = 3 if 2 * sum(header[1] == 3 for header in headers) >= len(paths) else 1
@@ -97,10 +97,10 @@ def decoded(
         def fill(index):
             values[index] = images.read(paths[index], channels, size)
 
-        _each(fill, range(len(paths)), folder, paths)
+        each(fill, range(len(paths)), folder, paths)
         return Source(values=values, labels=labels, **common)
 
-    _each(lambda path: images.read(path, channels) is None, paths, folder)
+    each(lambda path: images.read(path, channels) is None, paths, folder)
 
     def open_store(labelled):
         from kgan.data.stores import Files
@@ -155,7 +155,7 @@ def _classes(folder: Path, paths: list[Path]):
     return np.array([number[part[0]] for part in parts], "int32"), tuple(names)
 
 
-def _each(function, items, folder: Path, paths: list[Path] | None = None) -> list:
+def each(function, items, folder: Path, paths: list[Path] | None = None) -> list:
     """`function` of every item, on threads; the files that cannot be read are named together."""
 
     def attempt(item):

@@ -264,6 +264,60 @@ class SideBySide:
         return tf.data.Dataset.range(1).flat_map(epoch).map(done, tf.data.AUTOTUNE, True)
 
 
+class Crops:
+    """Crops of images and of their reductions, in the same places.
+
+    Args:
+        low, high: lists of uint8 arrays `(height, width, channels)`, the low ones `scale` times
+            smaller.
+        size: side of a crop of the high ones; None for whole images.
+        scale: see above.
+        augment: whether to flip and rotate.
+        seed: a crop is a function of it, the epoch and its place in the epoch.
+    """
+
+    def __init__(self, low, high, size, scale, augment, seed):
+        self._low, self._high = low, high
+        self._size, self._scale = size, scale
+        self._augment, self._seed = augment, seed
+
+    def batches(
+        self, start: Callable, order: Order, batch_size: int, count: int, finish: Callable
+    ) -> tf.data.Dataset:
+        """As `Memory.batches`."""
+
+        def sample(number):
+            epoch, place = number // count, number % count
+            index = order(epoch, place)
+            low, high = tf.numpy_function(self._crop, [epoch, index], [tf.uint8, tf.uint8])
+            side, channels = self._size, self._high[0].shape[-1]
+            low.set_shape((*2 * (side and side // self._scale,), channels))
+            high.set_shape((side, side, channels))
+            return low, high
+
+        return (
+            numbers(start, count, batch_size)
+            .map(sample, tf.data.AUTOTUNE, deterministic=True)
+            .batch(batch_size, drop_remainder=True)
+            .map(finish, tf.data.AUTOTUNE, deterministic=True)
+        )
+
+    def _crop(self, epoch, index):
+        low, high = (side[index % len(self._high)] for side in (self._low, self._high))
+        if self._size is None:
+            return low, high
+        random = np.random.default_rng((self._seed, int(epoch), int(index)))
+        side = self._size // self._scale
+        top, left = (int(random.integers(n - side + 1)) for n in low.shape[:2])
+        low = low[top : top + side, left : left + side]
+        top, left = top * self._scale, left * self._scale
+        high = high[top : top + self._size, left : left + self._size]
+        if self._augment:
+            turns, flip = random.integers(4), random.integers(2)
+            low, high = (np.rot90(part, turns)[:, :: 1 - 2 * flip] for part in (low, high))
+        return np.ascontiguousarray(low), np.ascontiguousarray(high)
+
+
 def _mirrored(batch, seed, number):
     """Half of the images `(batch, height, width, channels)` mirrored, by (seed, batch number)."""
     seed = tf.stack([tf.constant(seed % 2**31, tf.int64), number])

@@ -119,6 +119,14 @@ CATALOGUE = {
             "images whose sides 4 divides; labels with -O classes=N",
         ),
         Family(
+            "srgan",
+            "SRGAN",
+            "kgan.models.srgan",
+            "Ledig et al. 2017, Photo-realistic single image super-resolution using a generative "
+            "adversarial network",
+            "photographs of any sizes, larger than a crop",
+        ),
+        Family(
             "pix2pix",
             "Pix2Pix",
             "kgan.models.pix2pix",

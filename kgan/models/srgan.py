@@ -1,0 +1,379 @@
+"""SRGAN (Ledig et al. 2017): photographs several times larger, in two stages."""
+
+import math
+import warnings
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers, ops
+
+from kgan import checks
+from kgan.errors import InputError
+from kgan.layers import PixelShuffle, Upsample
+from kgan.terms import Term
+from kgan.translation import ImageToImage, first_samples
+
+# VGG19's inputs: BGR in 0..255 about the means of ImageNet.
+VGG_MEANS = (103.939, 116.779, 123.68)
+# Section 2.2.1: features are divided by it, so that their errors are of the size of pixels'.
+VGG_SCALE = 12.75
+
+
+class VGG19Features:
+    """φ_5,4 of section 2.2.1: what VGG19 says of an image after the last convolution's ReLU."""
+
+    def __init__(self):
+        whole = keras.applications.VGG19(include_top=False, weights="imagenet")
+        self.network = keras.Model(whole.input, whole.get_layer("block5_conv4").output)
+        self.network.trainable = False
+
+    def __call__(self, images):
+        """Features of RGB images in [-1, 1]."""
+        levels = (images + 1.0) * 127.5
+        if levels.shape[-1] == 1:
+            levels = ops.repeat(levels, 3, axis=-1)
+        return self.network(levels[..., ::-1] - ops.array(VGG_MEANS)) / VGG_SCALE
+
+
+@keras.saving.register_keras_serializable("kgan")
+class Content(Term):
+    """The mean squared difference of an image and its target (equations 4 and 5).
+
+    Args:
+        features: from images to what is compared; None compares the pixels.
+        **kwargs: as in `kgan.Term`.
+    """
+
+    player = "generator"
+
+    def __init__(self, features=None, **kwargs):
+        super().__init__(**kwargs)
+        # Behind a function: as an attribute a network would be saved with the model.
+        self._features = lambda: features
+
+    def __call__(self, turn):
+        features = self._features()
+        real, fake = turn.real, turn.fake
+        if features is not None:
+            real, fake = features(real), features(fake)
+        return ops.mean(ops.square(real - fake))
+
+
+@keras.saving.register_keras_serializable("kgan")
+class SRGAN(ImageToImage):
+    """Ledig et al. 2017, Photo-realistic single image super-resolution using a generative
+    adversarial network.
+
+    A network of residual blocks and pixel shuffle (SRResNet) is first trained on the pixels'
+    squared error, by `pretrain`; then against a discriminator, with a content loss on the
+    features of a frozen network, and the adversarial loss a thousandth of it (equation 3).
+    Settings of section 3.2: Adam 1e-4; 16 crops of 96x96 a batch; 10^6 steps of the first stage;
+    of the second 10^5 and as many with a tenth of the rate.
+
+    Two presets. `paper` has 16 blocks of 64 channels with batch normalization. `narrow` is ours,
+    for CPUs: 8 blocks of 32 channels without normalization, added to an enlargement of the input,
+    at a rate of 1e-3 on absolute errors in the first stage.
+
+    The paper's discriminator ends in dense layers and takes crops of one size; here the mean over
+    all places comes before them, so that whole images can be evaluated.
+
+    Args:
+        scale: 2 or 4.
+        channels: of the images, 1 or 3.
+        preset: "paper" or "narrow".
+        content: "vgg19" compares features of VGG19, whose weights (80 MB) Keras downloads; a
+            function or a model from images in [-1, 1] to features; "pixels". "auto" takes VGG19
+            where its weights can be had, and else says so and takes pixels.
+        content_weight, adversarial_weight: of the terms of the second stage.
+        width, blocks: None means the preset's.
+        seed, name: as in `kgan.GAN`.
+
+    Raises:
+        InputError: for another scale, preset or content.
+
+    Example:
+
+    ```python
+    photos = kgan.data.crops("photos/", scale=4)
+    gan = kgan.models.SRGAN(scale=4, preset="narrow")
+    gan.pretrain(photos, epochs=50)
+    gan.compile()
+    gan.fit(photos, epochs=20)
+    large = gan.upscale(small)
+    ```
+    """
+
+    takes = "kgan.data.crops(folder)"
+    batch_size = 16
+    training_steps = 200_000
+    preview_columns = 3
+
+    def __init__(
+        self,
+        scale=4,
+        channels=3,
+        preset="narrow",
+        content="auto",
+        content_weight=1.0,
+        adversarial_weight=1e-3,
+        width=None,
+        blocks=None,
+        seed=None,
+        name=None,
+    ):
+        super().__init__(seed=seed, name=name)
+        if scale not in (2, 4):
+            raise InputError(f"scale is 2 or 4; got {scale!r}.")
+        if channels not in (1, 3):
+            raise InputError(f"channels is 1 or 3; got {channels!r}.")
+        if preset not in PRESETS:
+            raise InputError(f"preset is one of {', '.join(PRESETS)}; got {preset!r}.")
+        if not callable(content) and content not in ("auto", "vgg19", "pixels"):
+            raise InputError(
+                f'content is "auto", "vgg19", "pixels" or a function of images; got {content!r}.'
+            )
+        self.scale, self.channels, self.preset = scale, channels, preset
+        own_width, own_blocks, self.normalized = PRESETS[preset]
+        self.width = checks.positive("width", own_width if width is None else width)
+        self.blocks = checks.positive("blocks", own_blocks if blocks is None else blocks)
+        self._content = lambda: content
+        self.content_weight, self.adversarial_weight = content_weight, adversarial_weight
+        self.sample_shape = (None, None, channels)
+        self.data_range = (-1.0, 1.0)
+        self._clips = True
+        self.generator = _generator(scale, channels, self.width, self.blocks, self.normalized)
+        self.discriminator = _discriminator(channels, self.width)
+        self.built = True
+
+    @classmethod
+    def for_data(cls, info, **options):
+        """The model for a dataset of `kgan.data.crops`."""
+        if "low" not in info.shapes:
+            raise InputError(
+                f"SRGAN takes images beside their reductions, and {info.name!r} has none: "
+                f"{cls.takes}."
+            )
+        low, high = info.shapes["low"], info.shapes["high"]
+        options = {"scale": high[0] // low[0] if low[0] else 4, "channels": high[-1]} | options
+        return cls(**options)
+
+    @property
+    def networks(self):
+        return {"generator": self.generator, "discriminator": self.discriminator}
+
+    def defaults(self):
+        half = self.training_steps // 2
+
+        def adam():
+            rate = keras.optimizers.schedules.PiecewiseConstantDecay([half], [1e-4, 1e-5])
+            return keras.optimizers.Adam(rate)
+
+        return super().defaults() | {
+            "d_optimizer": adam(),
+            "g_optimizer": adam(),
+            "shared_forward": True,
+        }
+
+    def game_terms(self):
+        return [Content(self._found_content(), weight=self.content_weight, name="content")]
+
+    def _found_content(self):
+        content = self._content()
+        if content == "pixels":
+            return None
+        if callable(content):
+            return content
+        try:
+            return VGG19Features()
+        except Exception as error:  # a download fails in many ways
+            if content == "vgg19":
+                raise InputError(
+                    f"VGG19's weights cannot be had: {error}. Without a network, give another "
+                    'content, such as "pixels".'
+                ) from None
+            warnings.warn(
+                "VGG19's weights cannot be had, so the content loss compares pixels; samples will "
+                "be smoother. Connect to a network once, or give content= a model of your own.",
+                stacklevel=2,
+            )
+            return None
+
+    def _generator_loss(self, fake_scores, real_scores=None):
+        return self.adversarial_weight * super()._generator_loss(fake_scores, real_scores)
+
+    def unpack(self, data):
+        low, high = data
+        return high, low
+
+    def examined(self, real, condition=None):
+        return [
+            ("low-resolution part of the data", condition, self.sample_shape),
+            ("high-resolution part of the data", real, self.sample_shape),
+        ]
+
+    def forward(self, latents, condition=None, training=False):
+        return self.generator(condition, training=training)
+
+    def score(self, samples, condition=None, training=False):
+        return ops.cast(self.discriminator(samples, training=training), "float32")
+
+    def pretrain(self, dataset, epochs: int = 1, steps: int | None = None, **options):
+        """The first stage: the generator alone, on the difference of pixels, by Keras's `fit`.
+
+        Args:
+            dataset: as `kgan.data.crops` makes it.
+            epochs: how long.
+            steps: where the rate's schedule ends; None reads it off the dataset.
+            **options: of `keras.Model.fit`, callbacks for instance.
+
+        Returns:
+            A `keras.callbacks.History`.
+        """
+        if self.examples is None:
+            self.examples = first_samples(dataset)
+        rate, loss = 1e-4, "mse"
+        if self.preset == "narrow":
+            total = steps or epochs * max(1, int(dataset.cardinality()))
+            rate, loss = keras.optimizers.schedules.CosineDecay(1e-3, total, 0.01), "mae"
+        self.generator.compile(keras.optimizers.Adam(rate), loss=loss, jit_compile=False)
+        return self.generator.fit(dataset, epochs=epochs, **options)
+
+    def upscale(self, images, tile: int = 128, overlap: int = 16, batch_size: int = 4):
+        """Images `scale` times larger.
+
+        Images larger than a tile are worked through in overlapping tiles, which memory stays
+        small for; beside what lies within `overlap` of the border nothing shows where they meet.
+
+        Args:
+            images: `(n, height, width, channels)` in [-1, 1], or one image
+                `(height, width, channels)`; uint8 images, in 0..255, come back as uint8.
+            tile: side of a tile before enlargement; None takes images whole.
+            overlap: pixels that a tile sees beyond its own part, on each side.
+            batch_size: tiles in one go.
+
+        Returns:
+            Images of the same kind, `scale` times larger.
+        """
+        images = np.asarray(images)
+        if images.ndim == 3:
+            return self.upscale(images[None], tile, overlap, batch_size)[0]
+        if images.dtype == np.uint8:
+            made = self.upscale(images / np.float32(127.5) - 1, tile, overlap, batch_size)
+            return np.round((made + 1) * 127.5).astype(np.uint8)
+        images = self.checked_images(images, self.generator)
+        height, width = images.shape[1:3]
+        if tile is None or max(height, width) <= tile:
+            return self._run(self.generator, images, batch_size)
+        if not 0 <= overlap < tile // 2:
+            raise InputError(f"overlap is less than half a tile; got {overlap} and tile={tile}.")
+        made = np.empty(
+            (len(images), height * self.scale, width * self.scale, self.channels), np.float32
+        )
+        step = tile - 2 * overlap
+        for top in _starts(height, tile, step):
+            for left in _starts(width, tile, step):
+                part = images[:, top : top + tile, left : left + tile]
+                large = self._run(self.generator, part, batch_size)
+                # What lies on the border of a tile is left out, save at the image's own border.
+                up, side = (overlap if start else 0 for start in (top, left))
+                rows = slice((top + up) * self.scale, (top + part.shape[1]) * self.scale)
+                columns = slice((left + side) * self.scale, (left + part.shape[2]) * self.scale)
+                made[:, rows, columns] = large[:, up * self.scale :, side * self.scale :]
+        return made
+
+    translate = upscale
+
+    def call(self, inputs, training=False):
+        return self.forward(None, inputs, training) if training else self.sample(None, inputs)
+
+    def _rows(self):
+        low, high = self.examples
+        plain = np.asarray(tf.image.resize(low, high.shape[1:3], "bicubic")).clip(-1, 1)
+        return [plain, self.upscale(low), high]
+
+    def export(self, filepath, format="tf_saved_model", verbose=None, **kwargs):
+        """Writes the generator as a SavedModel, with `serve(images)`, for images of any size."""
+        self._export(filepath, {"serve": self.generator}, format, verbose, **kwargs)
+
+    def get_config(self):
+        content = self._content()
+        if callable(content):
+            content = keras.saving.serialize_keras_object(content)
+        return {
+            "scale": self.scale,
+            "channels": self.channels,
+            "preset": self.preset,
+            "content": content,
+            "content_weight": self.content_weight,
+            "adversarial_weight": self.adversarial_weight,
+            "width": self.width,
+            "blocks": self.blocks,
+            "seed": self.seed,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        if isinstance(config["content"], dict):
+            config["content"] = keras.saving.deserialize_keras_object(config["content"])
+        return cls(**config)
+
+
+# Channels, blocks, and whether layers are normalized.
+PRESETS = {"paper": (64, 16, True), "narrow": (32, 8, False)}
+
+
+def _starts(length: int, tile: int, step: int) -> list[int]:
+    """Where tiles begin, the last one ending with the image."""
+    if length <= tile:
+        return [0]
+    count = math.ceil((length - tile) / step)
+    return [*(step * place for place in range(count)), length - tile]
+
+
+def _generator(scale, channels, width, blocks, normalized):
+    """SRResNet: k9n64s1, blocks of k3n64s1, and k3n256s1 with a pixel shuffle for each doubling."""
+
+    def activation():
+        return layers.PReLU(shared_axes=(1, 2)) if normalized else layers.ReLU()
+
+    def convolution(x, filters, size=3):
+        return layers.Conv2D(filters, size, padding="same")(x)
+
+    def normalization(x):
+        return layers.BatchNormalization(momentum=0.9)(x) if normalized else x
+
+    images = keras.Input((None, None, channels))
+    first = x = activation()(convolution(images, width, 9 if normalized else 3))
+    for _ in range(blocks):
+        y = activation()(normalization(convolution(x, width)))
+        x = layers.Add()([x, normalization(convolution(y, width))])
+    x = layers.Add()([first, normalization(convolution(x, width))])
+    if normalized:
+        for _ in range(int(math.log2(scale))):
+            x = activation()(PixelShuffle(2)(convolution(x, 4 * width)))
+        x = layers.Conv2D(channels, 9, padding="same", dtype="float32")(x)
+    else:
+        x = PixelShuffle(scale)(convolution(x, channels * scale**2))
+        # What is learned is the difference to a plain enlargement.
+        enlarged = images
+        for _ in range(int(math.log2(scale))):
+            enlarged = Upsample()(enlarged)
+        x = layers.Add(dtype="float32")([x, enlarged])
+    return keras.Model(images, x, name="generator")
+
+
+def _discriminator(channels, width):
+    """k3n64s1 to k3n512s2, eight convolutions; then the mean over all places and dense layers."""
+    x = images = keras.Input((None, None, channels))
+    for place in range(8):
+        filters = width * 2 ** (place // 2)
+        x = layers.Conv2D(filters, 3, 1 + place % 2, "same")(x)
+        if place:
+            x = layers.BatchNormalization(momentum=0.9)(x)
+        x = layers.LeakyReLU(negative_slope=0.2)(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.LeakyReLU(negative_slope=0.2)(layers.Dense(16 * width)(x))
+    return keras.Model(images, layers.Dense(1, dtype="float32")(x), name="discriminator")
