@@ -41,6 +41,8 @@ class Game(AdversarialModel):
         """(batch size, training steps) of the paper, for a model made with these options."""
         return cls.batch_size, cls.training_steps
 
+    # What the data is made of: "samples", or the "pairs", "domains" or "crops" of `kgan.data`.
+    reads = "samples"
     # Whether the family is always told a class, and so takes labelled data only.
     needs_labels = False
 

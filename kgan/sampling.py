@@ -176,6 +176,13 @@ class LatentSampling(Sampling):
             labels = np.arange(count) % self.classes
         return {"samples": self.generate(count, labels=labels, seed=seed)}
 
+    @property
+    def signatures(self) -> str:
+        """What the SavedModel of `export` answers to, in words."""
+        if self.classes:
+            return "serve(latents, labels) and sample(labels, seed)"
+        return "serve(latents) and sample(count, seed)"
+
     def export(self, filepath, format="tf_saved_model", verbose=None, **kwargs):
         """Writes the generator for serving; it loads where kgan is not installed.
 

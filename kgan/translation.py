@@ -16,14 +16,16 @@ EXAMPLES = 8
 class ImageToImage(Sampling, Game):
     """From images to images: `translate`, `preview` and `export` in place of `generate`.
 
-    A subclass sets `examples_from`, the roles of a batch's parts, and writes `translated`.
+    A subclass sets `takes`, in words, and writes `_rows`, `translate` and `export`.
 
     Attributes:
         examples: what previews show, `(parts, ...)` of a few samples as the data yields them.
             `fit` takes the first of its data, validation data first, unless they are set.
+        signatures: what the SavedModel of `export` answers to, in words.
         stride: sizes that networks take are multiples of it; `translate` pads others.
     """
 
+    signatures = "serve(images)"
     stride = 1
     examples = None
     latents = None

@@ -33,6 +33,7 @@ def cli():
     metavar="NAME|FOLDER|FILE.npz",
     help="A data set by name (`kgan datasets`), a folder of images, or an .npz file.",
 )
+@click.option("--data-b", metavar="NAME|FOLDER|FILE.npz", help="The second domain of cyclegan.")
 @click.option("--epochs", type=COUNT, metavar="N", help="Passes over the data.")
 @click.option("--steps", type=COUNT, metavar="N", help="Training steps, in place of epochs.")
 @click.option("--batch-size", type=COUNT, metavar="N", help="Default: the paper's.")
@@ -202,6 +203,43 @@ def generate(run, count, labels, seed, truncation, out, overwrite):
 
 @cli.command()
 @click.argument("run", type=click.Path())
+@click.argument("images", type=click.Path(), metavar="FILE|FOLDER")
+@click.option("--direction", type=click.Choice(["a2b", "b2a"]), help="Of a model between domains.")
+@click.option(
+    "-o", "--out", type=click.Path(), help="FILE.png or FOLDER. Default: beside what is given."
+)
+@click.option("--overwrite", is_flag=True, help="Replace --out if it is there.")
+def translate(run, images, direction, out, overwrite):
+    """Translate images of any size with the trained RUN."""
+    from kgan.cli.translating import translate as work
+
+    click.echo(work(RunFolder(run), images, direction, out, overwrite))
+
+
+@cli.command()
+@click.argument("run", type=click.Path())
+@click.argument("images", type=click.Path(), metavar="FILE|FOLDER")
+@click.option(
+    "-o", "--out", type=click.Path(), help="FILE.png or FOLDER. Default: beside what is given."
+)
+@click.option(
+    "--tile",
+    type=COUNT,
+    metavar="N",
+    default=128,
+    show_default=True,
+    help="Work through large images in tiles of N pixels a side.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace --out if it is there.")
+def upscale(run, images, out, tile, overwrite):
+    """Enlarge images of any size with the trained RUN."""
+    from kgan.cli.translating import upscale as work
+
+    click.echo(work(RunFolder(run), images, out, tile, overwrite))
+
+
+@cli.command()
+@click.argument("run", type=click.Path())
 @click.option(
     "-m",
     "--metric",
@@ -260,7 +298,7 @@ def evaluate(run, metrics, extractor, split, data, count, reference, floor):
 def export(run, out, overwrite):
     """Write RUN's generator as a SavedModel."""
     from kgan.cli.outputs import write_saved_model
-    from kgan.cli.sampling import signatures, trained
+    from kgan.cli.sampling import trained
 
     folder = RunFolder(run)
     folder.config()
@@ -268,7 +306,7 @@ def export(run, out, overwrite):
     check_free(target, overwrite, lambda path: (path / "saved_model.pb").is_file())
     gan = trained(folder)
     write_saved_model(gan, target)
-    click.echo(f"Exported to {target}: {signatures(gan)}, without kgan.")
+    click.echo(f"Exported to {target}: {gan.signatures}, without kgan.")
 
 
 @cli.command()
@@ -293,10 +331,14 @@ def datasets():
     )
 
 
+# What loads TensorFlow.
+_HEAVY = ("train", "generate", "evaluate", "export", "translate", "upscale")
+
+
 def main(arguments=None):
     """The entry point: every foreseen error ends in one message and a status that is not 0."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    heavy = bool(words) and words[0] in ("train", "generate", "evaluate", "export")
+    heavy = bool(words) and words[0] in _HEAVY
     with without_chatter() if heavy else contextlib.nullcontext(), plain_warnings():
         try:
             status = cli.main(words, prog_name="kgan", standalone_mode=False) or 0

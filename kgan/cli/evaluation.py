@@ -24,6 +24,8 @@ DEFAULT = (
 )
 
 
+# How near each image comes to its own target.
+PAIRED = ("psnr", "ssim")
 # Whose classes an extractor numbers.
 NUMBERED = {"digits": ("digits", "mnist"), "cifar10": ("cifar10",)}
 
@@ -52,8 +54,9 @@ def evaluate(
     """
     settings = run.config()["settings"]
     extractor = None if extractor == "auto" else extractor
-    metrics = _metrics(names, extractor, reference)
     gan = trained(run)
+    default = PAIRED if gan.reads in ("pairs", "crops") else DEFAULT
+    metrics = _metrics(names, extractor, reference, default)
     real, split = _load(settings, data, split, gan)
     if real.info.modes is not None and not names:
         from kgan.metrics import ModeCoverage
@@ -102,13 +105,13 @@ def evaluate(
     _print(run, record)
 
 
-def _metrics(names, extractor, reference) -> list[Any]:
+def _metrics(names, extractor, reference, default) -> list[Any]:
     from kgan import metrics
 
     found = []
-    for name in dict.fromkeys(names or DEFAULT):
+    for name in dict.fromkeys(names or default):
         settings = {} if extractor is None else {"extractor": extractor}
-        if name in ("psnr", "ssim") or (name == "diversity" and not names):
+        if name in PAIRED or (name == "diversity" and not names):
             settings = {}
         if name == "frechet_distance" and reference is not None:
             settings["reference"] = reference
@@ -131,20 +134,13 @@ def _tells_classes(extractor, gan, trained_on: str, info) -> bool:
 
 def _load(settings, data, split, gan):
     """The real samples, and the split they are of."""
-    from kgan import data as sources
+    from kgan.cli import reading
+
+    settings = settings | ({"data": data, "data_b": None} if data else {})
+    batch_size = 250 if gan.reads == "samples" else 1
 
     def load(split):
-        return sources.load(
-            data or settings["data"],
-            split=split,
-            batch_size=250,
-            value_range=gan.data_range or (-1.0, 1.0),
-            size=settings["size"],
-            channels=settings["channels"],
-            data_dir=settings["data_dir"],
-            seed=settings["seed"],
-            drop_remainder=False,
-        )
+        return reading.load(type(gan), settings, split, batch_size, measuring=gan)
 
     if split is not None:
         return load(split), split

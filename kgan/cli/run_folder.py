@@ -20,6 +20,7 @@ _CONTENTS = (
     "losses.png",
     "evaluations.json",
     "gan.keras",
+    "first-stage.weights.h5",
     "samples",
     "checkpoints",
     "logs",
@@ -43,6 +44,7 @@ class RunFolder:
         self.logs = self.path / "logs"
         self.saved_model = self.path / "saved_model"
         self.model = self.path / "gan.keras"
+        self.first_stage = self.path / "first-stage.weights.h5"
         self.history = self.path / "history.csv"
         self.plot = self.path / "losses.png"
         self.evaluations = self.path / "evaluations.json"

@@ -43,13 +43,6 @@ def trained(run: RunFolder):
     return gan
 
 
-def signatures(gan) -> str:
-    """What the SavedModel of a model answers to."""
-    if gan.classes:
-        return "serve(latents, labels) and sample(labels, seed)"
-    return "serve(latents) and sample(count, seed)"
-
-
 def write_samples(
     run: RunFolder, count, labels, seed, truncation, out: Path, overwrite: bool
 ) -> str:
@@ -62,6 +55,9 @@ def write_samples(
     config = run.config()
     check_free(out, overwrite, _is_samples if kind == "" else Path.is_file)
     gan = trained(run)
+    if gan.reads != "samples":
+        verb = "upscale" if gan.reads == "crops" else "translate"
+        raise InputError(f"The run {run.path} starts from images: `kgan {verb} {run.path} FOLDER`.")
     names = config.get("data", {}).get("class_names", ())
     wanted = [_number(label, names, gan.classes) for label in labels]
     if gan.classes:

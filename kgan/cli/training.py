@@ -12,7 +12,6 @@ import click
 from kgan.cli import settings as given_settings
 from kgan.cli.outputs import replace, write_saved_model
 from kgan.cli.run_folder import RunFolder, provenance
-from kgan.cli.sampling import signatures
 from kgan.errors import InputError
 
 
@@ -75,7 +74,8 @@ def prepare(run: RunFolder, settings: dict, resume: bool) -> Job:
     click.echo(f"Loading {settings['data']} ...")
     import keras
 
-    from kgan import callbacks, data, models, transfer
+    from kgan import callbacks, models, transfer
+    from kgan.cli import reading
 
     model_class = models.find(settings["model"])
     options = given_settings.model_options(settings, model_class)
@@ -89,15 +89,8 @@ def prepare(run: RunFolder, settings: dict, resume: bool) -> Job:
     keras.utils.set_random_seed(settings["seed"])
 
     def load(batch_size):
-        return data.load(
-            settings["data"],
-            batch_size=settings["batch_size"] or batch_size,
-            split=settings["split"],
-            size=settings["size"],
-            channels=settings["channels"],
-            data_dir=settings["data_dir"],
-            seed=settings["seed"],
-        )
+        batch_size = settings["batch_size"] or batch_size
+        return reading.load(model_class, settings, settings["split"], batch_size)
 
     dataset = load(batch_size)
     gan = model_class.for_data(dataset.info, seed=settings["seed"], **options)
@@ -173,7 +166,7 @@ def fit(job: Job, quiet: bool) -> None:
     """
     from kgan import callbacks
     from kgan.cli.progress import Progress
-    from kgan.cli.watchers import Begin, History, Stop
+    from kgan.cli.watchers import Begin, FirstStage, History, Stop
 
     run, settings, total = job.run, job.settings, job.total
     epochs = math.ceil(total / job.per_epoch)
@@ -183,6 +176,7 @@ def fit(job: Job, quiet: bool) -> None:
     progress = Progress(total)
     watchers = [
         Begin(lambda: _begin(job)),
+        FirstStage(job.dataset, run, job.resume, total),
         stop := Stop(total),
         callbacks.Checkpoint(
             run.checkpoints,
@@ -190,7 +184,11 @@ def fit(job: Job, quiet: bool) -> None:
             resume=job.resume,
         ),
         # What it sees of the samples joins the logs, and so the history.
-        callbacks.CollapseMonitor(job.dataset, every_steps=max(1, total // 100)),
+        *(
+            [callbacks.CollapseMonitor(job.dataset, every_steps=max(1, total // 100))]
+            if job.gan.reads == "samples"
+            else []
+        ),
         History(run),
         callbacks.ImageSnapshot(
             run.samples,
@@ -281,17 +279,27 @@ def finish(job: Job) -> None:
     if rows:
         pictures.save_png(run.plot, pictures.loss_plot(rows))
     run.write_config(run.config() | {"finished_steps": int(job.gan.iterations)})
-    label = " --label 0" if job.gan.classes else ""
     click.echo(
         f"Pictures of samples:  {run.samples}\n"
         f"The trained model:    {run.model}\n"
-        f"To serve it:          {run.saved_model}: {signatures(job.gan)}\n"
+        f"To serve it:          {run.saved_model}: {job.gan.signatures}\n"
         f"Its losses:           {run.plot}\n"
         f"TensorBoard:          tensorboard --logdir {run.logs}\n"
-        f"New samples:          kgan generate {run.path} -n 64{label} -o grid.png"
+        f"{_next_command(job.gan, run.path)}"
     )
     if rows and not all(math.isfinite(float(rows[-1][name])) for name in ("d_loss", "g_loss")):
         click.echo(
             "Warning: the losses are not finite any more; try a smaller --learning-rate.",
             err=True,
         )
+
+
+def _next_command(gan, path) -> str:
+    """How a user gets pictures of the finished model."""
+    if gan.reads == "samples":
+        label = " --label 0" if gan.classes else ""
+        return f"New samples:          kgan generate {path} -n 64{label} -o grid.png"
+    if gan.reads == "crops":
+        return f"Larger images:        kgan upscale {path} photo.png"
+    direction = " --direction a2b" if gan.reads == "domains" else ""
+    return f"Translated images:    kgan translate {path} FOLDER{direction}"

@@ -1,12 +1,15 @@
 """What the command line's own callbacks do: begin a run's record, keep its history, end it."""
 
 import contextlib
+import math
 import os
 import signal
 from collections.abc import Callable
 
+import click
 import keras
 
+from kgan.cli.outputs import replace
 from kgan.cli.run_folder import RunFolder
 
 
@@ -24,6 +27,41 @@ class Begin(keras.callbacks.Callback):
     def set_model(self, model):
         super().set_model(model)
         self.begin()
+
+
+class FirstStage(keras.callbacks.Callback):
+    """Trains what comes before the game, where a family has such (SRGAN's pixel stage), once.
+
+    It is kept beside the checkpoints, for a run that is broken off before the first of them.
+
+    Args:
+        dataset: of the run.
+        run: where it is kept.
+        resume: whether a run is gone on with.
+        total: training steps of the game.
+    """
+
+    def __init__(self, dataset, run: RunFolder, resume: bool, total: int):
+        super().__init__()
+        self.dataset, self.run, self.resume, self.total = dataset, run, resume, total
+
+    def on_train_begin(self, logs=None):
+        from kgan import callbacks
+
+        if not hasattr(self.model, "pretrain"):
+            return
+        kept, generator = self.run.first_stage, self.model.generator
+        if self.resume and callbacks.latest(self.run.checkpoints):
+            return
+        if self.resume and kept.is_file():
+            generator.load_weights(kept)
+            return
+        steps = self.model.first_stage_steps(self.total)
+        click.echo(f"First {steps} steps on the pixels alone ...")
+        epochs = math.ceil(steps / self.dataset.info.steps_per_epoch)
+        losses = self.model.pretrain(self.dataset, epochs=epochs, verbose=0).history["loss"]
+        click.echo(f"Their mean error went from {losses[0]:.4g} to {losses[-1]:.4g}.")
+        replace(kept, generator.save_weights)
 
 
 class History(keras.callbacks.Callback):

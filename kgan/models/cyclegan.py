@@ -76,12 +76,12 @@ class CycleGAN(ImageToImage):
     ```
     """
 
-    takes = "kgan.data.domains(a, b)"
+    reads, takes = "domains", "images of two domains (kgan.data.domains)"
+    signatures = "a2b(images) and b2a(images)"
     stride = 4
     batch_size = 1
     # 200 epochs of the 1,334 zebras.
     training_steps = 266_800
-    needs_domains = True
 
     def __init__(
         self,

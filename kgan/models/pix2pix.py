@@ -60,7 +60,7 @@ class Pix2Pix(ImageToImage):
     ```
     """
 
-    takes = "kgan.data.pairs(inputs, targets)"
+    reads, takes = "pairs", "pairs of images (kgan.data.pairs)"
     batch_size = 1
     # 200 epochs of the 400 facades.
     training_steps = 80_000

@@ -104,7 +104,7 @@ class SRGAN(ImageToImage):
     ```
     """
 
-    takes = "kgan.data.crops(folder)"
+    reads, takes = "crops", "images and their reductions (kgan.data.crops)"
     batch_size = 16
     training_steps = 200_000
     preview_columns = 3
@@ -238,6 +238,10 @@ class SRGAN(ImageToImage):
             rate, loss = keras.optimizers.schedules.CosineDecay(1e-3, total, 0.01), "mae"
         self.generator.compile(keras.optimizers.Adam(rate), loss=loss, jit_compile=False)
         return self.generator.fit(dataset, epochs=epochs, **options)
+
+    def first_stage_steps(self, total: int) -> int:
+        """How long the first stage is where the second has `total` steps: five times, as there."""
+        return 5 * total
 
     def upscale(self, images, tile: int = 128, overlap: int = 16, batch_size: int = 4):
         """Images `scale` times larger.

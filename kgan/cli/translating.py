@@ -1,0 +1,100 @@
+"""`kgan translate` and `kgan upscale`: a trained run at work on a user's own files."""
+
+from pathlib import Path
+
+import numpy as np
+
+from kgan.cli.outputs import check_free, replace
+from kgan.cli.run_folder import RunFolder
+from kgan.cli.sampling import trained
+from kgan.errors import InputError
+
+
+def translate(run: RunFolder, source: str, direction, out, overwrite: bool) -> str:
+    """Translates the images of a file or a folder; returns what to tell the user."""
+    files, target = _files(source, out, overwrite, "translated")
+    gan = trained(run)
+    if gan.reads not in ("pairs", "domains"):
+        raise InputError(
+            f"The run {run.path} does not translate images; it was trained for {gan.reads}."
+        )
+    options = {}
+    if gan.reads == "domains":
+        options["direction"] = direction or "a2b"
+    elif direction:
+        raise InputError("This run translates one way; leave --direction out.")
+    channels = gan.networks[next(iter(gan.networks))].input_shape[-1]
+
+    def made(pixels):
+        low, high = gan.data_range
+        given = pixels[None] / np.float32(255) * (high - low) + low
+        return gan.translate(given.astype(np.float32), **options)[0]
+
+    _work(files, target, channels, made, gan.data_range)
+    return f"{_count(files)} translated into {target}"
+
+
+def upscale(run: RunFolder, source: str, out, tile: int, overwrite: bool) -> str:
+    """Enlarges the images of a file or a folder; returns what to tell the user."""
+    files, target = _files(source, out, overwrite, "upscaled")
+    gan = trained(run)
+    if gan.reads != "crops":
+        raise InputError(
+            f"The run {run.path} does not enlarge images; it was trained for {gan.reads}."
+        )
+    _work(files, target, gan.channels, lambda pixels: gan.upscale(pixels, tile=tile), (0, 255))
+    return f"{_count(files)} made {gan.scale} times larger, in {target}"
+
+
+def _files(source: str, out, overwrite: bool, suffix: str):
+    """The files to work on, and where what is made of them goes: a file or a folder."""
+    from kgan.data import folder
+
+    path = Path(source).expanduser()
+    if path.is_file():
+        files = [path]
+    elif path.is_dir():
+        files = folder.find(path)
+        if not files:
+            raise InputError(f"No images in the folder {source}.")
+    else:
+        raise InputError(f"There is no file or folder {source} (looked for {path.absolute()}).")
+    single = path.is_file()
+    if out is None:
+        target = path.with_name(f"{path.stem}-{suffix}{'.png' if single else ''}")
+    else:
+        target = Path(out).expanduser()
+    if single and target.suffix.lower() != ".png":
+        raise InputError(f"-o takes a FILE.png for one image; got {target.name!r}.")
+    ours = (
+        Path.is_file if single else lambda place: all(p.suffix == ".png" for p in place.iterdir())
+    )
+    check_free(target, overwrite, ours)
+    return files, target
+
+
+def _work(files, target: Path, channels: int, made, value_range) -> None:
+    from kgan import pictures
+    from kgan.data import images
+
+    def one(path):
+        try:
+            pixels = images.read(path, channels)
+        except Exception as error:  # Pillow's decoders raise errors of many kinds
+            raise InputError(f"{path} cannot be read as an image: {error}") from None
+        return pictures.to_rgb(made(pixels)[None], value_range)[0]
+
+    if target.suffix.lower() == ".png":
+        pictures.save_png(target, one(files[0]))
+        return
+
+    def write(folder):
+        folder.mkdir()
+        for path in files:
+            pictures.save_png(folder / f"{path.stem}.png", one(path))
+
+    replace(target, write)
+
+
+def _count(files) -> str:
+    return "1 image" if len(files) == 1 else f"{len(files)} images"
