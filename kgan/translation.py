@@ -30,6 +30,14 @@ class ImageToImage(Sampling, Game):
     examples = None
     latents = None
 
+    def two_parts(self, data):
+        """The two parts of a batch, checked to be two."""
+        if not isinstance(data, (tuple, list)) or len(data) != 2:
+            raise InputError(
+                f"{type(self).__name__} takes a dataset of batches with two parts: {self.takes}."
+            )
+        return data
+
     def draw(self, count, seed, truncation=None):
         """None: there is no noise but Dropout's."""
         return None

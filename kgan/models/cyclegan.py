@@ -178,7 +178,7 @@ class CycleGAN(ImageToImage):
         return terms
 
     def unpack(self, data):
-        a, b = data
+        a, b = self.two_parts(data)
         return {"a": a, "b": b}, {"a": a, "b": b}
 
     def examined(self, real, condition=None):

@@ -66,9 +66,9 @@ def unet(channels: int, output_channels: int, width: int, depth: int) -> keras.M
         if last:
             break
         x = normalization()(x)
-        if depth - 4 <= level < depth:
-            # The only noise of the game (section 3.2): in the first three levels upwards.
-            x = layers.Dropout(0.5)(x) if depth >= 7 else x
+        if depth >= 7 and level >= depth - 3:
+            # The only noise of the game (section 3.2).
+            x = layers.Dropout(0.5)(x)
         x = layers.Concatenate()([x, skips.pop()])
     made = layers.Activation("tanh", dtype="float32")(x)
     return keras.Model(images, made)

@@ -122,7 +122,7 @@ class Pix2Pix(ImageToImage):
         return [Pixel(weight=self.l1, name="l1")]
 
     def unpack(self, data):
-        inputs, targets = data
+        inputs, targets = self.two_parts(data)
         return targets, inputs
 
     def examined(self, real, condition=None):

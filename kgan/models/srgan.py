@@ -203,7 +203,7 @@ class SRGAN(ImageToImage):
         return self.adversarial_weight * super()._generator_loss(fake_scores, real_scores)
 
     def unpack(self, data):
-        low, high = data
+        low, high = self.two_parts(data)
         return high, low
 
     def examined(self, real, condition=None):

@@ -1,5 +1,6 @@
 """Pix2Pix: the paper's settings and networks, and that it learns a mapping."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -20,8 +21,9 @@ def negatives(count=64, seed=0):
 def trained():
     data = kgan.data.pairs(*negatives(), batch_size=4)
     gan = Pix2Pix.for_data(data.info, width=8, seed=0)
-    gan.compile(jit_compile=False)
-    history = gan.fit(data, epochs=12, verbose=0).history
+    # So narrow a network learns at a larger rate.
+    gan.compile(*(keras.optimizers.Adam(2e-3, beta_1=0.5) for _ in "dg"), jit_compile=False)
+    history = gan.fit(data, epochs=20, verbose=0).history
     return gan, history
 
 
@@ -44,8 +46,6 @@ def test_settings_are_the_papers():
 @pytest.mark.parametrize(("depth", "patch"), [(1, 16), (2, 34), (3, 70)])
 def test_a_score_rests_on_a_patch_of_the_papers_size(depth, patch):
     images = tf.Variable(tf.random.normal((1, 96, 96, 1)))
-    import keras
-
     inputs = keras.Input((None, None, 1))
     # Without normalization, which sees the whole image.
     x = inputs
