@@ -159,7 +159,7 @@ def warm_start(gan, source, average: bool = True, freeze: int = 0) -> Transfer:
     model, name = _opened(source)
     networks = getattr(model, "networks", {})
     pairs = {
-        role: _pairs(network, networks[role], from_end=role == "generator")
+        role: _pairs(network, networks[role], from_end=role.startswith("generator"))
         for role, network in gan.networks.items()
         if role in networks
     }
