@@ -80,7 +80,7 @@ BOARD = [
     Entry("joint_batch", "vanilla", {"variant": "joint_batch"}, steps=46_800, minutes=6),
     Entry("minimax", "vanilla", {"variant": "minimax"}, steps=60_000, minutes=4),
     Entry("dcgan", "dcgan", {"width": 32}, steps=8000, minutes=10),
-    Entry("wgan", "wgan", {"width": 32}, steps=8000, minutes=20, xla=False),
+    Entry("wgan", "wgan", {"width": 32}, steps=5000, minutes=15, xla=False),
     Entry("wgangp", "wgangp", {"width": 32}, steps=4000, minutes=20, xla=False),
     Entry("began", "began", {"preset": "narrow"}, steps=8000, minutes=10),
     Entry("infogan", "infogan", {"width": 16}, steps=5000, minutes=8),
@@ -118,7 +118,7 @@ BOARD = [
     Entry("r3gan-ring", "r3gan", {"preset": "points"}, "ring", steps=12_000, minutes=5),
     Entry("r3gan-grid", "r3gan", {"preset": "points"}, "grid", steps=12_000, minutes=5),
     Entry("minimax-stacked", "vanilla", {"variant": "minimax"}, "stacked_mnist", 60_000, 5),
-    Entry("r3gan-stacked", "r3gan", {}, "stacked_mnist", steps=6000),
+    Entry("r3gan-stacked", "r3gan", {}, "stacked_mnist", steps=5000),
     Entry("dcgan-cifar10", "dcgan", {"width": 32}, "cifar10", steps=6000),
     Entry(
         "sngan-cifar10",
@@ -160,7 +160,7 @@ class Clock(keras.callbacks.Callback):
 
     Args:
         steps, seconds: in all.
-        file: where the time spent is kept.
+        file: where the time spent is kept, and what the family logs of its game.
     """
 
     def __init__(self, steps, seconds, file):
@@ -168,7 +168,9 @@ class Clock(keras.callbacks.Callback):
         self.steps = steps
         self.seconds = seconds
         self.file = file
-        self.before = json.loads(file.read_text())["seconds"] if file.is_file() else 0.0
+        kept = json.loads(file.read_text()) if file.is_file() else {}
+        self.before = kept.get("seconds", 0.0)
+        self.game = kept.get("game", [])
         self.start = None
 
     @property
@@ -184,8 +186,10 @@ class Clock(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch, logs=None):
+        self.game.append({name: float(logs[name]) for name in self.model.game_logs})
         # Beside the checkpoint, which is of the same moment or a little older.
-        replace(self.file, lambda part: part.write_text(json.dumps({"seconds": self.spent})))
+        text = json.dumps({"seconds": self.spent, "game": self.game})
+        replace(self.file, lambda part: part.write_text(text))
 
 
 def load(entry, split, **options):
@@ -252,7 +256,7 @@ def code_agreement(gan):
 
 
 def train(entry, seed, seconds, work):
-    """A trained model, its steps and its seconds."""
+    """A trained model, and its seconds and logs."""
     keras.utils.set_random_seed(seed)
     family = models.find(entry.model)
     batch_size, _ = family.recipe(**entry.options)
@@ -270,12 +274,12 @@ def train(entry, seed, seconds, work):
             work / "checkpoints", every_steps=5000, resume=clock.before > 0, overwrite=True
         )
         gan.fit(data, epochs=10**6, verbose=0, callbacks=[saving, clock])
-    return gan, clock.spent
+    return gan, clock
 
 
 def result(entry, seed, seconds, work):
     """The figures of one training, and a picture of its samples."""
-    gan, spent = train(entry, seed, seconds, work)
+    gan, clock = train(entry, seed, seconds, work)
     test = test_part(entry, gan.data_range or (-1.0, 1.0))
     found = measures(entry, test.info)
     if gan.classes:
@@ -296,7 +300,9 @@ def result(entry, seed, seconds, work):
         "figures": {name: figures[name] for name in COLUMNS if name in figures},
         "rests_on": found[0].report(),
         "steps": int(gan.iterations),
-        "seconds": spent,
+        "seconds": clock.spent,
+        # Means over the first epoch and the last.
+        "game": [clock.game[0], clock.game[-1]] if gan.game_logs and clock.game else [],
     }
 
 
@@ -331,8 +337,10 @@ def floor(entry):
 
 def machine():
     """What the figures were measured on."""
+    threads = os.environ.get("TF_NUM_INTRAOP_THREADS", os.cpu_count())
     return (
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"{platform.machine()}, {os.cpu_count()} cores, {threads} used by a training, "
+        f"Python {platform.python_version()}, "
         f"TensorFlow {tf.__version__}, Keras {keras.__version__}, kgan {kgan.__version__}"
     )
 
