@@ -4,8 +4,11 @@
     python benchmarks/quality.py --seconds 1800            # half an hour a seed
     python benchmarks/quality.py --models stable --seeds 5
 
-Each training runs for so many seconds of steps, counted from the end of its first. Then as many
-samples are generated as the test split holds (10,000 at most) and measured against it; the row
+Each training has so many seconds, counted from the end of its first step, and ends with the
+steps that the board states for it if those come first; a shorter one has its share of them, and
+its schedules end with it. `TF_NUM_INTRAOP_THREADS=1` keeps it to one core, so that several can
+run side by side; `--merge` brings their results together. Then as many
+samples are generated as the test split holds and measured against it; the row
 "real" is the same number of training images in their place, the floor no generator beats. Figures
 are mean ± standard deviation over the seeds.
 
@@ -128,7 +131,7 @@ BOARD = [
         steps=4000,
         xla=False,
     ),
-    Entry("r3gan-cifar10", "r3gan", {}, "cifar10", steps=4000),
+    Entry("r3gan-cifar10", "r3gan", {}, "cifar10", steps=2500),
 ]
 # The features whose distances are compared: a classifier of the data's own kind.
 EXTRACTORS = {"stacked_mnist": "stacked_digits", "cifar10": "cifar10"}
@@ -199,11 +202,9 @@ def load(entry, split, **options):
 
 def test_part(entry, value_range):
     """The samples that figures are measured against."""
-    # Papers count the modes of stacked digits in 26,000 samples, the whole of its test part.
-    split = "test" if entry.data in ("ring", "grid", "stacked_mnist") else f"test[:{SAMPLES}]"
     options = {"n": SAMPLES} if entry.data in ("ring", "grid") else {}
     return load(
-        entry, split, batch_size=250, value_range=value_range, drop_remainder=False, **options
+        entry, "test", batch_size=250, value_range=value_range, drop_remainder=False, **options
     )
 
 
@@ -301,6 +302,7 @@ def result(entry, seed, seconds, work):
         "rests_on": found[0].report(),
         "steps": int(gan.iterations),
         "seconds": clock.spent,
+        "cores": cores(),
         # Means over the first epoch and the last.
         "game": [clock.game[0], clock.game[-1]] if gan.game_logs and clock.game else [],
     }
@@ -315,6 +317,7 @@ def side_by_side(results, out):
         and entry.name in results["models"]
         and "classes" not in entry.options
         and not models.find(entry.model).needs_labels
+        and (out / f"{entry.name}.png").is_file()
     ]
     side, caption, across = 240, 18, 5
     down = -(-len(entries) // across)
@@ -335,12 +338,15 @@ def floor(entry):
     return metrics.measure(measures(entry, test.info), test, training, test.info.size)
 
 
+def cores() -> int:
+    """How many cores a training has."""
+    return int(os.environ.get("TF_NUM_INTRAOP_THREADS") or os.cpu_count())
+
+
 def machine():
     """What the figures were measured on."""
-    threads = os.environ.get("TF_NUM_INTRAOP_THREADS", os.cpu_count())
     return (
-        f"{platform.machine()}, {os.cpu_count()} cores, {threads} used by a training, "
-        f"Python {platform.python_version()}, "
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
         f"TensorFlow {tf.__version__}, Keras {keras.__version__}, kgan {kgan.__version__}"
     )
 
@@ -361,9 +367,9 @@ def table(results) -> str:
             + (f" against {rests['real']} of the test part" if "real" in rests else "")
             + f", extractor `{rests['extractor']}`",
             "",
-            "| model | seeds | steps | seconds | "
+            "| model | seeds | steps | seconds | cores | "
             f"{' | '.join(COLUMNS[name] for name in columns)} |",
-            "| --- " * (len(columns) + 4) + "|",
+            "| --- " * (len(columns) + 5) + "|",
         ]
         for entry in rows:
             runs = list(results["models"][entry.name].values())
@@ -374,10 +380,10 @@ def table(results) -> str:
             seconds = np.mean([run["seconds"] for run in runs])
             lines.append(
                 f"| {entry.name} | {len(runs)} | {steps:.0f} | {seconds:.0f} | "
-                f"{' | '.join(cells)} |"
+                f"{runs[0]['cores']} | {' | '.join(cells)} |"
             )
-        cells = [f"{real[name]:.3g}" if name in real else "" for name in columns]
-        lines += [f"| *real* | | | | {' | '.join(cells)} |", ""]
+        cells = [_figure(real[name]) if name in real else "" for name in columns]
+        lines += [f"| *real* | | | | | {' | '.join(cells)} |", ""]
     head = f"Mean ± standard deviation over the seeds; {results['machine']}."
     return "\n".join([head, "", *lines])
 
@@ -387,8 +393,29 @@ def _spread(values):
     if not values:
         return "-"
     if len(values) == 1:
-        return f"{values[0]:.3g}"
-    return f"{np.mean(values):.3g} ± {np.std(values, ddof=1):.2g}"
+        return _figure(values[0])
+    return f"{_figure(np.mean(values))} ± {np.std(values, ddof=1):.2g}"
+
+
+def _figure(value):
+    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def write(results, out):
+    """The figures and the table."""
+    text, board = json.dumps(results, indent=1) + "\n", table(results)
+    replace(out / "quality.json", lambda part: part.write_text(text))
+    replace(out / "quality.md", lambda part: part.write_text(board))
+
+
+def merge(results, folders, out):
+    """Takes the rows and sheets of other runs of this command, on other cores or machines."""
+    for folder in folders:
+        other = json.loads((folder / "quality.json").read_text())
+        results["floors"] = other["floors"] | results["floors"]
+        results["models"] |= other["models"]
+        for sheet in folder.glob("*.png"):
+            shutil.copy(sheet, out / sheet.name)
 
 
 def main():
@@ -405,6 +432,14 @@ def main():
     parser.add_argument(
         "--out", type=pathlib.Path, default=pathlib.Path(__file__).parent / "results"
     )
+    parser.add_argument(
+        "--merge",
+        nargs="+",
+        type=pathlib.Path,
+        default=[],
+        metavar="OUT",
+        help="take in what was written there; trains nothing",
+    )
     arguments = parser.parse_args()
     seconds = 300.0 / arguments.seeds if arguments.short else arguments.seconds
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -412,7 +447,8 @@ def main():
     results = json.loads(file.read_text()) if file.is_file() else {}
     results = {"machine": machine(), "models": {}, "floors": {}} | results
     results["machine"] = machine()
-    for entry in BOARD:
+    merge(results, arguments.merge, arguments.out)
+    for entry in [] if arguments.merge else BOARD:
         if entry.name not in arguments.models:
             continue
         if entry.data not in results["floors"]:
@@ -428,16 +464,14 @@ def main():
             runs[key] = budget | result(entry, seed, seconds, work)
             keras.backend.clear_session()
             print(f"{entry.name}, seed {seed}: {runs[key]}", flush=True)
-            text = json.dumps(results, indent=1) + "\n"
-            replace(file, lambda part, text=text: part.write_text(text))
+            write(results, arguments.out)
         # Runs of other seeds and budgets than those asked for would mix with these.
         results["models"][entry.name] = dict(sorted(list(runs.items())[: arguments.seeds]))
         shutil.copy(
             arguments.work / f"{entry.name}-{seconds:.0f}s-0" / "samples.png",
             arguments.out / f"{entry.name}.png",
         )
-        board = table(results)
-        replace(arguments.out / "quality.md", lambda part, board=board: part.write_text(board))
+    write(results, arguments.out)
     side_by_side(results, arguments.out)
     print(table(results))
 
