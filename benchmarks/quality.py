@@ -4,13 +4,14 @@
     python benchmarks/quality.py --seconds 1800            # half an hour a seed
     python benchmarks/quality.py --models stable --seeds 5
 
-Each training has so many seconds, counted from the end of its first step, and ends with the
-steps that the board states for it if those come first; a shorter one has its share of them, and
-its schedules end with it. `TF_NUM_INTRAOP_THREADS=1` keeps it to one core, so that several can
-run side by side; `--merge` brings their results together. Then as many
-samples are generated as the test split holds and measured against it; the row
-"real" is the same number of training images in their place, the floor no generator beats. Figures
-are mean ± standard deviation over the seeds.
+Each training has so many seconds, counted from the end of its first step, and ends with the steps
+that the board states for it if those come first; a shorter one has its share of them, and its
+schedules end with it. `TF_NUM_INTRAOP_THREADS=1` keeps it to one core, so that several can run side
+by side; `--merge` brings their results together.
+
+Then as many samples are generated as the test split holds and measured against it; the row "real"
+is the same number of training images in their place, the floor no generator beats. Figures are
+mean ± standard deviation over the seeds.
 
 Models that are told a class are also measured class by class: recall and coverage of each class
 against the test images of it, the least and the mean. Of InfoGAN the share of samples is counted
@@ -102,21 +103,16 @@ BOARD = [
     Entry("r3gan-conditional", "r3gan", {"classes": 10}, steps=6000),
     Entry("points-ring", "vanilla", {"variant": "points"}, "ring", minutes=3),
     Entry("points-grid", "vanilla", {"variant": "points"}, "grid", minutes=3),
-    Entry(
-        "minimax-ring",
-        "vanilla",
-        {"variant": "minimax", "output": "linear"},
-        "ring",
-        steps=20_000,
-        minutes=3,
-    ),
-    Entry(
-        "minimax-grid",
-        "vanilla",
-        {"variant": "minimax", "output": "linear"},
-        "grid",
-        steps=20_000,
-        minutes=3,
+    *(
+        Entry(
+            f"minimax-{data}",
+            "vanilla",
+            {"variant": "minimax", "output": "linear"},
+            data,
+            20_000,
+            3,
+        )
+        for data in ("ring", "grid")
     ),
     Entry("r3gan-ring", "r3gan", {"preset": "points"}, "ring", steps=12_000, minutes=5),
     Entry("r3gan-grid", "r3gan", {"preset": "points"}, "grid", steps=12_000, minutes=5),
