@@ -4,10 +4,14 @@
     python benchmarks/quality.py --seconds 1800            # half an hour a seed
     python benchmarks/quality.py --models stable --seeds 5
 
-Each training runs for so many seconds of steps, counted from the end of its first. Then as many
-samples are generated as the test split holds (10,000 at most) and measured against it; the row
-"real" is the same number of training images in their place, the floor no generator beats. Figures
-are mean ± standard deviation over the seeds.
+Each training has so many seconds, counted from the end of its first step, and ends with the steps
+that the board states for it if those come first; a shorter one has its share of them, and its
+schedules end with it. `TF_NUM_INTRAOP_THREADS=1` keeps it to one core, so that several can run side
+by side; `--merge` brings their results together.
+
+Then as many samples are generated as the test split holds and measured against it; the row "real"
+is the same number of training images in their place, the floor no generator beats. Figures are
+mean ± standard deviation over the seeds.
 
 Models that are told a class are also measured class by class: recall and coverage of each class
 against the test images of it, the least and the mean. Of InfoGAN the share of samples is counted
@@ -80,7 +84,7 @@ BOARD = [
     Entry("joint_batch", "vanilla", {"variant": "joint_batch"}, steps=46_800, minutes=6),
     Entry("minimax", "vanilla", {"variant": "minimax"}, steps=60_000, minutes=4),
     Entry("dcgan", "dcgan", {"width": 32}, steps=8000, minutes=10),
-    Entry("wgan", "wgan", {"width": 32}, steps=8000, minutes=20, xla=False),
+    Entry("wgan", "wgan", {"width": 32}, steps=5000, minutes=15, xla=False),
     Entry("wgangp", "wgangp", {"width": 32}, steps=4000, minutes=20, xla=False),
     Entry("began", "began", {"preset": "narrow"}, steps=8000, minutes=10),
     Entry("infogan", "infogan", {"width": 16}, steps=5000, minutes=8),
@@ -99,26 +103,21 @@ BOARD = [
     Entry("r3gan-conditional", "r3gan", {"classes": 10}, steps=6000),
     Entry("points-ring", "vanilla", {"variant": "points"}, "ring", minutes=3),
     Entry("points-grid", "vanilla", {"variant": "points"}, "grid", minutes=3),
-    Entry(
-        "minimax-ring",
-        "vanilla",
-        {"variant": "minimax", "output": "linear"},
-        "ring",
-        steps=20_000,
-        minutes=3,
-    ),
-    Entry(
-        "minimax-grid",
-        "vanilla",
-        {"variant": "minimax", "output": "linear"},
-        "grid",
-        steps=20_000,
-        minutes=3,
+    *(
+        Entry(
+            f"minimax-{data}",
+            "vanilla",
+            {"variant": "minimax", "output": "linear"},
+            data,
+            20_000,
+            3,
+        )
+        for data in ("ring", "grid")
     ),
     Entry("r3gan-ring", "r3gan", {"preset": "points"}, "ring", steps=12_000, minutes=5),
     Entry("r3gan-grid", "r3gan", {"preset": "points"}, "grid", steps=12_000, minutes=5),
     Entry("minimax-stacked", "vanilla", {"variant": "minimax"}, "stacked_mnist", 60_000, 5),
-    Entry("r3gan-stacked", "r3gan", {}, "stacked_mnist", steps=6000),
+    Entry("r3gan-stacked", "r3gan", {}, "stacked_mnist", steps=5000),
     Entry("dcgan-cifar10", "dcgan", {"width": 32}, "cifar10", steps=6000),
     Entry(
         "sngan-cifar10",
@@ -128,7 +127,7 @@ BOARD = [
         steps=4000,
         xla=False,
     ),
-    Entry("r3gan-cifar10", "r3gan", {}, "cifar10", steps=4000),
+    Entry("r3gan-cifar10", "r3gan", {}, "cifar10", steps=2500),
 ]
 # The features whose distances are compared: a classifier of the data's own kind.
 EXTRACTORS = {"stacked_mnist": "stacked_digits", "cifar10": "cifar10"}
@@ -160,7 +159,7 @@ class Clock(keras.callbacks.Callback):
 
     Args:
         steps, seconds: in all.
-        file: where the time spent is kept.
+        file: where the time spent is kept, and what the family logs of its game.
     """
 
     def __init__(self, steps, seconds, file):
@@ -168,7 +167,9 @@ class Clock(keras.callbacks.Callback):
         self.steps = steps
         self.seconds = seconds
         self.file = file
-        self.before = json.loads(file.read_text())["seconds"] if file.is_file() else 0.0
+        kept = json.loads(file.read_text()) if file.is_file() else {}
+        self.before = kept.get("seconds", 0.0)
+        self.game = kept.get("game", [])
         self.start = None
 
     @property
@@ -184,8 +185,10 @@ class Clock(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch, logs=None):
+        self.game.append({name: float(logs[name]) for name in self.model.game_logs})
         # Beside the checkpoint, which is of the same moment or a little older.
-        replace(self.file, lambda part: part.write_text(json.dumps({"seconds": self.spent})))
+        text = json.dumps({"seconds": self.spent, "game": self.game})
+        replace(self.file, lambda part: part.write_text(text))
 
 
 def load(entry, split, **options):
@@ -195,11 +198,9 @@ def load(entry, split, **options):
 
 def test_part(entry, value_range):
     """The samples that figures are measured against."""
-    # Papers count the modes of stacked digits in 26,000 samples, the whole of its test part.
-    split = "test" if entry.data in ("ring", "grid", "stacked_mnist") else f"test[:{SAMPLES}]"
     options = {"n": SAMPLES} if entry.data in ("ring", "grid") else {}
     return load(
-        entry, split, batch_size=250, value_range=value_range, drop_remainder=False, **options
+        entry, "test", batch_size=250, value_range=value_range, drop_remainder=False, **options
     )
 
 
@@ -252,7 +253,7 @@ def code_agreement(gan):
 
 
 def train(entry, seed, seconds, work):
-    """A trained model, its steps and its seconds."""
+    """A trained model, and its seconds and logs."""
     keras.utils.set_random_seed(seed)
     family = models.find(entry.model)
     batch_size, _ = family.recipe(**entry.options)
@@ -270,12 +271,12 @@ def train(entry, seed, seconds, work):
             work / "checkpoints", every_steps=5000, resume=clock.before > 0, overwrite=True
         )
         gan.fit(data, epochs=10**6, verbose=0, callbacks=[saving, clock])
-    return gan, clock.spent
+    return gan, clock
 
 
 def result(entry, seed, seconds, work):
     """The figures of one training, and a picture of its samples."""
-    gan, spent = train(entry, seed, seconds, work)
+    gan, clock = train(entry, seed, seconds, work)
     test = test_part(entry, gan.data_range or (-1.0, 1.0))
     found = measures(entry, test.info)
     if gan.classes:
@@ -296,7 +297,10 @@ def result(entry, seed, seconds, work):
         "figures": {name: figures[name] for name in COLUMNS if name in figures},
         "rests_on": found[0].report(),
         "steps": int(gan.iterations),
-        "seconds": spent,
+        "seconds": clock.spent,
+        "cores": cores(),
+        # Means over the first epoch and the last.
+        "game": [clock.game[0], clock.game[-1]] if gan.game_logs and clock.game else [],
     }
 
 
@@ -309,6 +313,7 @@ def side_by_side(results, out):
         and entry.name in results["models"]
         and "classes" not in entry.options
         and not models.find(entry.model).needs_labels
+        and (out / f"{entry.name}.png").is_file()
     ]
     side, caption, across = 240, 18, 5
     down = -(-len(entries) // across)
@@ -327,6 +332,11 @@ def floor(entry):
     test = test_part(entry, (-1.0, 1.0))
     training = load(entry, "train", batch_size=250, seed=1)
     return metrics.measure(measures(entry, test.info), test, training, test.info.size)
+
+
+def cores() -> int:
+    """How many cores a training has."""
+    return int(os.environ.get("TF_NUM_INTRAOP_THREADS") or os.cpu_count())
 
 
 def machine():
@@ -353,9 +363,9 @@ def table(results) -> str:
             + (f" against {rests['real']} of the test part" if "real" in rests else "")
             + f", extractor `{rests['extractor']}`",
             "",
-            "| model | seeds | steps | seconds | "
+            "| model | seeds | steps | seconds | cores | "
             f"{' | '.join(COLUMNS[name] for name in columns)} |",
-            "| --- " * (len(columns) + 4) + "|",
+            "| --- " * (len(columns) + 5) + "|",
         ]
         for entry in rows:
             runs = list(results["models"][entry.name].values())
@@ -366,10 +376,10 @@ def table(results) -> str:
             seconds = np.mean([run["seconds"] for run in runs])
             lines.append(
                 f"| {entry.name} | {len(runs)} | {steps:.0f} | {seconds:.0f} | "
-                f"{' | '.join(cells)} |"
+                f"{runs[0]['cores']} | {' | '.join(cells)} |"
             )
-        cells = [f"{real[name]:.3g}" if name in real else "" for name in columns]
-        lines += [f"| *real* | | | | {' | '.join(cells)} |", ""]
+        cells = [_figure(real[name]) if name in real else "" for name in columns]
+        lines += [f"| *real* | | | | | {' | '.join(cells)} |", ""]
     head = f"Mean ± standard deviation over the seeds; {results['machine']}."
     return "\n".join([head, "", *lines])
 
@@ -379,8 +389,29 @@ def _spread(values):
     if not values:
         return "-"
     if len(values) == 1:
-        return f"{values[0]:.3g}"
-    return f"{np.mean(values):.3g} ± {np.std(values, ddof=1):.2g}"
+        return _figure(values[0])
+    return f"{_figure(np.mean(values))} ± {np.std(values, ddof=1):.2g}"
+
+
+def _figure(value):
+    return f"{value:.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def write(results, out):
+    """The figures and the table."""
+    text, board = json.dumps(results, indent=1) + "\n", table(results)
+    replace(out / "quality.json", lambda part: part.write_text(text))
+    replace(out / "quality.md", lambda part: part.write_text(board))
+
+
+def merge(results, folders, out):
+    """Takes the rows and sheets of other runs of this command, on other cores or machines."""
+    for folder in folders:
+        other = json.loads((folder / "quality.json").read_text())
+        results["floors"] = other["floors"] | results["floors"]
+        results["models"] |= other["models"]
+        for sheet in folder.glob("*.png"):
+            shutil.copy(sheet, out / sheet.name)
 
 
 def main():
@@ -397,6 +428,14 @@ def main():
     parser.add_argument(
         "--out", type=pathlib.Path, default=pathlib.Path(__file__).parent / "results"
     )
+    parser.add_argument(
+        "--merge",
+        nargs="+",
+        type=pathlib.Path,
+        default=[],
+        metavar="OUT",
+        help="take in what was written there; trains nothing",
+    )
     arguments = parser.parse_args()
     seconds = 300.0 / arguments.seeds if arguments.short else arguments.seconds
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -404,7 +443,8 @@ def main():
     results = json.loads(file.read_text()) if file.is_file() else {}
     results = {"machine": machine(), "models": {}, "floors": {}} | results
     results["machine"] = machine()
-    for entry in BOARD:
+    merge(results, arguments.merge, arguments.out)
+    for entry in [] if arguments.merge else BOARD:
         if entry.name not in arguments.models:
             continue
         if entry.data not in results["floors"]:
@@ -420,16 +460,14 @@ def main():
             runs[key] = budget | result(entry, seed, seconds, work)
             keras.backend.clear_session()
             print(f"{entry.name}, seed {seed}: {runs[key]}", flush=True)
-            text = json.dumps(results, indent=1) + "\n"
-            replace(file, lambda part, text=text: part.write_text(text))
+            write(results, arguments.out)
         # Runs of other seeds and budgets than those asked for would mix with these.
         results["models"][entry.name] = dict(sorted(list(runs.items())[: arguments.seeds]))
         shutil.copy(
             arguments.work / f"{entry.name}-{seconds:.0f}s-0" / "samples.png",
             arguments.out / f"{entry.name}.png",
         )
-        board = table(results)
-        replace(arguments.out / "quality.md", lambda part, board=board: part.write_text(board))
+    write(results, arguments.out)
     side_by_side(results, arguments.out)
     print(table(results))
 
