@@ -87,12 +87,13 @@ BOARD = [
     Entry("wgan", "wgan", {"width": 32}, steps=5000, minutes=15, xla=False),
     Entry("wgangp", "wgangp", {"width": 32}, steps=4000, minutes=20, xla=False),
     Entry("began", "began", {"preset": "narrow"}, steps=8000, minutes=10),
-    Entry("infogan", "infogan", {"width": 16}, steps=5000, minutes=8),
+    Entry("infogan", "infogan", {"width": 16}, steps=10_000, minutes=12),
     Entry("sngan", "sngan", {"width": 32, "discriminator_steps": 1}, steps=5000, xla=False),
     Entry("sagan", "sagan", {"width": 16}, steps=5000),
     Entry("r3gan", "r3gan"),
+    Entry("lapgan", "lapgan", {"width": 32, "units": 600}, steps=6000, xla=False),
     Entry("conditional", "conditional", steps=6000, minutes=10),
-    Entry("acgan", "acgan", {"width": 32}, steps=8000, minutes=10, xla=False),
+    Entry("acgan", "acgan", {"width": 48}, steps=10_000, xla=False),
     Entry(
         "sngan-projection",
         "sngan",
@@ -100,7 +101,7 @@ BOARD = [
         steps=5000,
         xla=False,
     ),
-    Entry("r3gan-conditional", "r3gan", {"classes": 10}, steps=6000),
+    Entry("r3gan-conditional", "r3gan", {"classes": 10}),
     Entry("points-ring", "vanilla", {"variant": "points"}, "ring", minutes=3),
     Entry("points-grid", "vanilla", {"variant": "points"}, "grid", minutes=3),
     *(
@@ -127,7 +128,7 @@ BOARD = [
         steps=4000,
         xla=False,
     ),
-    Entry("r3gan-cifar10", "r3gan", {}, "cifar10", steps=2500),
+    Entry("r3gan-cifar10", "r3gan", {}, "cifar10", steps=5000),
 ]
 # The features whose distances are compared: a classifier of the data's own kind.
 EXTRACTORS = {"stacked_mnist": "stacked_digits", "cifar10": "cifar10"}
@@ -315,6 +316,8 @@ def side_by_side(results, out):
         and not models.find(entry.model).needs_labels
         and (out / f"{entry.name}.png").is_file()
     ]
+    if not entries:
+        return
     side, caption, across = 240, 18, 5
     down = -(-len(entries) // across)
     page = Image.new("RGB", (across * (side + 8), down * (side + caption + 8)), "white")

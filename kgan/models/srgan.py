@@ -237,7 +237,7 @@ class SRGAN(ImageToImage):
             total = steps or epochs * max(1, int(dataset.cardinality()))
             rate, loss = keras.optimizers.schedules.CosineDecay(1e-3, total, 0.01), "mae"
         self.generator.compile(keras.optimizers.Adam(rate), loss=loss, jit_compile=False)
-        return self.generator.fit(dataset, epochs=epochs, **options)
+        return self.generator.fit(dataset, epochs=epochs, shuffle=False, **options)
 
     def first_stage_steps(self, total: int) -> int:
         """How long the first stage is where the second has `total` steps: five times, as there."""
@@ -355,15 +355,16 @@ def _generator(scale, channels, width, blocks, normalized):
         y = activation()(normalization(convolution(x, width)))
         x = layers.Add()([x, normalization(convolution(y, width))])
     x = layers.Add()([first, normalization(convolution(x, width))])
-    if normalized:
-        for _ in range(int(math.log2(scale))):
-            x = activation()(PixelShuffle(2)(convolution(x, 4 * width)))
-        x = layers.Conv2D(channels, 9, padding="same", dtype="float32")(x)
-    else:
-        x = PixelShuffle(scale)(convolution(x, channels * scale**2))
+    doublings = int(math.log2(scale))
+    for _ in range(doublings):
+        # Large images are where the time goes: without normalization they have fewer channels.
+        width = width if normalized else max(1, width // 2)
+        x = activation()(PixelShuffle(2)(convolution(x, 4 * width)))
+    x = layers.Conv2D(channels, 9 if normalized else 3, padding="same", dtype="float32")(x)
+    if not normalized:
         # What is learned is the difference to a plain enlargement.
         enlarged = images
-        for _ in range(int(math.log2(scale))):
+        for _ in range(doublings):
             enlarged = Upsample()(enlarged)
         x = layers.Add(dtype="float32")([x, enlarged])
     return keras.Model(images, x, name="generator")
