@@ -42,7 +42,7 @@ from PIL import Image, ImageDraw
 
 import kgan
 from kgan import callbacks, metrics, models, pictures
-from kgan.cli.outputs import replace
+from kgan.files import replace
 
 
 @dataclass(frozen=True)

@@ -2,23 +2,21 @@
 
 import math
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from kgan.adversarial import AdversarialModel
 from kgan.errors import InputError
-from kgan.freezing import first_layers, freeze, hold, parts_of, unfreeze
+from kgan.freezing import first_layers, freeze, hold, unfreeze
+from kgan.matching import Pair, Weights, matched, paired, tree
+from kgan.runs import RunFolder, trained
+from kgan.saving import load
 
 __all__ = ["Part", "Transfer", "freeze", "unfreeze", "warm_start"]
-
-# Names and shapes.
-Weights = tuple[tuple[str, tuple[int, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -159,7 +157,7 @@ def warm_start(gan, source, average: bool = True, freeze: int = 0) -> Transfer:
     model, name = _opened(source)
     networks = getattr(model, "networks", {})
     pairs = {
-        role: _pairs(network, networks[role], from_end=role.startswith("generator"))
+        role: matched(network, networks[role], from_end=role.startswith("generator"))
         for role, network in gan.networks.items()
         if role in networks
     }
@@ -205,7 +203,7 @@ def find(source) -> Path:
     if path.suffix == ".keras" and not path.is_file():
         raise InputError(f"There is no file {str(path)!r} to take weights from.")
     if not path.is_file():
-        _run(path).config()
+        RunFolder(path).config()
     return path
 
 
@@ -215,151 +213,8 @@ def _opened(source) -> tuple[Any, str]:
         return source, f"the model {source.name!r}"
     path = find(source)
     if path.is_file():
-        from kgan.saving import load
-
         return load(path), str(path)
-    from kgan.cli.sampling import trained
-
-    return trained(_run(path)), str(path)
-
-
-def _run(path):
-    # A run folder is the command line's; who never names one does not load that.
-    from kgan.cli.run_folder import RunFolder
-
-    return RunFolder(path)
-
-
-@dataclass(frozen=True, eq=False)
-class _Node:
-    """A layer with weights somewhere in it.
-
-    Attributes:
-        name: with the layers around it.
-        own_name: without Keras's number.
-        sort: what it is; layers of another sort never stand for it.
-        weights: its own; of what wraps a layer, all.
-        parts: the layers within it.
-        whole: whether its own weights mean nothing without those of its parts.
-    """
-
-    name: str
-    own_name: str
-    sort: tuple
-    weights: tuple
-    parts: tuple["_Node", ...]
-    whole: bool
-
-    @property
-    def described(self) -> Weights:
-        return tuple(
-            (re.sub(r"_\d+$", "", weight.name), tuple(weight.shape)) for weight in self.weights
-        )
-
-
-@dataclass(frozen=True)
-class _Pair:
-    """Two layers in the same place, or one whose place the other network lacks."""
-
-    ours: _Node | None
-    theirs: _Node | None
-    fits: bool = False
-
-
-def _tree(layer, prefix="", seen=None) -> _Node:
-    seen = set() if seen is None else seen
-    wraps = isinstance(layer, keras.layers.Wrapper)
-    model = isinstance(layer, keras.Model)
-    parts = []
-    for part in [] if wraps else parts_of(layer):
-        if id(part) not in seen:
-            seen.add(id(part))
-            parts.append(_tree(part, f"{prefix}{part.name}/", seen))
-    if wraps:
-        # A spectral norm and its kernel belong together.
-        weights = tuple(layer.weights)
-    else:
-        weights = (*layer._trainable_variables, *layer._non_trainable_variables)
-    return _Node(
-        name=prefix.rstrip("/"),
-        own_name=_without_number(layer),
-        sort=_sort(layer),
-        weights=weights,
-        parts=tuple(part for part in parts if part.weights or part.parts),
-        whole=not model,
-    )
-
-
-def _sort(layer) -> tuple:
-    wrapped = (_sort(layer.layer),) if isinstance(layer, keras.layers.Wrapper) else ()
-    return (type(layer).__name__, getattr(layer, "kernel_size", None), *wrapped)
-
-
-def _without_number(layer) -> str:
-    """A layer's name; of one that Keras named, without the number it counts up.
-
-    `block_2` of a user stays: there the number says which it is.
-    """
-    base = re.sub(r"_\d+$", "", layer.name)
-    named_by_keras = base.replace("_", "") == type(layer).__name__.replace("_", "").lower()
-    return base if named_by_keras else layer.name
-
-
-def _pairs(network, source, from_end: bool) -> list[_Pair]:
-    """The layers of both networks with weights, those in the same place together."""
-    ours, theirs = _tree(network), _tree(source)
-    pairs = _paired(ours, theirs, lambda node: (node.own_name, node.sort), from_end)
-    if any(pair.fits for pair in pairs):
-        return pairs
-    # Nothing has the same name: it may be the same network under others.
-    renamed = _paired(ours, theirs, lambda node: node.sort, from_end)
-    return renamed if any(pair.fits for pair in renamed) else pairs
-
-
-def _paired(ours: _Node | None, theirs: _Node | None, key, from_end) -> list[_Pair]:
-    """Pairs of what is within two layers that have one place, in our order; what is left last."""
-    mine = ours.parts if ours else ()
-    yours = theirs.parts if theirs else ()
-    partners = {}
-    for kind in dict.fromkeys(map(key, mine)):
-        alike = [[part for part in parts if key(part) == kind] for parts in (mine, yours)]
-        together = _aligned(*alike, key, from_end)
-        partners |= {id(part): other for part, other in together}
-    taken = {id(other) for other in partners.values()}
-    pairs = [pair for part in mine for pair in _paired(part, partners.get(id(part)), key, from_end)]
-    for part in yours:
-        if id(part) not in taken:
-            pairs += _paired(None, part, key, from_end)
-    a, b = (node if node and node.weights else None for node in (ours, theirs))
-    if a is None and b is None:
-        return pairs
-    fits = a is not None and b is not None and a.described == b.described
-    if fits and a.whole:
-        fits = all(pair.fits for pair in pairs)
-    return [_Pair(a, b, fits), *pairs]
-
-
-def _aligned(mine: list, yours: list, key, from_end) -> list[tuple]:
-    """Pairs of two lists: the first so many counted from the start, the others from the end.
-
-    Where the lists are of one length that is one by one. Else the additional ones are in one
-    place, and it is taken where most weights fit. Of several such places the generator's is the
-    first and the discriminator's the last: what is near the images stays together.
-    """
-    if len(mine) == len(yours):
-        return list(zip(mine, yours, strict=True))
-    length = min(len(mine), len(yours))
-    starts = list(zip(mine[:length], yours[:length], strict=True))
-    ends = list(zip(mine[len(mine) - length :], yours[len(yours) - length :], strict=True))
-    fit = [
-        [sum(pair.fits for pair in _paired(*two, key, from_end)) for two in side]
-        for side in (starts, ends)
-    ]
-    best = max(
-        range(length + 1),
-        key=lambda cut: (sum(fit[0][:cut]) + sum(fit[1][cut:]), -cut if from_end else cut),
-    )
-    return starts[:best] + ends[best:]
+    return trained(RunFolder(path)), str(path)
 
 
 def _report(gan, model, pairs, name, averaged, frozen) -> Transfer:
@@ -388,7 +243,7 @@ def _report(gan, model, pairs, name, averaged, frozen) -> Transfer:
             *(
                 Part(role, pair.ours.name, pair.ours.described)
                 for role, network in apart.items()
-                for pair in _paired(_tree(network), None, None, False)
+                for pair in paired(tree(network), None, None, False)
             ),
         ),
         left_over=parts(lambda pair: pair.ours is None),
@@ -396,7 +251,7 @@ def _report(gan, model, pairs, name, averaged, frozen) -> Transfer:
     )
 
 
-def _check_kept(kept, fitting: Iterable[_Pair]) -> None:
+def _check_kept(kept, fitting: Iterable[Pair]) -> None:
     """Refuses to freeze weights that were drawn at random."""
     loaded = {id(weight) for pair in fitting for weight in pair.ours.weights}
     fresh = [

@@ -6,11 +6,10 @@ from typing import Any
 
 import click
 
-from kgan.cli.outputs import replace
-from kgan.cli.run_folder import RunFolder, provenance
-from kgan.cli.sampling import trained
 from kgan.data.splits import overlap
 from kgan.errors import InputError
+from kgan.files import replace
+from kgan.runs import RunFolder, provenance, trained
 
 # What says most of images and of points alike; the rest is asked for by name.
 DEFAULT = (

@@ -7,40 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kgan.cli.outputs import check_free, replace
-from kgan.cli.run_folder import RunFolder
 from kgan.errors import InputError
-
-
-def trained(run: RunFolder):
-    """The model of a run in its newest state: the finished one, or a later checkpoint.
-
-    Raises:
-        InputError: where there is no run, or nothing of it is saved yet.
-    """
-    config = run.config()
-
-    import kgan
-    from kgan import callbacks, models
-
-    saved = callbacks.latest(run.checkpoints)
-    finished = config.get("finished_steps", 0) if run.model.is_file() else 0
-    if finished and (saved is None or finished >= saved.iterations):
-        return kgan.load(run.model)
-    if saved is None:
-        raise InputError(
-            f"{run.path} has no saved state yet; let `kgan train` reach its first checkpoint."
-        )
-    try:
-        gan = models.find(config["settings"]["model"]).from_config(config["model"])
-        gan.compile_from_config(config["compile"])
-        gan.load_weights(saved.weights)
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"The model of {run.path} cannot be built again: {error}. Its config.json or "
-            "checkpoints may be damaged, or another version's."
-        ) from error
-    return gan
+from kgan.files import check_free, replace
+from kgan.runs import RunFolder, trained
 
 
 def write_samples(

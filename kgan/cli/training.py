@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from kgan.cli import settings as given_settings
-from kgan.cli.outputs import replace, write_saved_model
-from kgan.cli.run_folder import RunFolder, provenance
 from kgan.errors import InputError
+from kgan.files import replace, write_saved_model
+from kgan.runs import RunFolder, provenance
 
 
 @dataclass

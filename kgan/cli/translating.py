@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kgan.cli.outputs import check_free, replace
-from kgan.cli.run_folder import RunFolder
-from kgan.cli.sampling import trained
 from kgan.errors import InputError
+from kgan.files import check_free, replace
+from kgan.runs import RunFolder, trained
 
 
 def translate(run: RunFolder, source: str, direction, out, overwrite: bool) -> str:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import click
 import keras
 
-from kgan.cli.outputs import replace
-from kgan.cli.run_folder import RunFolder
+from kgan.files import replace
+from kgan.runs import RunFolder
 
 
 class Begin(keras.callbacks.Callback):

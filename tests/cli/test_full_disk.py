@@ -10,7 +10,7 @@ from command_line import SHORT, assert_same_state, command, config, done, refuse
 
 import kgan
 from kgan import callbacks
-from kgan.cli.run_folder import RunFolder
+from kgan.runs import RunFolder
 
 resource = pytest.importorskip("resource")
 

@@ -120,7 +120,7 @@ class TestAnEarlierRun:
         (run / "notes.txt").write_text("mine")
         # What comes after the last step is pointed out, too: losses that are no numbers.
         monkeypatch.setattr(
-            "kgan.cli.run_folder.RunFolder.add_to_history",
+            "kgan.runs.RunFolder.add_to_history",
             lambda run, *row: run.history.write_text("epoch,step,d_loss,g_loss\n0,2,nan,nan\n"),
         )
         result = command(*TRAIN, "--steps", 2, "--overwrite", "--out", run, "--quiet")

@@ -11,8 +11,8 @@ from importlib import metadata
 from pathlib import Path
 
 import kgan
-from kgan.cli.outputs import remove, replace, writing
 from kgan.errors import InputError
+from kgan.files import remove, replace, writing
 
 # Deleted by --overwrite; config.json is replaced last, so that a run is known as one till then.
 _CONTENTS = (
@@ -171,6 +171,37 @@ class RunFolder:
                 writer.writerows(rows)
 
         replace(self.history, write)
+
+
+def trained(run: RunFolder):
+    """The model of a run in its newest state: the finished one, or a later checkpoint.
+
+    Raises:
+        InputError: where there is no run, or nothing of it is saved yet.
+    """
+    config = run.config()
+
+    # Who only reads what was measured does not wait for TensorFlow.
+    from kgan import callbacks, models
+
+    saved = callbacks.latest(run.checkpoints)
+    finished = config.get("finished_steps", 0) if run.model.is_file() else 0
+    if finished and (saved is None or finished >= saved.iterations):
+        return kgan.load(run.model)
+    if saved is None:
+        raise InputError(
+            f"{run.path} has no saved state yet; let `kgan train` reach its first checkpoint."
+        )
+    try:
+        gan = models.find(config["settings"]["model"]).from_config(config["model"])
+        gan.compile_from_config(config["compile"])
+        gan.load_weights(saved.weights)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"The model of {run.path} cannot be built again: {error}. Its config.json or "
+            "checkpoints may be damaged, or another version's."
+        ) from error
+    return gan
 
 
 def provenance() -> dict:
