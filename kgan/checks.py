@@ -242,7 +242,7 @@ def batch_fits(real, sample_shape, data_range, what="data") -> None:
     if data_range is not None:
         low, high = widened(data_range)
         if values.min() < low or values.max() > high:
-            raise InputError(outside(values.min(), values.max(), data_range))
+            raise InputError(outside(values.min(), values.max(), data_range, what))
 
 
 def not_finite(batch) -> str:
@@ -269,8 +269,8 @@ def _scaling(data_range) -> str:
     )
 
 
-def outside(lowest, highest, data_range) -> str:
-    """The message for values outside the data range."""
+def outside(lowest, highest, data_range, what="data") -> str:
+    """The message for values of `what` outside the data range."""
     low, high = data_range
     if lowest >= 0 and 1.5 < highest <= 255:
         hint = "They look like raw images. " + _scaling(data_range)
@@ -279,7 +279,7 @@ def outside(lowest, highest, data_range) -> str:
     else:
         hint = "Scale the data to it."
     return (
-        f"The data lies in [{lowest:.4g}, {highest:.4g}], outside the generator's range "
+        f"The {what} lies in [{lowest:.4g}, {highest:.4g}], outside the generator's range "
         f"[{low:g}, {high:g}]; the discriminator would win by that alone. {hint} If the "
         "generator's range is another, say `GAN(..., data_range=(low, high))`; None checks "
         "nothing."

@@ -369,11 +369,13 @@ def _rescaling(info, wanted):
     if given is None or wanted is None or tuple(given) == tuple(wanted):
         return None
     scale = (wanted[1] - wanted[0]) / (given[1] - given[0])
+    # Labels are no images; the parts of pairs, domains and crops are.
+    images = len(info.shapes) or 1
 
     def rescale(*batch):
         batch = batch[0] if len(batch) == 1 else batch
-        real, *rest = batch if isinstance(batch, (tuple, list)) else (batch,)
-        real = (real - given[0]) * scale + wanted[0]
-        return (real, *rest) if rest else real
+        parts = batch if isinstance(batch, (tuple, list)) else (batch,)
+        scaled = [(part - given[0]) * scale + wanted[0] for part in parts[:images]]
+        return (*scaled, *parts[images:]) if len(parts) > 1 else scaled[0]
 
     return rescale

@@ -226,7 +226,7 @@ def translate(run, images, direction, out, overwrite):
     "--tile",
     type=COUNT,
     metavar="N",
-    default=128,
+    default=192,
     show_default=True,
     help="Work through large images in tiles of N pixels a side.",
 )

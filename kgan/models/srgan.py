@@ -243,17 +243,26 @@ class SRGAN(ImageToImage):
         """How long the first stage is where the second has `total` steps: five times, as there."""
         return 5 * total
 
-    def upscale(self, images, tile: int = 128, overlap: int = 16, batch_size: int = 4):
+    @property
+    def reach(self) -> int:
+        """How many pixels away, before enlargement, a pixel of the result still depends on."""
+        ends = 4 if self.normalized else 1
+        return ends + 2 * self.blocks + 1 + math.ceil(2 + ends / self.scale)
+
+    def upscale(
+        self, images, tile: int | None = 192, overlap: int | None = None, batch_size: int = 4
+    ):
         """Images `scale` times larger.
 
-        Images larger than a tile are worked through in overlapping tiles, which memory stays
-        small for; beside what lies within `overlap` of the border nothing shows where they meet.
+        Images larger than a tile are worked through in overlapping tiles, for which memory stays
+        small. With the overlap that is chosen by itself the result is that of the whole image.
 
         Args:
             images: `(n, height, width, channels)` in [-1, 1], or one image
                 `(height, width, channels)`; uint8 images, in 0..255, come back as uint8.
             tile: side of a tile before enlargement; None takes images whole.
-            overlap: pixels that a tile sees beyond its own part, on each side.
+            overlap: pixels that a tile sees beyond its own part, on each side; None takes
+                `reach`. Less is faster, and what a tile does not see may show where they meet.
             batch_size: tiles in one go.
 
         Returns:
@@ -267,10 +276,13 @@ class SRGAN(ImageToImage):
             return np.round((made + 1) * 127.5).astype(np.uint8)
         images = self.checked_images(images, self.generator)
         height, width = images.shape[1:3]
+        overlap = self.reach if overlap is None else overlap
         if tile is None or max(height, width) <= tile:
             return self._run(self.generator, images, batch_size)
         if not 0 <= overlap < tile // 2:
-            raise InputError(f"overlap is less than half a tile; got {overlap} and tile={tile}.")
+            raise InputError(
+                f"overlap is at least 0 and less than half a tile; got {overlap} with tile={tile}."
+            )
         made = np.empty(
             (len(images), height * self.scale, width * self.scale, self.channels), np.float32
         )
@@ -341,7 +353,9 @@ def _generator(scale, channels, width, blocks, normalized):
     """SRResNet: k9n64s1, blocks of k3n64s1, and k3n256s1 with a pixel shuffle for each doubling."""
 
     def activation():
-        return layers.PReLU(shared_axes=(1, 2)) if normalized else layers.ReLU()
+        if normalized:
+            return layers.PReLU(shared_axes=(1, 2))
+        return layers.LeakyReLU(negative_slope=0.2)
 
     def convolution(x, filters, size=3):
         return layers.Conv2D(filters, size, padding="same")(x)
