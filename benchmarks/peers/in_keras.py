@@ -1,0 +1,136 @@
+"""kgan, and a `train_step` in the style of the Keras examples, over the same Keras networks."""
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from peers.works import BETA_1, BETA_2, EPSILON, RATE, SLOPE
+
+
+def network(spec, shape):
+    """A Keras model of such layers."""
+    normalized = any(kind == "batch_norm" for kind, *_ in spec)
+    last = max(i for i, (kind, *_) in enumerate(spec) if kind in ("dense", "conv", "up"))
+    x = inputs = keras.Input(shape)
+    for place, (kind, *sizes) in enumerate(spec):
+        bias = {"use_bias": not normalized or place == last}
+        x = {
+            "dense": lambda *s: layers.Dense(*s, **bias),  # noqa: B023
+            "reshape": lambda *s: layers.Reshape(s),
+            "flatten": layers.Flatten,
+            "conv": lambda *s: layers.Conv2D(*s, padding="same", **bias),  # noqa: B023
+            "up": lambda f, k: layers.Conv2DTranspose(f, k, 2, "same", **bias),  # noqa: B023
+            "batch_norm": layers.BatchNormalization,
+            "relu": layers.ReLU,
+            "leaky_relu": lambda: layers.LeakyReLU(negative_slope=SLOPE),
+            "tanh": lambda: layers.Activation("tanh"),
+            "sigmoid": lambda: layers.Activation("sigmoid"),
+            "max_pool": layers.GlobalMaxPooling2D,
+        }[kind](*sizes)(x)
+    return keras.Model(inputs, x)
+
+
+def adam():
+    return keras.optimizers.Adam(RATE, BETA_1, BETA_2, EPSILON)
+
+
+class _Trainer:
+    """Trains a work by `fit`; `run(n)` takes n steps."""
+
+    def __init__(self, work, data, form, threads):
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        keras.utils.set_random_seed(0)
+        self.work = work
+        generator = network(work.generator, (work.latent,))
+        discriminator = network(work.discriminator, work.sample)
+        self.parameters = sum(
+            weight.shape.num_elements()
+            for net in (generator, discriminator)
+            for weight in net.trainable_variables
+        )
+        self.model = self.made(generator, discriminator, form)
+        self.data = self.fed(data)
+
+    def run(self, steps):
+        self.model.fit(self.data, epochs=1, steps_per_epoch=steps, verbose=0)
+
+
+class Kgan(_Trainer):
+    """kgan's own `fit`. Form "plain" is without XLA, "auto" as a user has it."""
+
+    def made(self, generator, discriminator, form):
+        import kgan
+
+        gan = kgan.GAN(generator, discriminator, data_range=None, seed=0)
+        game = {
+            "logistic": {"loss": "non_saturating", "shared_forward": True},
+            "wgan_gp": {
+                "loss": "wasserstein",
+                "penalties": [kgan.penalties.GradientPenalty(10.0)],
+                "discriminator_steps": self.work.discriminator_steps,
+            },
+            "r3gan": {
+                "loss": "relativistic",
+                "penalties": [kgan.penalties.R1(10.0), kgan.penalties.R2(10.0)],
+            },
+        }[self.work.game]
+        gan.compile(adam(), adam(), **game, jit_compile="auto" if form == "auto" else form == "xla")
+        return gan
+
+    def fed(self, data):
+        import kgan
+
+        return kgan.data.from_arrays(
+            data, batch_size=self.work.batch, value_range=None, drop_remainder=True
+        ).repeat()
+
+
+class KerasExample(_Trainer):
+    """The `train_step` of the Keras examples: the generator runs twice, labels are noisy."""
+
+    def made(self, generator, discriminator, form):
+        model = _Example(generator, discriminator, self.work)
+        model.compile(adam(), adam(), keras.losses.BinaryCrossentropy(from_logits=True))
+        return model
+
+    def fed(self, data):
+        dataset = tf.data.Dataset.from_tensor_slices(data).shuffle(len(data))
+        return dataset.batch(self.work.batch, drop_remainder=True).prefetch(2).repeat()
+
+
+class _Example(keras.Model):
+    def __init__(self, generator, discriminator, work):
+        super().__init__()
+        self.generator, self.discriminator, self.work = generator, discriminator, work
+        self.seeds = keras.random.SeedGenerator(0)
+        self.d_metric = keras.metrics.Mean(name="d_loss")
+        self.g_metric = keras.metrics.Mean(name="g_loss")
+
+    def compile(self, d_optimizer, g_optimizer, loss_fn):
+        super().compile()
+        self.d_optimizer, self.g_optimizer, self.loss_fn = d_optimizer, g_optimizer, loss_fn
+
+    @property
+    def metrics(self):
+        return [self.d_metric, self.g_metric]
+
+    def train_step(self, real):
+        batch = tf.shape(real)[0]
+        noise = keras.random.normal((batch, self.work.latent), seed=self.seeds)
+        both = tf.concat([self.generator(noise), real], axis=0)
+        labels = tf.concat([tf.ones((batch, 1)), tf.zeros((batch, 1))], axis=0)
+        labels += 0.05 * tf.random.uniform(tf.shape(labels))
+        with tf.GradientTape() as tape:
+            d_loss = self.loss_fn(labels, self.discriminator(both))
+        weights = self.discriminator.trainable_weights
+        self.d_optimizer.apply_gradients(zip(tape.gradient(d_loss, weights), weights, strict=True))
+        noise = keras.random.normal((batch, self.work.latent), seed=self.seeds)
+        with tf.GradientTape() as tape:
+            scores = self.discriminator(self.generator(noise))
+            g_loss = self.loss_fn(tf.zeros((batch, 1)), scores)
+        weights = self.generator.trainable_weights
+        self.g_optimizer.apply_gradients(zip(tape.gradient(g_loss, weights), weights, strict=True))
+        self.d_metric.update_state(d_loss)
+        self.g_metric.update_state(g_loss)
+        return {"d_loss": self.d_metric.result(), "g_loss": self.g_metric.result()}

@@ -1,0 +1,176 @@
+"""PyTorch, as its good user writes it.
+
+One forward pass of the generator serves both turns where the game allows it; the discriminator is
+frozen in the generator's turn; gradients are set to None; Adam is the fused one.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from peers.works import BETA_1, BETA_2, EPSILON, RATE, SLOPE
+
+GAMMA, LAMBDA = 10.0, 10.0
+
+
+def network(layers, shape):
+    """An `nn.Sequential`, channels first."""
+    made = []
+    normalized = any(kind == "batch_norm" for kind, *_ in layers)
+    last = max(i for i, (kind, *_) in enumerate(layers) if kind in ("dense", "conv", "up"))
+    size = shape
+    for place, (kind, *sizes) in enumerate(layers):
+        bias = not normalized or place == last
+        if kind == "dense":
+            made.append(nn.Linear(_product(size), sizes[0], bias=bias))
+            size = (sizes[0],)
+        elif kind == "reshape":
+            height, width, channels = sizes
+            made.append(nn.Unflatten(1, (channels, height, width)))
+            size = tuple(sizes)
+        elif kind == "flatten":
+            made.append(nn.Flatten())
+            size = (_product(size),)
+        elif kind == "conv":
+            filters, kernel, stride = sizes
+            made.append(nn.Conv2d(size[2], filters, kernel, stride, kernel // 2, bias=bias))
+            size = (-(-size[0] // stride), -(-size[1] // stride), filters)
+        elif kind == "up":
+            filters, kernel = sizes
+            padding = (kernel - 1) // 2
+            made.append(
+                nn.ConvTranspose2d(
+                    size[2], filters, kernel, 2, padding, 2 * padding + 2 - kernel, bias=bias
+                )
+            )
+            size = (2 * size[0], 2 * size[1], filters)
+        elif kind == "batch_norm":
+            made.append((nn.BatchNorm2d if len(size) == 3 else nn.BatchNorm1d)(size[-1]))
+        elif kind == "max_pool":
+            made += [nn.AdaptiveMaxPool2d(1), nn.Flatten()]
+            size = size[-1:]
+        else:
+            made.append(
+                {
+                    "relu": nn.ReLU,
+                    "leaky_relu": lambda: nn.LeakyReLU(SLOPE),
+                    "tanh": nn.Tanh,
+                    "sigmoid": nn.Sigmoid,
+                }[kind]()
+            )
+    return nn.Sequential(*made)
+
+
+def _product(shape):
+    result = 1
+    for side in shape:
+        result *= side
+    return result
+
+
+def penalty(discriminator, samples):
+    """Half the mean squared norm of the gradient of the scores with respect to the samples."""
+    samples = samples.detach().requires_grad_(True)
+    scores = discriminator(samples)
+    (gradient,) = torch.autograd.grad(scores.sum(), samples, create_graph=True)
+    return gradient, scores
+
+
+class Trainer:
+    """Trains a work; `run(n)` takes n steps.
+
+    Args:
+        work: a `Work`.
+        data: samples `(n, ...)`, channels last.
+        form: "eager", "channels_last" or "compiled".
+    """
+
+    def __init__(self, work, data, form, threads):
+        torch.set_num_threads(threads)
+        torch.manual_seed(0)
+        self.work = work
+        self.data = torch.from_numpy(data)
+        self.generator = network(work.generator, (work.latent,))
+        self.discriminator = network(work.discriminator, work.sample)
+        if self.data.ndim == 4:
+            self.data = self.data.permute(0, 3, 1, 2).contiguous()
+            if form != "eager":
+                self.data = self.data.to(memory_format=torch.channels_last)
+                self.generator.to(memory_format=torch.channels_last)
+                self.discriminator.to(memory_format=torch.channels_last)
+        self.optimizers = [
+            torch.optim.Adam(net.parameters(), RATE, (BETA_1, BETA_2), EPSILON, fused=True)
+            for net in (self.discriminator, self.generator)
+        ]
+        self.parameters = sum(
+            p.numel() for net in (self.generator, self.discriminator) for p in net.parameters()
+        )
+        self.make, self.judge = self.generator, self.discriminator
+        if form == "compiled":
+            self.make, self.judge = torch.compile(self.generator), torch.compile(self.discriminator)
+        self.order = iter(())
+
+    def batch(self):
+        """The next real samples of a shuffled pass."""
+        for part in self.order:
+            if len(part) == self.work.batch:
+                return self.data[part]
+        self.order = iter(torch.randperm(len(self.data)).split(self.work.batch))
+        return self.batch()
+
+    def noise(self):
+        return torch.randn(self.work.batch, self.work.latent)
+
+    def run(self, steps):
+        for _ in range(steps):
+            getattr(self, self.work.game)()
+
+    def _update(self, optimizer, loss):
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+    def logistic(self):
+        d_optimizer, g_optimizer = self.optimizers
+        fake = self.make(self.noise())
+        real_scores, fake_scores = self.judge(self.batch()), self.judge(fake.detach())
+        loss = functional.softplus(-real_scores).mean() + functional.softplus(fake_scores).mean()
+        self._update(d_optimizer, loss)
+        self.discriminator.requires_grad_(False)
+        self._update(g_optimizer, functional.softplus(-self.judge(fake)).mean())
+        self.discriminator.requires_grad_(True)
+
+    def wgan_gp(self):
+        d_optimizer, g_optimizer = self.optimizers
+        for _ in range(self.work.discriminator_steps):
+            real = self.batch()
+            with torch.no_grad():
+                fake = self.make(self.noise())
+            mix = torch.rand(len(real), *[1] * (real.ndim - 1))
+            gradient, _ = penalty(self.judge, mix * real + (1 - mix) * fake)
+            norms = gradient.flatten(1).norm(dim=1)
+            loss = self.judge(fake).mean() - self.judge(real).mean()
+            self._update(d_optimizer, loss + LAMBDA * ((norms - 1) ** 2).mean())
+        self.discriminator.requires_grad_(False)
+        self._update(g_optimizer, -self.judge(self.make(self.noise())).mean())
+        self.discriminator.requires_grad_(True)
+
+    def r3gan(self):
+        d_optimizer, g_optimizer = self.optimizers
+        real = self.batch()
+        with torch.no_grad():
+            fake = self.make(self.noise())
+        real_gradient, real_scores = penalty(self.judge, real)
+        fake_gradient, fake_scores = penalty(self.judge, fake)
+        penalties = sum(
+            0.5 * GAMMA * gradient.flatten(1).square().sum(1).mean()
+            for gradient in (real_gradient, fake_gradient)
+        )
+        loss = functional.softplus(fake_scores - real_scores).mean() + penalties
+        self._update(d_optimizer, loss)
+        self.discriminator.requires_grad_(False)
+        with torch.no_grad():
+            real_scores = self.judge(real)
+        fake_scores = self.judge(self.make(self.noise()))
+        self._update(g_optimizer, functional.softplus(real_scores - fake_scores).mean())
+        self.discriminator.requires_grad_(True)

@@ -1,0 +1,61 @@
+"""A process that trains on demand: a number of steps comes in, the seconds they took go out."""
+
+import importlib
+import json
+import os
+import resource
+import sys
+import time
+
+import numpy as np
+
+from peers.works import WORKS
+
+PEERS = {
+    "kgan": ("peers.in_keras", "Kgan", "auto"),
+    "kgan without XLA": ("peers.in_keras", "Kgan", "plain"),
+    "kgan with XLA": ("peers.in_keras", "Kgan", "xla"),
+    "Keras example": ("peers.in_keras", "KerasExample", ""),
+    "classic loop": ("peers.classic", "Classic", ""),
+    "PyTorch": ("peers.in_torch", "Trainer", "eager"),
+    "PyTorch, channels last": ("peers.in_torch", "Trainer", "channels_last"),
+    "PyTorch, compiled": ("peers.in_torch", "Trainer", "compiled"),
+}
+# Samples of noise: speed does not depend on what they show.
+SAMPLES = 2048
+
+
+def memory() -> float:
+    """MiB that the process has in memory."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize() / 2**20
+
+
+def main():
+    name, peer, threads = sys.argv[1:]
+    # What libraries print must not come between the answers.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    work = WORKS[name]
+    module, kind, form = PEERS[peer]
+    trainer = getattr(importlib.import_module(module), kind)
+    data = np.random.default_rng(0).random((SAMPLES, *work.sample), dtype=np.float32)
+    before = memory()
+    start = time.perf_counter()
+    trainer = trainer(work, data, form, int(threads))
+    trainer.run(2)
+    print(
+        json.dumps({"start": time.perf_counter() - start, "parameters": trainer.parameters}),
+        file=answers,
+        flush=True,
+    )
+    for line in sys.stdin:
+        start = time.perf_counter()
+        trainer.run(int(line))
+        seconds = time.perf_counter() - start
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps({"seconds": seconds, "memory": peak - before}), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

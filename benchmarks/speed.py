@@ -1,0 +1,214 @@
+"""How fast kgan trains, beside other ways to train the same networks on the same machine.
+
+    pip install -e '.[speed]'
+    python benchmarks/speed.py --short           # within ten minutes
+    python benchmarks/speed.py --works dcgan-28 --rounds 15
+
+Every peer trains the same layers with the same batch, optimizer and precision, in a process of its
+own with the same cores. They take turns: in every round each trains for some seconds, while the
+others wait, and a ratio is the median over the rounds of kgan's speed over a peer's in the same
+round. Starting and compiling is timed apart. Peers (`benchmarks/peers`):
+
+- kgan: `gan.fit`, as a user has it; and with XLA off or on throughout
+- Keras example: a `train_step` in the style of the Keras examples
+- classic loop: a session and a `feed_dict` for each update, as in the tutorials of TensorFlow 1
+- PyTorch: eager, with channels last, and compiled by `torch.compile`
+
+The table goes to `benchmarks/results/speed.md`, all figures to `speed.json` beside it.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+from importlib import metadata
+
+from peers.worker import PEERS
+from peers.works import WORKS
+
+HERE = pathlib.Path(__file__).parent
+
+
+class Peer:
+    """A process that trains on demand."""
+
+    def __init__(self, work, name, threads):
+        self.name = name
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]),
+            "OMP_NUM_THREADS": str(threads),
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "peers.worker", work.name, name, str(threads)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if not os.environ.get("KGAN_SHOW_ERRORS") else None,
+            text=True,
+            env=environment,
+        )
+        self.ready = self._answer()
+
+    def _answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            said = self.process.stderr.read() if self.process.stderr else ""
+            raise ChildProcessError(said.strip().splitlines()[-1] if said.strip() else "it ended")
+        return json.loads(line)
+
+    def train(self, steps) -> float:
+        """Steps a second over so many steps."""
+        self.process.stdin.write(f"{steps}\n")
+        self.process.stdin.flush()
+        self.last = self._answer()
+        return steps / self.last["seconds"]
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def suits(work, name) -> bool:
+    """Whether a peer can do the work."""
+    if name == "classic loop":
+        return len(work.sample) == 1
+    if name == "Keras example":
+        return work.game == "logistic"
+    return name != "PyTorch, channels last" or len(work.sample) == 3
+
+
+def compare(work, names, rounds, seconds, threads) -> dict:
+    """Speeds of all peers at one work, by round."""
+    peers, figures = [], {}
+    for name in names:
+        try:
+            peers.append(Peer(work, name, threads))
+        except ChildProcessError as error:
+            print(f"{work.name}: {name} does not run here: {error}", flush=True)
+            figures[name] = {"error": str(error)}
+    counts = {peer.ready["parameters"] for peer in peers}
+    if len(counts) != 1:
+        raise SystemExit(f"{work.name}: the networks differ, with {counts} parameters.")
+    # How many steps fill a round; and what is compiled late is compiled then.
+    steps = {peer: max(2, round(seconds * peer.train(3))) for peer in peers}
+    for peer in peers:
+        steps[peer] = max(2, round(seconds * peer.train(steps[peer])))
+    speeds = {peer: [] for peer in peers}
+    for number in range(rounds):
+        # Each goes first in its turn: what comes after a hot core finds a slower one.
+        for peer in peers[number % len(peers) :] + peers[: number % len(peers)]:
+            speeds[peer].append(peer.train(steps[peer]))
+    for peer in peers:
+        figures[peer.name] = {
+            "steps_per_second": speeds[peer],
+            "start": peer.ready["start"],
+            "memory": peer.last["memory"],
+        }
+        peer.end()
+    return {
+        "peers": figures,
+        "parameters": counts.pop(),
+        "gflop": work.arithmetic() / 1e9,
+        "batch": work.batch,
+    }
+
+
+def ratio(kgan, peer) -> float:
+    """The median over the rounds of the one's speed over the other's."""
+    pairs = zip(kgan["steps_per_second"], peer["steps_per_second"], strict=True)
+    return statistics.median(one / other for one, other in pairs)
+
+
+def table(results) -> str:
+    """The figures as Markdown."""
+    peak = results["peak"]
+    lines = [
+        f"{results['machine']}; {results['date']}.",
+        "",
+        f"The machine's peak: {peak['matrix']:.0f} GFLOP/s in a product of matrices, "
+        f"{peak['convolution']:.0f} in a convolution.",
+    ]
+    for name, work in results["works"].items():
+        kgan = work["peers"].get("kgan", {})
+        top = peak["matrix"] if name.startswith("mlp") else peak["convolution"]
+        lines += [
+            "",
+            f"**{name}**: batch {work['batch']}, {work['parameters']:,} parameters, "
+            f"{work['gflop']:.3g} GFLOP a step",
+            "",
+            "| | steps/s | range | kgan over it | share of the peak | start, s | memory, MiB |",
+            "| --- | --- | --- | --- | --- | --- | --- |",
+        ]
+        for peer, figures in work["peers"].items():
+            if "error" in figures:
+                lines.append(f"| {peer} | does not run | | | | | |")
+                continue
+            speeds = figures["steps_per_second"]
+            middle = statistics.median(speeds)
+            beside = f"{ratio(kgan, figures):.2f}" if "start" in kgan and peer != "kgan" else ""
+            lines.append(
+                f"| {peer} | {middle:.3g} | {min(speeds):.3g} to {max(speeds):.3g} | {beside} | "
+                f"{middle * work['gflop'] / top:.0%} | {figures['start']:.1f} | "
+                f"{figures['memory']:.0f} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def versions() -> str:
+    found = [f"{platform.machine()}, {os.cpu_count()} cores", f"Python {platform.python_version()}"]
+    for package in ("kgan", "tensorflow", "keras", "torch"):
+        try:
+            found.append(f"{package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            found.append(f"{package} is not installed")
+    return ", ".join(found)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--works", nargs="+", choices=WORKS, default=list(WORKS))
+    parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each peer in each round")
+    parser.add_argument("--short", action="store_true", help="5 rounds of 1 second")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of each process")
+    parser.add_argument("--out", type=pathlib.Path, default=HERE / "results")
+    arguments = parser.parse_args()
+    if arguments.short:
+        arguments.rounds, arguments.seconds = 5, 1.0
+    peak = subprocess.run(
+        [sys.executable, HERE / "peers" / "peak.py", str(arguments.threads)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    results = {
+        "machine": versions(),
+        "date": datetime.date.today().isoformat(),
+        "peak": json.loads(peak.stdout),
+        "works": {},
+    }
+    for name in arguments.works:
+        work = WORKS[name]
+        names = [peer for peer in arguments.peers if suits(work, peer)]
+        results["works"][name] = compare(
+            work, names, arguments.rounds, arguments.seconds, arguments.threads
+        )
+        print(f"{name} done", flush=True)
+    text = table(results)
+    print(text)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / "speed.json").write_text(json.dumps(results, indent=1) + "\n")
+    (arguments.out / "speed.md").write_text(text)
+
+
+if __name__ == "__main__":
+    main()
