@@ -93,7 +93,7 @@ BOARD = [
     Entry("r3gan", "r3gan"),
     Entry("lapgan", "lapgan", {"width": 32, "units": 600}, steps=6000, xla=False),
     Entry("conditional", "conditional", steps=6000, minutes=10),
-    Entry("acgan", "acgan", {"width": 48}, steps=10_000, xla=False),
+    Entry("acgan", "acgan", {"width": 32}, steps=8000, minutes=10, xla=False),
     Entry(
         "sngan-projection",
         "sngan",

@@ -6,6 +6,7 @@ from keras import ops
 
 from kgan import checks, losses
 from kgan.errors import InputError, unknown
+from kgan.layers import History
 from kgan.models import image_networks
 from kgan.optimizers import ConstantThenLinear
 from kgan.terms import Term
@@ -119,25 +120,7 @@ class CycleGAN(ImageToImage):
             raise InputError(f"pool is a number of images, 0 for none; got {pool!r}.")
         self.pool = pool
         if pool:
-            # One place more, which takes what is not kept.
-            self._history = {
-                domain: self.add_weight(
-                    shape=(pool + 1, *self.image_shape),
-                    initializer="zeros",
-                    trainable=False,
-                    aggregation="only_first_replica",
-                    name=f"history_{domain}",
-                )
-                for domain in ("a", "b")
-            }
-            self._kept = self.add_weight(
-                shape=(),
-                dtype="int32",
-                initializer="zeros",
-                trainable=False,
-                aggregation="only_first_replica",
-                name="kept",
-            )
+            self.history_a, self.history_b = (History(pool, self.image_shape) for _ in range(2))
         self.built = True
 
     @classmethod
@@ -200,27 +183,11 @@ class CycleGAN(ImageToImage):
         """Of each generated image, itself or, every other time, an older one that it replaces."""
         if not self.pool:
             return fake
-        count = tf.shape(fake["a"])[0]
-        places = self._kept.value + tf.range(count)
-        filling = places < self.pool
-        seeds = self.next_seed()
-        seen = {}
-        for offset, (domain, images) in enumerate(sorted(fake.items())):
-            seed = seeds + tf.constant([0, offset], tf.int32)
-            slots = tf.random.stateless_uniform([count], seed, 0, self.pool, tf.int32)
-            swapped = tf.random.stateless_uniform([count], seed + 7) < 0.5
-            slots = tf.where(filling, places, slots)
-            history = tf.convert_to_tensor(self._history[domain].value)
-            old = tf.gather(history, tf.minimum(slots, self.pool - 1))
-            swapped = swapped & ~filling
-            images = tf.cast(images, history.dtype)
-            seen[domain] = tf.where(swapped[:, None, None, None], old, images)
-            target = tf.where(filling | swapped, slots, self.pool)
-            self._history[domain].assign(
-                tf.tensor_scatter_nd_update(history, target[:, None], images)
-            )
-        self._kept.assign(tf.minimum(self._kept.value + count, self.pool))
-        return seen
+        seed = self.next_seed()
+        return {
+            "a": self.history_a(fake["a"], seed),
+            "b": self.history_b(fake["b"], seed + tf.constant([0, 1], tf.int32)),
+        }
 
     def measured(self, real, fake, latents, condition=None):
         """Domain b against what the translation of domain a makes of it."""

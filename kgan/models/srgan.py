@@ -1,7 +1,6 @@
 """SRGAN (Ledig et al. 2017): photographs several times larger, in two stages."""
 
 import math
-import warnings
 
 import keras
 import numpy as np
@@ -11,53 +10,9 @@ from keras import layers, ops
 from kgan import checks
 from kgan.errors import InputError
 from kgan.layers import PixelShuffle, Upsample
-from kgan.terms import Term
+from kgan.models.content import Content, content_features
+from kgan.tiles import in_tiles
 from kgan.translation import ImageToImage, first_samples
-
-# VGG19's inputs: BGR in 0..255 about the means of ImageNet.
-VGG_MEANS = (103.939, 116.779, 123.68)
-# Section 2.2.1: features are divided by it, so that their errors are of the size of pixels'.
-VGG_SCALE = 12.75
-
-
-class VGG19Features:
-    """φ_5,4 of section 2.2.1: what VGG19 says of an image after the last convolution's ReLU."""
-
-    def __init__(self):
-        whole = keras.applications.VGG19(include_top=False, weights="imagenet")
-        self.network = keras.Model(whole.input, whole.get_layer("block5_conv4").output)
-        self.network.trainable = False
-
-    def __call__(self, images):
-        """Features of RGB images in [-1, 1]."""
-        levels = (images + 1.0) * 127.5
-        if levels.shape[-1] == 1:
-            levels = ops.repeat(levels, 3, axis=-1)
-        return self.network(levels[..., ::-1] - ops.array(VGG_MEANS)) / VGG_SCALE
-
-
-@keras.saving.register_keras_serializable("kgan")
-class Content(Term):
-    """The mean squared difference of an image and its target (equations 4 and 5).
-
-    Args:
-        features: from images to what is compared; None compares the pixels.
-        **kwargs: as in `kgan.Term`.
-    """
-
-    player = "generator"
-
-    def __init__(self, features=None, **kwargs):
-        super().__init__(**kwargs)
-        # Behind a function: as an attribute a network would be saved with the model.
-        self._features = lambda: features
-
-    def __call__(self, turn):
-        features = self._features()
-        real, fake = turn.real, turn.fake
-        if features is not None:
-            real, fake = features(real), features(fake)
-        return ops.mean(ops.square(real - fake))
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -85,7 +40,10 @@ class SRGAN(ImageToImage):
         content: "vgg19" compares features of VGG19, whose weights (80 MB) Keras downloads; a
             function or a model from images in [-1, 1] to features; "pixels". "auto" takes VGG19
             where its weights can be had, and else says so and takes pixels.
-        content_weight, adversarial_weight: of the terms of the second stage.
+        content_weight: of the content loss.
+        adversarial_weight: of the generator's loss beside it; None means the paper's 1e-3 where
+            features are compared, and 4e-4 for pixels: at 1e-3 the generator draws patterns, for
+            pixels hold it to the image less than features do.
         width, blocks: None means the preset's.
         seed, name: as in `kgan.GAN`.
 
@@ -116,7 +74,7 @@ class SRGAN(ImageToImage):
         preset="narrow",
         content="auto",
         content_weight=1.0,
-        adversarial_weight=1e-3,
+        adversarial_weight=None,
         width=None,
         blocks=None,
         seed=None,
@@ -176,31 +134,13 @@ class SRGAN(ImageToImage):
         }
 
     def game_terms(self):
-        return [Content(self._found_content(), weight=self.content_weight, name="content")]
-
-    def _found_content(self):
-        content = self._content()
-        if content == "pixels":
-            return None
-        if callable(content):
-            return content
-        try:
-            return VGG19Features()
-        except Exception as error:  # a download fails in many ways
-            if content == "vgg19":
-                raise InputError(
-                    f"VGG19's weights cannot be had: {error}. Without a network, give another "
-                    'content, such as "pixels".'
-                ) from None
-            warnings.warn(
-                "VGG19's weights cannot be had, so the content loss compares pixels; samples will "
-                "be smoother. Connect to a network once, or give content= a model of your own.",
-                stacklevel=2,
-            )
-            return None
+        features = content_features(self._content())
+        usual = 4e-4 if features is None else 1e-3
+        self._share = usual if self.adversarial_weight is None else self.adversarial_weight
+        return [Content(features, weight=self.content_weight, name="content")]
 
     def _generator_loss(self, fake_scores, real_scores=None):
-        return self.adversarial_weight * super()._generator_loss(fake_scores, real_scores)
+        return self._share * super()._generator_loss(fake_scores, real_scores)
 
     def unpack(self, data):
         low, high = self.two_parts(data)
@@ -279,24 +219,10 @@ class SRGAN(ImageToImage):
         overlap = self.reach if overlap is None else overlap
         if tile is None or max(height, width) <= tile:
             return self._run(self.generator, images, batch_size)
-        if not 0 <= overlap < tile // 2:
-            raise InputError(
-                f"overlap is at least 0 and less than half a tile; got {overlap} with tile={tile}."
-            )
-        made = np.empty(
-            (len(images), height * self.scale, width * self.scale, self.channels), np.float32
-        )
-        step = tile - 2 * overlap
-        for top in _starts(height, tile, step):
-            for left in _starts(width, tile, step):
-                part = images[:, top : top + tile, left : left + tile]
-                large = self._run(self.generator, part, batch_size)
-                # What lies on the border of a tile is left out, save at the image's own border.
-                up, side = (overlap if start else 0 for start in (top, left))
-                rows = slice((top + up) * self.scale, (top + part.shape[1]) * self.scale)
-                columns = slice((left + side) * self.scale, (left + part.shape[2]) * self.scale)
-                made[:, rows, columns] = large[:, up * self.scale :, side * self.scale :]
-        return made
+        return in_tiles(
+            lambda part: self._run(self.generator, part, batch_size),
+            images, tile, overlap, self.scale,
+        )  # fmt: skip
 
     translate = upscale
 
@@ -339,14 +265,6 @@ class SRGAN(ImageToImage):
 
 # Channels, blocks, and whether layers are normalized.
 PRESETS = {"paper": (64, 16, True), "narrow": (32, 8, False)}
-
-
-def _starts(length: int, tile: int, step: int) -> list[int]:
-    """Where tiles begin, the last one ending with the image."""
-    if length <= tile:
-        return [0]
-    count = math.ceil((length - tile) / step)
-    return [*(step * place for place in range(count)), length - tile]
 
 
 def _generator(scale, channels, width, blocks, normalized):

@@ -68,7 +68,7 @@ def test_the_history_fills_and_then_half_of_what_is_shown_is_older():
         assert set(seen["b"]) <= set(range(-value, 0))
         old += (seen["a"] != value).sum()
     assert 70 < old < 130
-    assert int(gan._kept) == 10
+    assert int(gan.history_a.count) == int(gan.history_b.count) == 10
 
 
 def test_each_turn_trains_both_of_a_players_networks_and_no_other():
