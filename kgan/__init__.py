@@ -25,6 +25,7 @@ _OBJECTS = {
     "GAN": "kgan.gan",
     "InputError": "kgan.errors",
     "Term": "kgan.terms",
+    "fast": "kgan.layers.fast",
     "load": "kgan.saving",
 }
 
