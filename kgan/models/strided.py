@@ -8,6 +8,7 @@ import keras
 from keras import layers
 
 from kgan.errors import InputError
+from kgan.layers import Conv2DTranspose
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def generated(
     for _ in range(to.doublings - 1):
         x = _active(x, normalization, layers.ReLU())
         channels //= 2
-        x = layers.Conv2DTranspose(
+        x = Conv2DTranspose(
             channels,
             4,
             strides=2,
@@ -109,7 +110,7 @@ def generated(
             kernel_initializer=initializer(),
         )(x)
     x = _active(x, normalization, layers.ReLU())
-    return layers.Conv2DTranspose(
+    return Conv2DTranspose(
         to.channels,
         4,
         strides=2,
