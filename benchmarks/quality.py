@@ -120,14 +120,8 @@ BOARD = [
     Entry("minimax-stacked", "vanilla", {"variant": "minimax"}, "stacked_mnist", 60_000, 5),
     Entry("r3gan-stacked", "r3gan", {}, "stacked_mnist", steps=5000),
     Entry("dcgan-cifar10", "dcgan", {"width": 32}, "cifar10", steps=6000),
-    Entry(
-        "sngan-cifar10",
-        "sngan",
-        {"width": 32, "discriminator_steps": 1},
-        "cifar10",
-        steps=4000,
-        xla=False,
-    ),
+    # The paper's five steps of the discriminator: with one the samples are all alike here.
+    Entry("sngan-cifar10", "sngan", {"width": 32}, "cifar10", steps=1500, xla=False),
     Entry("r3gan-cifar10", "r3gan", {}, "cifar10", steps=5000),
 ]
 # The features whose distances are compared: a classifier of the data's own kind.

@@ -363,6 +363,12 @@ def _take_shape(tensor, like):
         tensor.set_shape((None, *like.shape[1:]))
 
 
+def rescaled(dataset, wanted):
+    """A dataset of `kgan.data` in the range of a model; any other as it is."""
+    rescale = _rescaling(getattr(dataset, "info", None), wanted)
+    return dataset if rescale is None else dataset.map(rescale, tf.data.AUTOTUNE)
+
+
 def _rescaling(info, wanted):
     """From the range a `kgan.data` dataset knows it has to the model's; None where they agree."""
     given = getattr(info, "value_range", None)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan import checks
+from kgan import checks, feeding
 from kgan.errors import InputError
 from kgan.game import Game
 from kgan.sampling import Sampling
@@ -50,7 +50,8 @@ class ImageToImage(Sampling, Game):
             )
         if self.examples is None and isinstance(x, tf.data.Dataset):
             shown = kwargs.get("validation_data")
-            self.examples = first_samples(shown if isinstance(shown, tf.data.Dataset) else x)
+            shown = shown if isinstance(shown, tf.data.Dataset) else x
+            self.examples = first_samples(feeding.rescaled(shown, self.data_range))
         return super().fit(x, **kwargs)
 
     def _rows(self) -> list:
@@ -126,7 +127,7 @@ class ImageToImage(Sampling, Game):
         """
         size = tf.shape(images)[1:3]
         more = (-size) % self.stride
-        padded = tf.pad(images, [[0, 0], [0, more[0]], [0, more[1]], [0, 0]], "SYMMETRIC")
+        padded = _mirrored(_mirrored(images, 1, more[0]), 2, more[1])
         made = network(padded, training=False)
         scale = tf.shape(made)[1] // tf.shape(padded)[1]
         return self._finished(made[:, : size[0] * scale, : size[1] * scale])
@@ -149,12 +150,21 @@ class ImageToImage(Sampling, Game):
         return lambda images: self.any_size(network, images)
 
 
+def _mirrored(images, axis: int, more):
+    """Images with so many rows or columns more, mirrored as often as it takes."""
+    size = tf.shape(images)[axis]
+    places = tf.range(size + more) % (2 * size)
+    return tf.gather(images, tf.minimum(places, 2 * size - 1 - places), axis=axis)
+
+
 def first_samples(dataset):
-    """The first samples of a dataset, batches joined, as NumPy arrays."""
+    """The first samples of a dataset, batches of one size joined, as NumPy arrays."""
     parts, count = [], 0
     for batch in dataset:
         if not isinstance(batch, tuple) or len(batch) != 2:
             return None
+        if parts and any(a.shape[1:] != b.shape[1:] for a, b in zip(batch, parts[0], strict=True)):
+            break
         parts.append(batch)
         count += len(batch[0])
         if count >= EXAMPLES:

@@ -54,6 +54,11 @@ def evaluate(
     settings = run.config()["settings"]
     extractor = None if extractor == "auto" else extractor
     gan = trained(run)
+    if floor and gan.reads != "samples":
+        raise InputError(
+            "--floor puts training samples in the place of generated ones; of a model that starts "
+            "from images it says nothing. Leave it out."
+        )
     default = PAIRED if gan.reads in ("pairs", "crops") else DEFAULT
     metrics = _metrics(names, extractor, reference, default)
     real, split = _load(settings, data, split, gan)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from kgan import data
+from kgan.cli import settings as given_settings
 from kgan.errors import InputError
 
 # What `kgan.data` has for each kind of data that a family reads.
@@ -61,6 +62,7 @@ def load(model_class, settings: dict, split: str, batch_size: int, measuring=Non
             source,
             **common,
             size=settings["size"],
+            channels=settings["channels"],
             shuffle=training,
             drop_remainder=training,
         )
@@ -68,12 +70,12 @@ def load(model_class, settings: dict, split: str, batch_size: int, measuring=Non
     if isinstance(size, (list, tuple)):
         raise InputError("Crops are square: --size takes one number.")
     del common["batch_size"]
-    options = dict(pair.partition("=")[::2] for pair in settings["options"])
+    options = given_settings.model_options(settings, model_class)
     return data.crops(
         source,
         **common,
         batch_size=batch_size,
-        scale=int(options.get("scale", 4)),
+        scale=options.get("scale", 4),
         size=(size or 96) if training else None,
         channels=settings["channels"] or 3,
     )

@@ -48,7 +48,8 @@ def train(settings: dict, given: set[str], out, resume: bool, overwrite: bool, q
         resume, overwrite: what to do with a run that is there.
         quiet: no progress bar.
     """
-    settings = settings | {"data": given_settings.located(settings["data"])}
+    places = {name: settings[name] for name in ("data", "data_b") if settings.get(name)}
+    settings = settings | {name: given_settings.located(place) for name, place in places.items()}
     if settings["warm_start"]:
         settings["warm_start"] = os.path.abspath(os.path.expanduser(settings["warm_start"]))
     complete = given_settings.completed(settings)
@@ -174,10 +175,11 @@ def fit(job: Job, quiet: bool) -> None:
     # A picture holds a few dozen images, or a cloud of points.
     count = 64 if reference is None else 1000
     progress = Progress(total)
+    stop = Stop(total)
     watchers = [
         Begin(lambda: _begin(job)),
-        FirstStage(job.dataset, run, job.resume, total),
-        stop := Stop(total),
+        FirstStage(job.dataset, run, job.resume, total, stop),
+        stop,
         callbacks.Checkpoint(
             run.checkpoints,
             every_steps=settings["checkpoint_every"] or max(1, total // 10),

@@ -49,7 +49,7 @@ def _files(source: str, out, overwrite: bool, suffix: str):
     """The files to work on, and where what is made of them goes: a file or a folder."""
     from kgan.data import folder
 
-    path = Path(source).expanduser()
+    path = Path(source).expanduser().resolve()
     if path.is_file():
         files = [path]
     elif path.is_dir():
@@ -63,13 +63,31 @@ def _files(source: str, out, overwrite: bool, suffix: str):
         target = path.with_name(f"{path.stem}-{suffix}{'.png' if single else ''}")
     else:
         target = Path(out).expanduser()
-    if single and target.suffix.lower() != ".png":
-        raise InputError(f"-o takes a FILE.png for one image; got {target.name!r}.")
-    ours = (
-        Path.is_file if single else lambda place: all(p.suffix == ".png" for p in place.iterdir())
+    if single != (target.suffix.lower() == ".png"):
+        raise InputError(
+            f"-o takes a FILE.png for one image and a folder for a folder; got {target.name!r}."
+        )
+    if target.resolve() == path:
+        raise InputError(f"-o is {source} itself, whose images would be lost. Take another place.")
+    check_free(target, overwrite, Path.is_file if single else _is_pictures)
+    return _named(files, path), target
+
+
+def _named(files, root: Path) -> dict[Path, Path]:
+    """What each file's picture is called within the target; files in folders keep theirs."""
+    names = {path: path.relative_to(root).with_suffix(".png") for path in files if path != root}
+    taken = [str(name) for name in names.values()]
+    return {
+        path: name if taken.count(str(name)) == 1 else name.with_name(f"{path.name}.png")
+        for path, name in names.items()
+    } or {root: Path(root.name)}
+
+
+def _is_pictures(folder: Path) -> bool:
+    """Whether a folder holds pictures as these commands write them, and nothing else."""
+    return folder.is_dir() and all(
+        path.is_dir() or path.suffix == ".png" for path in folder.rglob("*")
     )
-    check_free(target, overwrite, ours)
-    return files, target
 
 
 def _work(files, target: Path, channels: int, made, value_range) -> None:
@@ -84,13 +102,13 @@ def _work(files, target: Path, channels: int, made, value_range) -> None:
         return pictures.to_rgb(made(pixels)[None], value_range)[0]
 
     if target.suffix.lower() == ".png":
-        pictures.save_png(target, one(files[0]))
+        pictures.save_png(target, one(next(iter(files))))
         return
 
     def write(folder):
-        folder.mkdir()
-        for path in files:
-            pictures.save_png(folder / f"{path.stem}.png", one(path))
+        for path, name in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            pictures.save_png(folder / name, one(path))
 
     replace(target, write)
 

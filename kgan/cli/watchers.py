@@ -39,11 +39,13 @@ class FirstStage(keras.callbacks.Callback):
         run: where it is kept.
         resume: whether a run is gone on with.
         total: training steps of the game.
+        stop: what a Ctrl-C is told to.
     """
 
-    def __init__(self, dataset, run: RunFolder, resume: bool, total: int):
+    def __init__(self, dataset, run: RunFolder, resume: bool, total: int, stop: "Stop"):
         super().__init__()
         self.dataset, self.run, self.resume, self.total = dataset, run, resume, total
+        self.stop = stop
 
     def on_train_begin(self, logs=None):
         from kgan import callbacks
@@ -57,11 +59,34 @@ class FirstStage(keras.callbacks.Callback):
             generator.load_weights(kept)
             return
         steps = self.model.first_stage_steps(self.total)
-        click.echo(f"First {steps} steps on the pixels alone ...")
-        epochs = math.ceil(steps / self.dataset.info.steps_per_epoch)
-        losses = self.model.pretrain(self.dataset, epochs=epochs, verbose=0).history["loss"]
+        whole = self.dataset.info.steps_per_epoch
+        an_epoch = min(steps, whole)
+        epochs = math.ceil(steps / an_epoch)
+        click.echo(f"First {epochs * an_epoch} steps on the pixels alone ...")
+        history = self.model.pretrain(
+            self.dataset,
+            epochs=epochs,
+            steps=epochs * an_epoch,
+            steps_per_epoch=an_epoch if an_epoch < whole else None,
+            verbose=0,
+            callbacks=[_Heed(self.stop)],
+        )
+        losses = history.history["loss"]
         click.echo(f"Their mean error went from {losses[0]:.4g} to {losses[-1]:.4g}.")
+        if self.stop.pressed:
+            click.echo("They were stopped; the game goes on from what they have reached.")
         replace(kept, generator.save_weights)
+
+
+class _Heed(keras.callbacks.Callback):
+    """Ends a `fit` before the game when Ctrl-C is pressed."""
+
+    def __init__(self, stop: "Stop"):
+        super().__init__()
+        self.stop = stop
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.stop_training = self.stop.pressed
 
 
 class History(keras.callbacks.Callback):

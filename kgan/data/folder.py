@@ -80,10 +80,16 @@ def decoded(
     channels: int | None = None,
     cache: bool | str = True,
     labels: np.ndarray | None = None,
+    half: int | None = None,
 ) -> Source:
-    """The images of these files; the other arguments and what is raised as in `read`."""
+    """The images of these files; the other arguments and what is raised as in `read`.
+
+    With `half` it is their left (0) or right (1) half, cut out before anything is resized.
+    """
     headers = each(images.describe, paths, folder)
-    size = size or _common_size(folder, paths, [header[0] for header in headers])
+    if size is None:
+        height, width = _common_size(folder, paths, [header[0] for header in headers])
+        size = (height, width if half is None else width // 2)
     if channels is None:
         channels = 3 if 2 * sum(header[1] == 3 for header in headers) >= len(paths) else 1
     shape = (*size, channels)
@@ -91,11 +97,19 @@ def decoded(
         cache = images.fits_in_memory(len(paths) * int(np.prod(shape)))
 
     common = {"name": str(folder), "split": split, "range": (0.0, 255.0)}
+
+    def one(index):
+        if half is None:
+            return images.read(paths[index], channels, size)
+        whole = images.read(paths[index], channels)
+        middle = whole.shape[1] // 2
+        return images.resize(whole[:, middle * half : middle * (half + 1)], size)
+
     if cache:
         values = np.empty((len(paths), *shape), "uint8")
 
         def fill(index):
-            values[index] = images.read(paths[index], channels, size)
+            values[index] = one(index)
 
         each(fill, range(len(paths)), folder, paths)
         return Source(values=values, labels=labels, **common)
@@ -104,9 +118,6 @@ def decoded(
 
     def open_store(labelled):
         from kgan.data.stores import Files
-
-        def one(index):
-            return images.read(paths[index], channels, size)
 
         return Files(one, shape, labels if labelled else None)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from kgan.data import arrays, checks, folder, loading, pipeline, ranges, reading
+from kgan.data import arrays, checks, folder, images, loading, pipeline, ranges, reading
 from kgan.data.info import DataInfo, Range, Source
 from kgan.data.splits import bounds, parse
 from kgan.data.stores import Memory, SideBySide, Wrapping
@@ -21,7 +21,9 @@ def pairs(
     split: str = "train",
     batch_size: int = 1,
     value_range: Range = (-1.0, 1.0),
+    source_range: Range | None = None,
     size: int | tuple[int, int] | None = None,
+    channels: int | None = None,
     swap: bool = False,
     flip: bool = False,
     seed: int = 0,
@@ -51,6 +53,8 @@ def pairs(
         size: `(height, width)` of the images, or one number for squares. They are resized
             alike (bicubic, antialiased, the middle cut out where proportions differ). Without
             it, images must have one size.
+        source_range: the range of both at their source, where their values do not tell it.
+        channels: 1 (grey) or 3 (colour) of both; None takes them as they are.
         swap: exchange inputs and targets.
         flip: mirror half of the pairs left to right, others in every epoch.
         seed: of the shuffle and of the flips.
@@ -62,15 +66,16 @@ def pairs(
     """
     batch_size = checks.natural("batch_size", batch_size, 1)
     seed, size = checks.natural("seed", seed), checks.image_size(size)
+    channels = checks.channel_count(channels)
     if isinstance(inputs, (str, os.PathLike)):
-        left, right = _pair_folders(inputs, targets, split, size)
+        left, right = _pair_folders(inputs, targets, split, size, channels)
     else:
         if isinstance(inputs, Mapping) or targets is None:
             raise InputError(
                 "pairs takes two arrays, `pairs(inputs, targets)`, or a folder that holds both."
             )
         left, right = (
-            _image_source(values, name, split, size, batch_size)
+            _image_source(values, name, split, size, channels, batch_size)
             for name, values in (("inputs", inputs), ("targets", targets))
         )
     if left.size != right.size:
@@ -86,8 +91,8 @@ def pairs(
         left, right = right, left
     order = {"seed": seed, "shuffle": shuffle, "flip": flip}
     return _dataset(
-        {"input": left, "target": right}, "target", left.size, batch_size, value_range,
-        drop_remainder, together=True, **order,
+        {"input": left, "target": right}, "target", left.size, batch_size, source_range,
+        value_range, drop_remainder, together=True, **order,
     )  # fmt: skip
 
 
@@ -98,6 +103,7 @@ def domains(
     split: str = "train",
     batch_size: int = 1,
     value_range: Range = (-1.0, 1.0),
+    source_range: Range | None = None,
     size: int | tuple[int, int] | None = None,
     channels: int | None = None,
     flip: bool = False,
@@ -125,7 +131,7 @@ def domains(
             sub-folders `trainA` and `trainB` (and `testA`, `testB`), or `A` and `B`.
         split: "train", "test", or a slice, of both.
         batch_size: of either; the paper's is 1.
-        value_range, size, channels, data_dir, download: as in `kgan.data.load`.
+        value_range, source_range, size, channels, data_dir, download: as in `kgan.data.load`.
         flip: mirror half of the images left to right, others in every epoch.
         seed: of the shuffles and of the flips.
         shuffle, drop_remainder: as in `kgan.data.load`.
@@ -147,7 +153,9 @@ def domains(
             labels=False,
             seed=seed,
             # Records cannot be entered in the middle, and one of the two must be.
-            cache=True if isinstance(source, str) and not Path(source).is_dir() else "auto",
+            cache=True
+            if isinstance(source, str) and not Path(source).expanduser().is_dir()
+            else "auto",
             data_dir=data_dir,
             download=download,
             options={},
@@ -158,7 +166,7 @@ def domains(
             )
     count = max(source.size for source in found.values())
     return _dataset(
-        found, "a", count, batch_size, value_range, drop_remainder,
+        found, "a", count, batch_size, source_range, value_range, drop_remainder,
         together=False, seed=seed, shuffle=shuffle, flip=flip,
     )  # fmt: skip
 
@@ -168,6 +176,7 @@ def _dataset(
     main: str,
     count: int,
     batch_size: int,
+    source_range,
     value_range,
     drop: bool,
     *,
@@ -181,11 +190,12 @@ def _dataset(
         checks.enough(source.name, source.size, 1, drop)
     checks.enough(name, count, batch_size, drop)
     target = checks.value_range("value_range", value_range)
+    known = checks.value_range("source_range", source_range)
     if target is None:
         raise InputError("value_range must be a pair (lowest, highest); images have a range.")
     stores, orders, given = [], [], []
     for place, source in enumerate(sources.values()):
-        given.append(loading.range_of(source, None, target))
+        given.append(loading.range_of(source, known, target))
         if source.values is not None:
             stores.append(Memory(arrays.compact(source.values), None))
         else:
@@ -217,10 +227,10 @@ def _dataset(
     return pipeline.build_over(store, info, finish, orders[0], drop=drop)
 
 
-def _image_source(values, name, split, size, batch_size) -> Source:
+def _image_source(values, name, split, size, channels, batch_size) -> Source:
     """Images in an array, as a source."""
     source = arrays.sliced(arrays.read(values, batch_size=batch_size, name=name), split)
-    source = reading.fitted(source, size, None)
+    source = reading.fitted(source, size, channels)
     if len(source.shape) != 3:
         raise InputError(
             f"The {name} have shape {source.values.shape}; expected images "
@@ -232,23 +242,27 @@ def _image_source(values, name, split, size, batch_size) -> Source:
 _SIDES = (("A", "B"), ("a", "b"), ("input", "target"), ("inputs", "targets"))
 
 
-def _pair_folders(inputs, targets, split, size):
+def _pair_folders(inputs, targets, split, size, channels):
     root = _folder(inputs)
     if targets is not None:
         left, right = (folder.part(_folder(side), parse(split)[0]) for side in (inputs, targets))
-        return _partners(left, right, split, size)
-    root = folder.part(root, parse(split)[0])
+        return _partners(left, right, split, size, channels)
+    part = parse(split)[0]
+    if not any((root / side).is_dir() for sides in _SIDES for side in sides):
+        root = folder.part(root, part)
     for first, second in _SIDES:
         present = [(root / side).is_dir() for side in (first, second)]
         if all(present):
-            return _partners(root / first, root / second, split, size)
+            # Either train/A or A/train.
+            sides = [folder.part(root / side, part) for side in (first, second)]
+            return _partners(*sides, split, size, channels)
         if any(present):
             missing = second if present[0] else first
             raise InputError(f"The folder {root} has no sub-folder {missing!r} beside the other.")
-    return _halves(root, split, size)
+    return _halves(root, split, size, channels)
 
 
-def _partners(left: Path, right: Path, split: str, size):
+def _partners(left: Path, right: Path, split: str, size, channels):
     """The images of two folders whose files have the same names, whatever their endings."""
     found = []
     for side in (left, right):
@@ -266,12 +280,12 @@ def _partners(left: Path, right: Path, split: str, size):
     names = sorted(found[0])
     names = [names[place] for place in _kept(split, len(names))]
     return tuple(
-        folder.decoded([side[name] for name in names], parent, split, size=size)
+        folder.decoded([side[n] for n in names], parent, split, size=size, channels=channels)
         for side, parent in zip(found, (left, right), strict=True)
     )
 
 
-def _halves(root: Path, split: str, size):
+def _halves(root: Path, split: str, size, channels):
     """The left and the right half of every image of a folder."""
     paths = folder.find(root)
     if not paths:
@@ -279,17 +293,18 @@ def _halves(root: Path, split: str, size):
             f"No pairs in the folder {root}. Expected two sub-folders, A and B, with files of the "
             "same names, or files that show the input on the left and the target on the right."
         )
+    for path, ((height, width), _) in zip(
+        paths, folder.each(images.describe, paths, root), strict=True
+    ):
+        if width % 2 or width < height * 3 // 2:
+            raise InputError(
+                f"{path} has {height}x{width} pixels, height x width: no two halves side by side. "
+                "Put inputs and targets into two sub-folders, A and B, under the same names."
+            )
     paths = [paths[place] for place in _kept(split, len(paths))]
-    both = folder.decoded(paths, root, split, size=None if size is None else (size[0], 2 * size[1]))
-    width = both.shape[1]
-    if width % 2 or (size is None and width < both.shape[0] * 3 // 2):
-        raise InputError(
-            f"The images in {root} are {both.shape[0]}x{width}, height x width: no two halves side "
-            "by side. Put inputs and targets into two sub-folders, A and B, under the same names."
-        )
     return tuple(
-        Source(name=both.name, split=split, values=part, range=both.range)
-        for part in (both.values[:, :, : width // 2], both.values[:, :, width // 2 :])
+        folder.decoded(paths, root, split, size=size, channels=channels, half=half)
+        for half in (0, 1)
     )
 
 

@@ -17,17 +17,47 @@ VGG_SCALE = 12.75
 class VGG19Features:
     """φ_5,4 of section 2.2.1: what VGG19 says of an image after the last convolution's ReLU."""
 
-    def __init__(self):
-        whole = keras.applications.VGG19(include_top=False, weights="imagenet")
+    network = None
+
+    def prepare(self):
+        """Loads the network, whose weights (80 MB) Keras downloads once.
+
+        Raises:
+            InputError: where they cannot be had.
+        """
+        if self.network is not None:
+            return
+        try:
+            whole = keras.applications.VGG19(include_top=False, weights="imagenet")
+        except Exception as error:  # a download fails in many ways
+            raise InputError(
+                f"VGG19's weights cannot be had: {error}. Without a network, give another "
+                'content, such as "pixels".'
+            ) from None
         self.network = keras.Model(whole.input, whole.get_layer("block5_conv4").output)
         self.network.trainable = False
 
     def __call__(self, images):
         """Features of RGB images in [-1, 1]."""
+        self.prepare()
         levels = (images + 1.0) * 127.5
         if levels.shape[-1] == 1:
             levels = ops.repeat(levels, 3, axis=-1)
         return self.network(levels[..., ::-1] - ops.array(VGG_MEANS)) / VGG_SCALE
+
+
+def vgg19_is_had() -> bool:
+    """Whether VGG19's weights can be had here; says so where they cannot."""
+    try:
+        VGG19Features().prepare()
+    except InputError:
+        warnings.warn(
+            "VGG19's weights cannot be had, so the content loss compares pixels; samples will "
+            "be smoother. Connect to a network once, or give content= a model of your own.",
+            stacklevel=2,
+        )
+        return False
+    return True
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -55,29 +85,7 @@ class Content(Term):
 
 
 def content_features(content):
-    """From images to what a content loss compares; None compares the pixels.
-
-    Args:
-        content: "vgg19", "pixels", "auto" (VGG19 where its weights can be had) or a function.
-
-    Raises:
-        InputError: where VGG19 is asked for and its weights cannot be had.
-    """
+    """From images to what a content loss compares: "vgg19", "pixels" (None) or a function."""
     if content == "pixels":
         return None
-    if callable(content):
-        return content
-    try:
-        return VGG19Features()
-    except Exception as error:  # a download fails in many ways
-        if content == "vgg19":
-            raise InputError(
-                f"VGG19's weights cannot be had: {error}. Without a network, give another "
-                'content, such as "pixels".'
-            ) from None
-        warnings.warn(
-            "VGG19's weights cannot be had, so the content loss compares pixels; samples will "
-            "be smoother. Connect to a network once, or give content= a model of your own.",
-            stacklevel=2,
-        )
-        return None
+    return content if callable(content) else VGG19Features()

@@ -150,9 +150,15 @@ class CycleGAN(ImageToImage):
         return super().defaults() | {
             "d_optimizer": adam(),
             "g_optimizer": adam(),
-            "loss": losses.LeastSquares(discriminator_weight=0.5),
+            "loss": losses.LeastSquares(),
             "shared_forward": True,
         }
+
+    def _generator_loss(self, fake_scores, real_scores=None):
+        # Section 4 has no half before the generators' squares, as `LeastSquares` does; the terms
+        # are weighed against them.
+        twice = 2.0 if isinstance(self.loss, losses.LeastSquares) else 1.0
+        return twice * super()._generator_loss(fake_scores, real_scores)
 
     def game_terms(self):
         terms = [Cycle(weight=self.cycle, name="cycle")]

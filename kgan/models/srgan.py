@@ -7,10 +7,10 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from kgan import checks
+from kgan import checks, feeding
 from kgan.errors import InputError
 from kgan.layers import PixelShuffle, Upsample
-from kgan.models.content import Content, content_features
+from kgan.models.content import Content, VGG19Features, content_features, vgg19_is_had
 from kgan.tiles import in_tiles
 from kgan.translation import ImageToImage, first_samples
 
@@ -96,6 +96,7 @@ class SRGAN(ImageToImage):
         self.width = checks.positive("width", own_width if width is None else width)
         self.blocks = checks.positive("blocks", own_blocks if blocks is None else blocks)
         self._content = lambda: content
+        self._loading = False
         self.content_weight, self.adversarial_weight = content_weight, adversarial_weight
         self.sample_shape = (None, None, channels)
         self.data_range = (-1.0, 1.0)
@@ -134,13 +135,41 @@ class SRGAN(ImageToImage):
         }
 
     def game_terms(self):
-        features = content_features(self._content())
+        content = self._content()
+        if content == "auto":
+            # Settled once: a run that goes on elsewhere compares the same.
+            content = found = "vgg19" if vgg19_is_had() else "pixels"
+            self._content = lambda: found
+        features = content_features(content)
+        if features is not None and content == "vgg19" and not self._loading:
+            features.prepare()
+        self._features = lambda: features
         usual = 4e-4 if features is None else 1e-3
         self._share = usual if self.adversarial_weight is None else self.adversarial_weight
         return [Content(features, weight=self.content_weight, name="content")]
 
     def _generator_loss(self, fake_scores, real_scores=None):
         return self._share * super()._generator_loss(fake_scores, real_scores)
+
+    def compile_from_config(self, config):
+        # Who loads a model to enlarge images needs no network of features.
+        self._loading = True
+        try:
+            super().compile_from_config(config)
+        finally:
+            self._loading = False
+
+    def fit(self, x=None, y=None, **kwargs):
+        """As `kgan.GAN.fit`; `x` is a dataset of `kgan.data.crops`."""
+        if self.compiled and isinstance(self._features(), VGG19Features):
+            self._features().prepare()
+        return super().fit(x, y, **kwargs)
+
+    def _saved_state(self):
+        # A network that was given is serialized without its weights.
+        content = self._content()
+        weights = content.weights if isinstance(content, keras.Model) else ()
+        return super()._saved_state() | {f"content_{i}": w for i, w in enumerate(weights)}
 
     def unpack(self, data):
         low, high = self.two_parts(data)
@@ -170,14 +199,18 @@ class SRGAN(ImageToImage):
         Returns:
             A `keras.callbacks.History`.
         """
+        dataset = feeding.rescaled(dataset, self.data_range)
         if self.examples is None:
             self.examples = first_samples(dataset)
         rate, loss = 1e-4, "mse"
         if self.preset == "narrow":
             total = steps or epochs * max(1, int(dataset.cardinality()))
             rate, loss = keras.optimizers.schedules.CosineDecay(1e-3, total, 0.01), "mae"
-        self.generator.compile(keras.optimizers.Adam(rate), loss=loss, jit_compile=False)
-        return self.generator.fit(dataset, epochs=epochs, shuffle=False, **options)
+        # A model of its own over the same layers: an optimizer left on the generator would be
+        # saved with it.
+        stage = keras.Model(self.generator.inputs, self.generator.outputs)
+        stage.compile(keras.optimizers.Adam(rate), loss=loss, jit_compile=False)
+        return stage.fit(dataset, epochs=epochs, shuffle=False, **options)
 
     def first_stage_steps(self, total: int) -> int:
         """How long the first stage is where the second has `total` steps: five times, as there."""
@@ -200,7 +233,8 @@ class SRGAN(ImageToImage):
         Args:
             images: `(n, height, width, channels)` in [-1, 1], or one image
                 `(height, width, channels)`; uint8 images, in 0..255, come back as uint8.
-            tile: side of a tile before enlargement; None takes images whole.
+            tile: side of a tile before enlargement, three times the overlap at least where that
+                is chosen by itself; None takes images whole.
             overlap: pixels that a tile sees beyond its own part, on each side; None takes
                 `reach`. Less is faster, and what a tile does not see may show where they meet.
             batch_size: tiles in one go.
@@ -216,7 +250,10 @@ class SRGAN(ImageToImage):
             return np.round((made + 1) * 127.5).astype(np.uint8)
         images = self.checked_images(images, self.generator)
         height, width = images.shape[1:3]
-        overlap = self.reach if overlap is None else overlap
+        if overlap is None:
+            overlap = self.reach
+            # A tile has a part of its own.
+            tile = tile and max(tile, 3 * overlap)
         if tile is None or max(height, width) <= tile:
             return self._run(self.generator, images, batch_size)
         return in_tiles(

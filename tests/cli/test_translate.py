@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from command_line import done, refused
+from command_line import command, done, refused
 from PIL import Image
 
 TINY = ("-O", "width=4", "--quiet")
@@ -33,12 +33,28 @@ def test_pix2pix_from_a_folder_of_pairs_to_translated_files(folders, tmp_path):
     assert f"kgan translate {run}" in said
     assert "serve(images)" in said
     assert (run / "samples" / "step-0000004.png").is_file()
-    done("evaluate", run)
+    assert "the figures flatter it" in command("evaluate", run).err
     figures = json.loads((run / "evaluations.json").read_text())[0]["figures"]
     assert {"psnr", "ssim"} <= figures.keys()
     done("translate", run, folders / "photos", "-o", tmp_path / "made")
     for place in range(3):
         assert Image.open(tmp_path / "made" / f"{place}.png").size == (50, 37 + place)
+    for name in ("a.png", "a.jpg", "b/a.png"):
+        (tmp_path / "mixed" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (16, 16)).save(tmp_path / "mixed" / name)
+    done("translate", run, tmp_path / "mixed", "-o", tmp_path / "several")
+    names = {
+        p.relative_to(tmp_path / "several").as_posix()
+        for p in (tmp_path / "several").rglob("*.png")
+    }
+    assert names == {"a.png.png", "a.jpg.png", "b/a.png"}
+    for words, message in (
+        ((tmp_path / "mixed", "-o", tmp_path / "x.png"), "a folder for a folder"),
+        ((tmp_path / "mixed", "-o", tmp_path / "mixed", "--overwrite"), "would be lost"),
+        ((tmp_path / "mixed" / "a.png", "-o", tmp_path / "mixed" / "a.png", "--overwrite"), "lost"),
+    ):
+        assert message in refused("translate", run, *words)
+    assert "says nothing" in refused("evaluate", run, "--floor")
     done("translate", run, folders / "photos" / "0.png", "-o", tmp_path / "one.png")
     one, same = Image.open(tmp_path / "one.png"), Image.open(tmp_path / "made" / "0.png")
     np.testing.assert_array_equal(one, same)
@@ -66,6 +82,8 @@ def test_srgan_trains_its_two_stages_and_enlarges(folders, tmp_path):
         "--batch-size", 4, "--out", run, "-O", "blocks=1", "-O", "content=pixels", *TINY,
     )  # fmt: skip
     assert "First 10 steps on the pixels alone" in said
+    said = done("train", "--resume", "--out", run, "--steps", 4, "--quiet")
+    assert "on the pixels alone" not in said
     done("upscale", run, folders / "photos" / "2.png", "-o", tmp_path / "large.png")
     assert Image.open(tmp_path / "large.png").size == (200, 156)
 

@@ -138,3 +138,40 @@ def test_files_that_are_no_two_halves(tmp_path):
     folder_of(tmp_path / "x", ["1"])
     with pytest.raises(InputError, match="no two halves side by side"):
         kgan.data.pairs(tmp_path / "x")
+
+
+def test_halves_are_cut_before_they_are_resized(tmp_path):
+    """Two halves of 30x40 at 15x15: the middle of each, and not of both together."""
+    left = np.zeros((30, 40, 3), "uint8")
+    left[:, 5:35] = 200
+    right = 255 - left
+    Image.fromarray(np.concatenate([left, right], 1)).save(tmp_path / "0.png")
+    given, wanted = next(iter(kgan.data.pairs(tmp_path, size=15, value_range=(0, 255))))
+    np.testing.assert_allclose(given, 200, atol=15)
+    np.testing.assert_allclose(given + wanted, 255, atol=1)
+    grey, _ = next(iter(kgan.data.pairs(tmp_path, size=15, channels=1)))
+    assert grey.shape[-1] == 1
+
+
+def test_a_photo_is_no_pair_whatever_its_size_shall_be(tmp_path):
+    Image.new("RGB", (40, 30)).save(tmp_path / "0.png")
+    with pytest.raises(InputError, match="no two halves"):
+        kgan.data.pairs(tmp_path, size=16)
+
+
+def test_parts_may_lie_within_the_sides(tmp_path):
+    for side, level in (("A", 10), ("B", 90)):
+        for part, count in (("train", 3), ("test", 2)):
+            (tmp_path / side / part).mkdir(parents=True)
+            for place in range(count):
+                Image.new("RGB", (8, 8), (level,) * 3).save(tmp_path / side / part / f"{place}.png")
+    assert kgan.data.pairs(tmp_path).info.size == 3
+    assert kgan.data.pairs(tmp_path, split="test").info.size == 2
+
+
+def test_masks_say_their_range():
+    masks = np.random.default_rng(0).integers(0, 2, (4, 8, 8, 1)).astype("uint8")
+    with pytest.raises(InputError, match="source_range"):
+        kgan.data.pairs(masks, masks)
+    given, _ = next(iter(kgan.data.pairs(masks, 1 - masks, source_range=(0, 1), batch_size=4)))
+    assert set(np.unique(given)) == {-1.0, 1.0}

@@ -26,7 +26,14 @@ def test_settings_are_the_papers():
     gan.training_steps = 100
     gan.compile()
     assert type(gan.loss) is kgan.losses.LeastSquares
-    assert gan.loss.discriminator_weight == 0.5
+    real, fake = (
+        {"a": tf.ones((2, 3, 3, 1)), "b": tf.zeros((2, 3, 3, 1))},
+        tf.fill((2, 3, 3, 1), 3.0),
+    )
+    fake = {"a": fake, "b": -fake}
+    # Section 4: E (D(G(x)) - 1)^2, and half of E (D(y) - 1)^2 + E D(G(x))^2, of both domains.
+    assert float(gan._generator_loss(fake)) == 4 + 16
+    assert float(gan._discriminator_loss(real, fake)) == 0.5 * (9 + 1 + 9)
     assert [(term.name, term.weight) for term in gan.terms] == [("cycle", 10.0), ("identity", 5.0)]
     rate = gan.g_optimizer.get_config()["learning_rate"]["config"]
     assert rate == {"rate": 2e-4, "steps": 100}

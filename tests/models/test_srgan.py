@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 
 import keras
 import numpy as np
@@ -62,6 +63,7 @@ def test_tiles_equal_the_whole(trained):
     whole = gan.upscale(image, tile=None)
     assert (whole.shape, whole.dtype) == ((120, 100, 3), np.uint8)
     np.testing.assert_array_equal(gan.upscale(image, tile=32), whole)
+    np.testing.assert_array_equal(gan.upscale(image, tile=4), whole)
     # Without an overlap seams would show.
     assert np.abs(gan.upscale(image, tile=32, overlap=0).astype(int) - whole).max() > 0
 
@@ -124,6 +126,7 @@ def test_content_compares_features_and_trains_no_feature():
     assert float(Content()(turn)) == pytest.approx(np.square(real - fake).mean(), rel=1e-5)
     gan = SRGAN(2, width=4, blocks=1, content=features, seed=0)
     gan.compile(jit_compile=False)
+    assert gan.terms[0]._features() is features
     before = [w.numpy() for w in features.weights]
     gan.fit(crops(), epochs=1, verbose=0)
     for one, other in zip(features.weights, before, strict=True):
@@ -150,6 +153,60 @@ def test_without_vgg19_it_says_so(monkeypatch):
         SRGAN(2, width=4, blocks=1).compile()
     with pytest.raises(InputError, match="cannot be had"):
         SRGAN(2, width=4, blocks=1, content="vgg19").compile()
+
+
+def test_what_is_compared_is_kept_with_the_model(monkeypatch, tmp_path):
+    drawn = keras.applications.VGG19(include_top=False, weights=None)
+    monkeypatch.setattr(keras.applications, "VGG19", lambda **_: drawn)
+    gan = SRGAN(2, width=4, blocks=1, seed=0)
+    gan.compile(jit_compile=False)
+    gan.save(tmp_path / "vgg.keras")
+
+    def offline(**_):
+        raise OSError("no network")
+
+    monkeypatch.setattr(keras.applications, "VGG19", offline)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again = kgan.load(tmp_path / "vgg.keras")
+        assert again.upscale(np.zeros((1, 8, 8, 3), "float32")).shape == (1, 16, 16, 3)
+    # Enlarging needs no features; going on does, and not others.
+    assert again.get_config()["content"] == "vgg19"
+    with pytest.raises(InputError, match="cannot be had"):
+        again.fit(crops(), verbose=0)
+
+    features = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(4, 3)])
+    gan = SRGAN(2, width=4, blocks=1, content=features, seed=0)
+    gan.compile(jit_compile=False)
+    gan.save(tmp_path / "own.keras")
+    loaded = kgan.load(tmp_path / "own.keras")._content()
+    for one, other in zip(loaded.weights, features.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_first_stage_leaves_nothing_but_weights(tmp_path):
+    """A checkpoint of a run that had one loads into a model that has not."""
+    gan, fresh = (SRGAN(2, width=4, blocks=1, content="pixels", seed=0) for _ in range(2))
+    gan.pretrain(crops(value_range=(0, 1)), epochs=1, verbose=0)
+    assert gan.examples[1].min() < -0.5
+    for model in (gan, fresh):
+        model.compile(jit_compile=False)
+    saving = kgan.callbacks.Checkpoint(tmp_path / "c", every_steps=1)
+    gan.fit(crops(), epochs=1, verbose=0, callbacks=[saving])
+    resume = kgan.callbacks.Checkpoint(tmp_path / "c", every_steps=1, resume=True)
+    fresh.fit(crops(), epochs=1, verbose=0, callbacks=[resume])
+    for one, other in zip(gan.variables, fresh.variables, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_whole_images_of_several_sizes_may_validate():
+    photos_of_sizes = [*photos(2, 32), *photos(2, 40)]
+    whole = kgan.data.crops(photos_of_sizes, scale=2, size=None)
+    gan = SRGAN(2, width=4, blocks=1, content="pixels", seed=0)
+    gan.compile(metrics=["psnr"], jit_compile=False)
+    history = gan.fit(crops(), validation_data=whole, epochs=1, verbose=0).history
+    assert np.isfinite(history["val_psnr"][0])
+    assert gan.preview()["samples"].shape == (6, 32, 32, 3)
 
 
 def test_it_saves_resumes_and_serves(trained, tmp_path):
