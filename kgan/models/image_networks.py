@@ -4,7 +4,7 @@ import keras
 from keras import layers
 
 from kgan.errors import InputError
-from kgan.layers import Conv2DTranspose, ReflectionPadding2D
+from kgan.layers import ReflectionPadding2D
 
 
 def weights():
@@ -62,7 +62,7 @@ def unet(channels: int, output_channels: int, width: int, depth: int) -> keras.M
         x = layers.ReLU()(x)
         last = level == 0
         filters = output_channels if last else width * 2 ** min(level - 1, 3)
-        x = Conv2DTranspose(filters, 4, 2, "same", kernel_initializer=weights())(x)
+        x = layers.Conv2DTranspose(filters, 4, 2, "same", kernel_initializer=weights())(x)
         if last:
             break
         x = normalization()(x)
@@ -102,7 +102,7 @@ def resnet(channels: int, output_channels: int, width: int, blocks: int) -> kera
         y = convolution(ReflectionPadding2D(1)(y), 4 * width, 3)
         x = layers.Add()([x, y])
     for filters in (2 * width, width):
-        x = Conv2DTranspose(filters, 3, 2, "same", kernel_initializer=weights())(x)
+        x = layers.Conv2DTranspose(filters, 3, 2, "same", kernel_initializer=weights())(x)
         x = layers.ReLU()(normalization()(x))
     x = ReflectionPadding2D(3)(x)
     x = layers.Conv2D(output_channels, 7, kernel_initializer=weights())(x)

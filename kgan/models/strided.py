@@ -8,7 +8,6 @@ import keras
 from keras import layers
 
 from kgan.errors import InputError
-from kgan.layers import Conv2DTranspose
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def generated(
     for _ in range(to.doublings - 1):
         x = _active(x, normalization, layers.ReLU())
         channels //= 2
-        x = Conv2DTranspose(
+        x = layers.Conv2DTranspose(
             channels,
             4,
             strides=2,
@@ -110,7 +109,7 @@ def generated(
             kernel_initializer=initializer(),
         )(x)
     x = _active(x, normalization, layers.ReLU())
-    return Conv2DTranspose(
+    return layers.Conv2DTranspose(
         to.channels,
         4,
         strides=2,
