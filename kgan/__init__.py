@@ -25,7 +25,6 @@ _OBJECTS = {
     "GAN": "kgan.gan",
     "InputError": "kgan.errors",
     "Term": "kgan.terms",
-    "fast": "kgan.layers.fast",
     "load": "kgan.saving",
 }
 

@@ -284,7 +284,7 @@ class AdversarialModel(keras.Model):
     @property
     def metrics(self):
         """All running means and metrics, which Keras resets between epochs."""
-        means = list(self.logs.means.values()) if self.logs else []
+        means = [self.logs.means] if self.logs else []
         return [*means, *self.evaluation_metrics]
 
     def get_metrics_result(self):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from kgan import random
 from kgan.errors import InputError, unknown
 
 
@@ -50,7 +51,7 @@ class Flip(Augmentation):
 
     def __call__(self, samples, seed):
         samples = _images(self, samples)
-        mirrored = tf.random.stateless_uniform([tf.shape(samples)[0], 1, 1, 1], seed)
+        mirrored = random.uniform([tf.shape(samples)[0], 1, 1, 1], seed)
         return tf.where(mirrored < self.probability, tf.reverse(samples, [2]), samples)
 
     def get_config(self):
@@ -78,8 +79,8 @@ class Shift(Augmentation):
                 f"Shift(pixels={self.pixels}) needs images of more than {self.pixels} pixels a "
                 f"side; got samples of shape {tuple(samples.shape)}. Shift by fewer."
             )
-        moves = [2, tf.shape(samples)[0], 1]
-        moves = tf.random.stateless_uniform(moves, seed, -self.pixels, self.pixels + 1, tf.int32)
+        moves = random.uniform([2, tf.shape(samples)[0], 1], seed) * (2 * self.pixels + 1)
+        moves = tf.cast(moves, tf.int32) - self.pixels
         for axis in (1, 2):
             last = (samples.shape[axis] or tf.shape(samples)[axis]) - 1
             places = tf.abs(tf.range(last + 1) + moves[axis - 1])

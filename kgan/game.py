@@ -1,5 +1,6 @@
 """The game: the one place where two players take turns, and what families change of it."""
 
+import functools
 from collections.abc import Iterable
 from typing import Any
 
@@ -153,30 +154,59 @@ class Game(AdversarialModel):
         else:
             latents, fake = generated.latents, generated.samples
         fake = self.shown(tf.nest.map_structure(tf.stop_gradient, fake), condition)
-        (real_scores, real_heads), (fake_scores, fake_heads) = self._judge_both(
+        (real_scores, real_heads), (fake_scores, fake_heads), slopes = self._judge_both(
             real, fake, condition
         )
         loss = self._discriminator_loss(real_scores, fake_scores)
         turn = Turn(
-            self, real, fake, latents, condition, real_scores, fake_scores, real_heads, fake_heads
+            self,
+            real,
+            fake,
+            latents,
+            condition,
+            real_scores,
+            fake_scores,
+            real_heads,
+            fake_heads,
+            slopes,
         )
         return loss + _own_losses(self.networks_of("discriminator")), turn
 
     def _judge_both(self, real, fake, condition):
+        """(scores, heads) of either kind, and the function `slopes` of `Turn`."""
         if not self.joint_batch:
-            return (
-                self.judge(real, condition, training=True),
-                self.judge(fake, condition, training=True),
-            )
+            of_real, real_slopes = self._judge_recorded(real, condition)
+            of_fake, fake_slopes = self._judge_recorded(fake, condition)
+            return of_real, of_fake, lambda kind: {"real": real_slopes, "fake": fake_slopes}[kind]()
         both = ops.concatenate([fake, ops.cast(real, fake.dtype)])
         if condition is not None:
             condition = tf.nest.map_structure(lambda c: ops.concatenate([c, c]), condition)
-        judged = self.judge(both, condition, training=True)
+        judged, joint_slopes = self._judge_recorded(both, condition)
         count = tf.shape(fake)[0]
-        return (
-            tf.nest.map_structure(lambda part: None if part is None else part[count:], judged),
-            tf.nest.map_structure(lambda part: None if part is None else part[:count], judged),
-        )
+        halves = {"real": slice(count, None), "fake": slice(None, count)}
+
+        def half(kind):
+            return tf.nest.map_structure(
+                lambda part: None if part is None else part[halves[kind]], judged
+            )
+
+        return half("real"), half("fake"), lambda kind: joint_slopes()[halves[kind]]
+
+    def _judge_recorded(self, samples, condition):
+        """What `judge` says in training, and how to ask for the slope of the scores there."""
+        samples = tf.nest.map_structure(tf.convert_to_tensor, samples)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([part for part in tf.nest.flatten(samples) if part.dtype.is_floating])
+            judged = self.judge(samples, condition, training=True)
+            # Scores of a sample do not depend on its neighbours (save through batch statistics),
+            # so the gradient of the sum holds every sample's own.
+            total = sum(ops.sum(scores) for scores in tf.nest.flatten(judged[0]))
+
+        @functools.cache
+        def slopes():
+            return tape.gradient(total, samples)
+
+        return judged, slopes
 
     def _generator_plays(self, real, condition, generated=None):
         if generated is None:
@@ -198,6 +228,7 @@ class Game(AdversarialModel):
 
     def train_step(self, data):
         """One step: each phase once, each on real samples of its own where it asks for them."""
+        self.logs.begin()
         real, condition = self.unpack(data)
         # When the data runs out, nothing may run ahead of it: neither counters nor seeds.
         with tf.control_dependencies([t for t in tf.nest.flatten(data) if t is not None]):
@@ -391,6 +422,7 @@ class Game(AdversarialModel):
 
     def test_step(self, data):
         """Losses and scores of the networks in inference mode, and the metrics' updates."""
+        self.logs.begin()
         real, condition = self.unpack(data)
         with tf.control_dependencies(tf.nest.flatten(real)):
             latents = self.draw(_count(real), self.evaluation_seed())

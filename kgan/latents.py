@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kgan import random
 from kgan.errors import InputError
 
 
@@ -59,13 +60,13 @@ class Normal(Latents):
         """
         shape = _batch_shape(count, self.shape)
         if truncation is None:
-            return tf.random.stateless_normal(shape, seed)
+            return random.normal(shape, seed)
         if not truncation > 0:
             raise InputError(f"truncation must be positive; got {truncation}.")
         # The inverse of the distribution function draws the truncated law in one go.
         bound = float(truncation)
         edge = tf.math.erf(bound / np.sqrt(2.0))
-        uniform = tf.random.stateless_uniform(shape, seed, -1.0, 1.0)
+        uniform = 2.0 * random.uniform(shape, seed) - 1.0
         latents = np.sqrt(2.0) * tf.math.erfinv(uniform * tf.cast(edge, tf.float32))
         return tf.clip_by_value(latents, -bound, bound)
 
@@ -89,7 +90,7 @@ class Uniform(Latents):
             middle, half = (low + high) / 2, (high - low) / 2 * _share(truncation)
             low, high = middle - half, middle + half
         shape = _batch_shape(count, self.shape)
-        return tf.random.stateless_uniform(shape, seed, low, high)
+        return low + (high - low) * random.uniform(shape, seed)
 
     def get_config(self):
         return {**super().get_config(), "low": self.low, "high": self.high}

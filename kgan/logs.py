@@ -1,6 +1,7 @@
 """The running means a training step reports."""
 
 import keras
+import tensorflow as tf
 
 from kgan.errors import InputError
 
@@ -9,24 +10,67 @@ class Logs:
     """Named running means, kept on the device between the epochs.
 
     They live in a plain object, not in an attribute of the model, because Keras would save
-    them with it, and refuse to load a model compiled with other terms.
+    them with it, and refuse to load a model compiled with other terms. What a step tracks is
+    gathered, and added to all means at once when they are asked for: one operation, where a
+    metric for each name would take several.
+
+    Args:
+        names: of the means.
     """
 
     def __init__(self, names):
-        taken = set()
-        for name in names:
-            if name in taken:
+        self.names = tuple(names)
+        for name in self.names:
+            if self.names.count(name) > 1:
                 raise InputError(
                     f"Two logs are named {name!r}. Give one of the terms another: `name=...`."
                 )
-            taken.add(name)
-        self.means = {name: keras.metrics.Mean(name=name) for name in names}
+        self.means = _Means(len(self.names))
+        self._gathered = []
+
+    def begin(self):
+        """Forgets what a step that broke off has left."""
+        self._gathered = []
 
     def track(self, name, value, when=None):
         """Adds a scalar to the mean called `name`, where `when` (a bool tensor) holds."""
-        weight = None if when is None else keras.ops.cast(when, "float32")
-        self.means[name].update_state(value, sample_weight=weight)
+        place = self.names.index(name)
+        value = keras.ops.cast(value, "float32")
+        weight = 1.0
+        if when is not None:
+            weight = keras.ops.cast(when, "float32")
+            value = value * weight
+        self._gathered.append((place, value, weight))
 
     def results(self, names=None):
         """The means so far, by name."""
-        return {name: self.means[name].result() for name in names or self.means}
+        gathered, self._gathered = self._gathered, []
+        if gathered:
+            self.means.update_state(*(self._sums(gathered, part) for part in (1, 2)))
+        means = self.means.result()
+        return {name: means[self.names.index(name)] for name in names or self.names}
+
+    def _sums(self, gathered, part):
+        """For each name the sum of a part of what was gathered."""
+        sums = [0.0] * len(self.names)
+        for entry in gathered:
+            sums[entry[0]] += entry[part]
+        if all(isinstance(value, float) for value in sums):
+            return tf.constant(sums)
+        return tf.stack([tf.cast(value, tf.float32) for value in sums])
+
+
+class _Means(keras.metrics.Metric):
+    """Several running means in two vectors."""
+
+    def __init__(self, count):
+        super().__init__(name="logs")
+        self.sums = self.add_variable((count,), "zeros", name="sums")
+        self.counts = self.add_variable((count,), "zeros", name="counts")
+
+    def update_state(self, values, weights):
+        self.sums.assign_add(values)
+        self.counts.assign_add(weights)
+
+    def result(self):
+        return keras.ops.divide_no_nan(self.sums, self.counts)

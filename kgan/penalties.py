@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras import ops
 
 from kgan import augment as augmentations
+from kgan import random
 from kgan.errors import InputError, unknown
 from kgan.terms import Term, Turn
 from kgan.terms import get as get_term
@@ -26,7 +27,10 @@ def squared_gradient_norm(turn: Turn, samples) -> tf.Tensor:
         # A sample's scores do not depend on its neighbours' (save through batch statistics),
         # so the gradient of the sum holds every sample's own.
         total = ops.sum(turn.score(samples))
-    gradients = tape.gradient(total, samples)
+    return _squared_norms(tape.gradient(total, samples))
+
+
+def _squared_norms(gradients):
     # Squares overflow in float16; float64 stays what it is.
     gradients = ops.cast(gradients, keras.backend.result_type(gradients.dtype, "float32"))
     return ops.sum(ops.square(gradients), axis=tuple(range(1, len(gradients.shape))))
@@ -52,7 +56,7 @@ def _at_least(name, value, least, above=False):
 def _one_each(turn, samples):
     """A uniform number in [0, 1) for each sample, to be broadcast against it."""
     shape = tf.concat([tf.shape(samples)[:1], tf.ones([len(samples.shape) - 1], tf.int32)], 0)
-    return tf.cast(tf.random.stateless_uniform(shape, turn.gan.next_seed()), samples.dtype)
+    return tf.cast(random.uniform(shape, turn.gan.next_seed()), samples.dtype)
 
 
 def _slope_of(target, turn, samples):
@@ -74,11 +78,14 @@ class R1(Term):
     def __init__(self, gamma=10.0, every: int = 1, name: str | None = None, **kwargs):
         super().__init__(weight=_strength("gamma", gamma), every=every, name=name, **kwargs)
 
-    def samples(self, turn):
-        return turn.real
+    kind = "real"
 
     def __call__(self, turn):
-        return 0.5 * ops.mean(squared_gradient_norm(turn, self.samples(turn)))
+        if turn.slopes is None:
+            norms = squared_gradient_norm(turn, getattr(turn, self.kind))
+        else:
+            norms = _squared_norms(turn.slopes(self.kind))
+        return 0.5 * ops.mean(norms)
 
     def get_config(self):
         config = super().get_config()
@@ -94,8 +101,7 @@ class R2(R1):
         every: see `kgan.Term`.
     """
 
-    def samples(self, turn):
-        return turn.fake
+    kind = "fake"
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -155,7 +161,7 @@ class Dragan(Term):
 
     def __call__(self, turn):
         real = tf.convert_to_tensor(turn.real)
-        noise = tf.random.stateless_uniform(tf.shape(real), turn.gan.next_seed())
+        noise = random.uniform(tf.shape(real), turn.gan.next_seed())
         reach = self.spread * tf.math.reduce_std(real)
         around = real + _one_each(turn, real) * reach * tf.cast(noise, real.dtype)
         return _slope_of(self.k, turn, around)

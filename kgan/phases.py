@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from kgan import optimizers
 from kgan.errors import InputError
 from kgan.terms import Turn
 
@@ -78,7 +79,8 @@ def _joined(turns: list[Turn]) -> Turn:
     """The turns on the slices of a batch as one on the whole."""
     if len(turns) == 1:
         return turns[0]
-    parts = [{f.name: getattr(turn, f.name) for f in fields(turn)[1:]} for turn in turns]
+    names = [f.name for f in fields(Turn) if f.name not in ("gan", "slopes")]
+    parts = [{name: getattr(turn, name) for name in names} for turn in turns]
     # What nobody reads of this is pruned from the graph.
     whole = tf.nest.map_structure(
         lambda *part: None if part[0] is None else tf.concat(part, 0), *parts
@@ -212,11 +214,11 @@ def _apply(gan, phase, gradients) -> None:
     replicated = tf.distribute.get_strategy().num_replicas_in_sync > 1
     if scaling or replicated or not gan.skip_nonfinite:
         # Loss scaling skips by itself; a condition cannot hold an all-reduce.
-        phase.optimizer.apply(gradients, phase.variables)
+        optimizers.apply(phase.optimizer, gradients, phase.variables)
         return
 
     def update():
-        phase.optimizer.apply(gradients, phase.variables)
+        optimizers.apply(phase.optimizer, gradients, phase.variables)
         return True
 
     tf.cond(tf.math.is_finite(norm), update, lambda: False)

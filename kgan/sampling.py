@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kgan import checks
+from kgan import checks, random
 from kgan.errors import InputError
 
 
@@ -156,7 +156,7 @@ class LatentSampling(Sampling):
     def draw_labels(self, count, seed):
         """Labels for `count` samples, every class equally likely, a function of the seed."""
         seed = tf.convert_to_tensor(seed) ^ tf.constant([0, 0x1ABE1], tf.int32)
-        return tf.random.stateless_uniform([count], seed, 0, self.classes, tf.int32)
+        return tf.cast(random.uniform([count], seed) * self.classes, tf.int32)
 
     @property
     def preview_columns(self) -> int | None:

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -28,6 +28,9 @@ class Turn:
         fake_scores: raw scores of `fake`, float32.
         real_heads, fake_heads: what further heads of the discriminator say of both, where it has
             such, as the family's `judge` returns it; else None.
+        slopes: a function from "real" or "fake" to the gradient of the sum of those scores for
+            those samples, `(batch, ...)`, differentiable once more, from the very pass that made
+            the scores; None where a turn does not offer it.
     """
 
     gan: Any
@@ -39,6 +42,7 @@ class Turn:
     fake_scores: Any
     real_heads: Any = None
     fake_heads: Any = None
+    slopes: Callable[[str], Any] | None = field(default=None, repr=False, compare=False)
 
     def score(self, samples, condition=None):
         """Raw scores of other samples, of shape `(batch, ...)`, in training mode.

@@ -1,7 +1,6 @@
 """Layers that GANs need and Keras lacks; they fit into any Keras model."""
 
 from kgan.layers.attention import SelfAttention
-from kgan.layers.convolution import Conv2D, Conv2DTranspose
 from kgan.layers.history import History
 from kgan.layers.normalization import ConditionalBatchNormalization
 from kgan.layers.padding import ReflectionPadding2D
@@ -11,8 +10,6 @@ from kgan.layers.weights import EqualizedLearningRate, SpectralNormalization
 
 __all__ = [
     "ConditionalBatchNormalization",
-    "Conv2D",
-    "Conv2DTranspose",
     "Downsample",
     "EqualizedLearningRate",
     "History",
