@@ -80,6 +80,8 @@ class Checkpoint(keras.callbacks.Callback):
         super().__init__()
         self.folder = Path(folder)
         self.every = Every(every_epochs, every_steps)
+        # A fit with several steps an execution lets it look just then; None for any.
+        self.steps_between = self.every.steps
         self.keep = keep if keep is None else whole_number("keep", keep)
         if mode not in ("auto", "min", "max"):
             raise InputError(f"mode must be 'auto', 'min' or 'max'. Received: mode={mode!r}.")

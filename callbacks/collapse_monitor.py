@@ -130,6 +130,9 @@ class CollapseMonitor(keras.callbacks.Callback):
         self._before = (0, {})
         self.every.start(self._begun)
 
+    # It looks at running means, and a few steps sooner or later do not matter to it.
+    steps_between = None
+
     def on_train_batch_end(self, batch, logs=None):
         if not self.every.step_due(int(self.model.iterations)):
             return

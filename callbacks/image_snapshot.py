@@ -73,6 +73,8 @@ class ImageSnapshot(keras.callbacks.Callback):
         super().__init__()
         self.folder = Path(folder)
         self.every = Every(every_epochs, every_steps)
+        # A fit with several steps an execution lets it look just then; None for any.
+        self.steps_between = self.every.steps
         self.count = whole_number("count", count)
         self.seed = seed
         self.gif = gif

@@ -107,6 +107,7 @@ class TensorBoard(keras.callbacks.TensorBoard):
             raise InputError(str(error)) from error
         # The parent would count the steps of one optimizer, or executions of several steps.
         self._write_speed = write_steps_per_second
+        self._profiles = profile_batch != 0
         self._speed_since = {}
         self._every = None if self.update_freq == "epoch" else Every(steps=self.update_freq)
 
@@ -119,6 +120,13 @@ class TensorBoard(keras.callbacks.TensorBoard):
         with self._disk_errors():
             self._close_writers()
         self._writers = {}
+
+    @property
+    def steps_between(self) -> int | None:
+        """After how many steps it looks; a fit with several steps an execution heeds it."""
+        if self._profiles:
+            return 1
+        return None if self._every is None else self._every.steps
 
     # What Keras calls.
 

@@ -6,9 +6,8 @@ import random
 import keras
 import tensorflow as tf
 from keras import ops
-from tensorflow.python.framework.config import is_op_determinism_enabled
 
-from kgan import checks, feeding, freezing
+from kgan import checks, execution, feeding, freezing
 from kgan.errors import InputError
 
 if keras.backend.backend() != "tensorflow":
@@ -24,6 +23,8 @@ class _Counters:
     def __init__(self):
         self.iterations = _counter("iterations")
         self.evaluated_batches = _counter("evaluated_batches")
+        # Whether training goes by XLA: 1 or 0, -1 while that is open.
+        self.xla = _counter("xla")
 
 
 def _counter(name):
@@ -59,7 +60,7 @@ class AdversarialModel(keras.Model):
         self.evaluation_metrics = ()
         self._prepared = None
         self.resume_within_epoch = False
-        self._jit_decided = False
+        self.execution = execution.Execution()
 
     @property
     def iterations(self):
@@ -147,10 +148,13 @@ class AdversarialModel(keras.Model):
         )
         if validation_data is not None:
             validation_data = feeding.evaluation_data(
-                self, *feeding.unpaired(validation_data), validation_batch_size or batch_size
+                self,
+                *feeding.unpaired(validation_data),
+                validation_batch_size or batch_size,
+                validation_steps,
             )
             self._prepare_metrics()
-        self._decide_jit(data.first_batch)
+        execution.settle(self, data, epochs - initial_epoch, callbacks)
         for callback in (feeding.WatchUpdates(), data.enter):
             if callback is not None:
                 callbacks = feeding.with_callback(callbacks, callback)
@@ -212,7 +216,7 @@ class AdversarialModel(keras.Model):
                 )
         # Within `fit` Keras passes a dataset that is prepared already.
         if not kwargs.get("_use_cached_eval_dataset"):
-            x = feeding.evaluation_data(self, x, y, batch_size)
+            x = feeding.evaluation_data(self, x, y, batch_size, steps)
             self._prepare_metrics()
         if getattr(x, "position", None) is not None:
             x.position.seek(0)
@@ -315,24 +319,25 @@ class AdversarialModel(keras.Model):
                 "settings."
             )
 
-    def _decide_jit(self, batch):
-        """XLA where every operation of the step compiles, if `compile` left that open."""
-        if not self.auto_jit or self._jit_decided:
-            return
-        self._jit_decided = True
-        self.jit_compile = (
-            not self.run_eagerly
-            and self.distribute_strategy.num_replicas_in_sync == 1
-            and not is_op_determinism_enabled()
-            and all(layer.supports_jit for layer in self._flatten_layers())
-            and _compiles(self.train_step, batch)
-        )
-        self.train_function = None
+    @property
+    def xla_choice(self) -> int:
+        """Whether `jit_compile="auto"` came to XLA: 1 or 0; -1 while that is open."""
+        return int(self._counters.xla.numpy())
+
+    @xla_choice.setter
+    def xla_choice(self, value):
+        self._counters.xla.assign(value)
+
+    def make_train_function(self, force=False):
+        if not execution.is_ours(self):
+            super().make_train_function(force)
+        elif self.train_function is None or force:
+            self.train_function = execution.train_function(self)
 
     def make_test_function(self, force=False):
         # A user's metric may do what XLA cannot, and those over features keep them in NumPy.
         jit_compile = self.jit_compile
-        if self.auto_jit or not all(
+        if self.execution.open_xla or not all(
             getattr(metric, "supports_jit", True) for metric in self.evaluation_metrics
         ):
             self.jit_compile = False
@@ -343,7 +348,7 @@ class AdversarialModel(keras.Model):
 
     def _saved_state(self) -> dict:
         """The variables Keras does not save by itself, by name."""
-        state = {"iterations": self.iterations}
+        state = {"iterations": self.iterations, "xla": self._counters.xla}
         # By order: their paths are numbered afresh in every process.
         state |= {f"seed_{i}": v for i, v in enumerate(seed_states(self))}
         own = [*self._trainable_variables, *self._non_trainable_variables]
@@ -385,15 +390,3 @@ class AdversarialModel(keras.Model):
 def seed_states(network):
     """The state of every seed generator in a network, Dropout's for instance, in order."""
     return [v for v in network.variables if v.name == "seed_generator_state"]
-
-
-def _compiles(step, batch) -> bool:
-    """Whether XLA can compile every operation of a step; runs nothing and changes no state."""
-    function = tf.function(step, jit_compile=True, autograph=False)
-    try:
-        function.experimental_get_compiler_ir(batch)(stage="hlo")
-    except (tf.errors.OpError, ValueError, TypeError, NotImplementedError) as error:
-        if isinstance(error, InputError):
-            raise
-        return False
-    return True

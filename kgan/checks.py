@@ -47,10 +47,11 @@ def value_range(given) -> tuple[float, float]:
     return low, high
 
 
-def positive(name: str, value) -> int:
-    """`value` as a positive integer."""
+def positive(name: str, value, or_else: str = "") -> int:
+    """`value` as a positive integer; `or_else` names what else would have been fine."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise InputError(f"{name} must be a positive integer; got {value!r}.")
+        also = f" or {or_else}" if or_else else ""
+        raise InputError(f"{name} must be a positive integer{also}; got {value!r}.")
     return int(value)
 
 

@@ -28,12 +28,16 @@ class TrainingData:
         steps_per_epoch: what is left for Keras to count: the user's number, or None where the
             dataset ends by itself.
         enter: what points the data at an epoch, where the source has a position.
+        steps: training steps of an epoch, where they are known.
+        endless: whether the dataset goes on past an epoch, and Keras alone ends it.
     """
 
     dataset: tf.data.Dataset
     first_batch: Any
     steps_per_epoch: int | None = None
     enter: "EnterEpoch | None" = None
+    steps: int | None = None
+    endless: bool = False
 
 
 class EnterEpoch(keras.callbacks.Callback):
@@ -156,16 +160,25 @@ def training_data(model, x, y, *, batch_size, shuffle, steps_per_epoch) -> Train
     if batches >= 0 and not endless:
         # Keras reads the length of the progress bar from here; TensorFlow loses it on the way.
         dataset.cardinality = lambda: tf.constant(steps, tf.int64)
-    return TrainingData(dataset, first, None if enter else steps_per_epoch, enter)
+    counted = steps_per_epoch or (steps if batches >= 0 else None)
+    goes_on = enter is None and steps_per_epoch is not None
+    return TrainingData(dataset, first, None if enter else steps_per_epoch, enter, counted, goes_on)
 
 
-def evaluation_data(model, x, y, batch_size) -> tf.data.Dataset:
-    """Held-out data for `evaluate`, in order and checked like training data."""
+def evaluation_data(model, x, y, batch_size, steps=None) -> tf.data.Dataset:
+    """Held-out data for `evaluate`, in order and checked like training data.
+
+    With `steps` it ends after so many batches: executions of several steps would go on.
+    """
     if isinstance(x, tf.distribute.DistributedDataset):
         return x
     source = _as_dataset(model, x, y, batch_size, shuffle=False, training=False)
     dataset, _ = _checked(model, source, _first_batch(source))
-    batches, position = source.cardinality(), getattr(source, "position", None)
+    if steps is not None:
+        dataset = dataset.take(steps)
+    batches, position = dataset.cardinality(), getattr(source, "position", None)
+    if steps is None:
+        batches = source.cardinality()
     dataset = pipeline.prefetched(dataset)
     dataset.cardinality = lambda: batches
     dataset.position = position

@@ -13,6 +13,7 @@ from kgan import penalties as penalty_terms
 from kgan.adversarial import AdversarialModel
 from kgan.averaging import WeightAverage
 from kgan.errors import InputError
+from kgan.execution import Execution
 from kgan.logs import Logs
 from kgan.phases import Generated, Phase, part_of, take_turn
 from kgan.terms import Term, Turn
@@ -284,7 +285,7 @@ class Game(AdversarialModel):
         log_gradient_norms: bool = False,
         skip_nonfinite: bool = True,
         run_eagerly: bool = False,
-        steps_per_execution: int = 1,
+        steps_per_execution: int | str = "auto",
         jit_compile: bool | str = "auto",
     ):
         """Settles how the game is trained. Without arguments: as the model's paper does.
@@ -318,9 +319,11 @@ class Game(AdversarialModel):
             log_gradient_norms: log `d_gradient_norm` and `g_gradient_norm`.
             skip_nonfinite: leave out an update whose gradient holds NaN or Inf. On one device
                 only; with float16, loss scaling does it.
-            run_eagerly, steps_per_execution: as in `keras.Model.compile`.
-            jit_compile: compile with XLA; "auto" does where every operation of the step
-                can be compiled.
+            run_eagerly: as in `keras.Model.compile`.
+            steps_per_execution: as there; "auto" takes as many as last a tenth of a second and
+                keep callbacks at the steps they look at. See docs/performance.md.
+            jit_compile: compile with XLA; "auto" tries it in trainings of some minutes, where
+                every operation of the step can be compiled, and keeps the faster way.
 
         Raises:
             InputError: for an unknown name, or settings that cannot go together.
@@ -336,7 +339,8 @@ class Game(AdversarialModel):
             "ema": ema,
         }
         settings = self.defaults() | {k: v for k, v in given.items() if v is not None}
-        checks.positive("steps_per_execution", steps_per_execution)
+        if steps_per_execution != "auto":
+            checks.positive("steps_per_execution", steps_per_execution, or_else="'auto'")
         self.accumulation_steps = checks.positive("accumulation_steps", accumulation_steps)
         self.discriminator_steps = checks.positive(
             "discriminator_steps", settings["discriminator_steps"]
@@ -355,8 +359,8 @@ class Game(AdversarialModel):
         self.joint_batch = bool(settings["joint_batch"])
         self.log_gradient_norms = bool(log_gradient_norms)
         self.skip_nonfinite = bool(skip_nonfinite)
-        self.auto_jit = jit_compile == "auto"
-        self._jit_decided = False
+        self.execution = Execution(jit_compile == "auto", steps_per_execution == "auto")
+        self.xla_choice = -1
         norms = ("d_gradient_norm", "g_gradient_norm") if log_gradient_norms else ()
         with self.distribute_strategy.scope():
             game = self.game_terms()
@@ -368,8 +372,8 @@ class Game(AdversarialModel):
             super().compile(
                 optimizer=None,
                 run_eagerly=run_eagerly,
-                steps_per_execution=steps_per_execution,
-                jit_compile=False if self.auto_jit else jit_compile,
+                steps_per_execution=1 if self.execution.open_steps else steps_per_execution,
+                jit_compile=False if self.execution.open_xla else jit_compile,
             )
             self.logs = Logs(
                 [*self.evaluated_logs, *self.game_logs, *(term.name for term in self.terms), *norms]

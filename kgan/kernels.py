@@ -181,7 +181,7 @@ def faster(networks, xla: bool = False):
 
 def _form(layer, xla):
     """(method, what computes it) where a layer has a faster form; (None, None) elsewhere."""
-    shuffles = xla or not _onednn()
+    shuffles = xla or not onednn()
     if type(layer) is keras.layers.Conv2D and _is_plain(layer) and layer.groups == 1:
         rows, columns = layer.kernel_size
         taps = rows * columns
@@ -212,7 +212,7 @@ def _is_plain(layer):
     )
 
 
-def _onednn() -> bool:
+def onednn() -> bool:
     """Whether TensorFlow computes by oneDNN, which it decides by the processor."""
     try:
         from tensorflow.python.util import _pywrap_util_port

@@ -117,7 +117,7 @@ def test_the_range_is_read_off_the_generator(activation, expected):
         ({"penalties": ["r11"]}, "Did you mean .*'r1'"),
         ({"discriminator_steps": 0}, "discriminator_steps must be a positive integer"),
         ({"accumulation_steps": 1.5}, "accumulation_steps must be a positive integer"),
-        ({"steps_per_execution": "auto"}, "steps_per_execution must be a positive integer"),
+        ({"steps_per_execution": 0}, "steps_per_execution must be a positive integer or 'auto'"),
         ({"ema": 1.5}, r"ema is a decay in \[0, 1\)"),
         ({"shared_forward": True, "discriminator_steps": 2}, "shared_forward"),
         ({"penalties": ["r1", "r1"]}, "Two logs are named 'r1'"),

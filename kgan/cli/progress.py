@@ -17,6 +17,8 @@ class Progress(keras.callbacks.Callback):
         total: training steps of the whole run.
     """
 
+    steps_between = None
+
     def __init__(self, total: int):
         super().__init__()
         self.total = total

@@ -109,7 +109,6 @@ def prepare(run: RunFolder, settings: dict, resume: bool) -> Job:
     gan.compile(
         **game,
         **given_settings.optimizers(settings, gan.defaults()),
-        steps_per_execution=_steps_per_execution(per_epoch, total),
     )
     click.echo(
         f"{settings['model']} on {info.name}: {info.size} samples of "
@@ -131,12 +130,6 @@ def _begin_with(gan, settings: dict, warm: bool):
     if settings["freeze"]:
         transfer.freeze(gan.networks["discriminator"], settings["freeze"])
     return None
-
-
-def _steps_per_execution(per_epoch: int, total: int, most: int = 50) -> int:
-    """The largest number of steps at once that ends where epochs and the run end."""
-    last = total % per_epoch
-    return next(n for n in range(most, 0, -1) if per_epoch % n == 0 and last % n == 0)
 
 
 def _only_unfinished(job: Job) -> bool:
@@ -175,16 +168,28 @@ def fit(job: Job, quiet: bool) -> None:
     # A picture holds a few dozen images, or a cloud of points.
     count = 64 if reference is None else 1000
     progress = Progress(total)
-    stop = Stop(total)
+    stop = Stop(total, job.per_epoch)
+    checkpoint = callbacks.Checkpoint(
+        run.checkpoints,
+        every_steps=settings["checkpoint_every"] or max(1, total // 10),
+        resume=job.resume,
+    )
+    snapshot = callbacks.ImageSnapshot(
+        run.samples,
+        every_steps=settings["snapshot_every"] or max(1, total // 30),
+        count=count,
+        reference=reference,
+        overwrite=True,
+    )
+    # Where nobody has asked for a number of steps, the end of an execution will do.
+    for watcher, asked in ((checkpoint, "checkpoint_every"), (snapshot, "snapshot_every")):
+        if not settings[asked]:
+            watcher.steps_between = None
     watchers = [
         Begin(lambda: _begin(job)),
         FirstStage(job.dataset, run, job.resume, total, stop),
         stop,
-        callbacks.Checkpoint(
-            run.checkpoints,
-            every_steps=settings["checkpoint_every"] or max(1, total // 10),
-            resume=job.resume,
-        ),
+        checkpoint,
         # What it sees of the samples joins the logs, and so the history.
         *(
             [callbacks.CollapseMonitor(job.dataset, every_steps=max(1, total // 100))]
@@ -192,13 +197,7 @@ def fit(job: Job, quiet: bool) -> None:
             else []
         ),
         History(run),
-        callbacks.ImageSnapshot(
-            run.samples,
-            every_steps=settings["snapshot_every"] or max(1, total // 30),
-            count=count,
-            reference=reference,
-            overwrite=True,
-        ),
+        snapshot,
         callbacks.TensorBoard(
             run.logs,
             samples_freq=max(1, epochs // 10),

@@ -112,12 +112,14 @@ class Stop(keras.callbacks.Callback):
 
     Attributes:
         pressed: whether Ctrl-C was.
+        steps_between: after how many steps it has to look; see `kgan.execution`.
     """
 
-    def __init__(self, total: int):
+    def __init__(self, total: int, per_epoch: int):
         super().__init__()
         self.total = total
         self.pressed = False
+        self.steps_between = total if total % per_epoch else None
 
     def __enter__(self):
         self._before = signal.signal(signal.SIGINT, self._press)

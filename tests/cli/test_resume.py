@@ -210,7 +210,7 @@ def test_ctrl_c_while_data_loads_leaves_nothing(tmp_path, monkeypatch):
 def test_the_step_under_way_is_the_last(capfd):
     model = SimpleNamespace(iterations=3, stop_training=False)
     before = signal.getsignal(signal.SIGINT)
-    with Stop(total=10) as stop:
+    with Stop(total=10, per_epoch=5) as stop:
         stop.set_model(model)
         stop.on_train_batch_end(2)
         assert not model.stop_training

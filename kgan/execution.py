@@ -1,0 +1,286 @@
+"""How training steps are executed: with XLA or without, and how many at a time.
+
+Neither changes what is computed. Where `compile` leaves them open ("auto"), `fit` times a step on
+the first batch, puts back all that it changed, and settles both:
+
+- XLA pays on some machines and some networks and costs on others, from a fifth of the time to ten
+  times it; docs/performance.md has figures. It is tried where it may pay, and in trainings long
+  enough to win back what compiling takes; then the faster way is kept. The decision is saved with
+  the model, so that a resumed run computes as the unbroken one.
+- Several steps go into one execution, as many as take a tenth of a second, for between executions
+  Keras asks every callback, and the device waits. Callbacks that look at single steps, or at every
+  so many, keep seeing those.
+"""
+
+import logging
+import math
+import time
+
+import keras
+import tensorflow as tf
+from tensorflow.python.framework.config import is_op_determinism_enabled
+
+from kgan import kernels
+from kgan.errors import InputError
+
+log = logging.getLogger("kgan")
+
+# An execution lasts at most so long: the progress bar and Ctrl-C wait for it.
+_EXECUTION_SECONDS = 0.1
+_MOST_STEPS = 50
+# Compiling takes 5 to 30 s. A shorter training would lose more by the trial than it may win.
+_LEAST_SECONDS_FOR_XLA = 120.0
+# In fewer steps there is nothing to win by trying.
+_LEAST_STEPS = 20
+# A gain below this is within the noise of a few timed steps.
+_LEAST_GAIN = 1.1
+
+
+class Execution:
+    """How a compiled model is executed, and what was found by trying.
+
+    Attributes:
+        open_xla, open_steps: whether `compile` left it to `fit`.
+        traced: the step as a graph, with XLA (True) and without (False).
+        seconds: how long that takes.
+    """
+
+    def __init__(self, open_xla: bool = False, open_steps: bool = False):
+        self.open_xla, self.open_steps = open_xla, open_steps
+        self.traced = {}
+        self.seconds = {}
+
+
+def is_ours(model) -> bool:
+    """Whether the model trains on one device in a graph, where what stands here applies."""
+    # Without a scope Keras leaves it at TensorFlow's default.
+    distributed = model.distribute_strategy is not tf.distribute.get_strategy()
+    return not (distributed or tf.distribute.has_strategy() or model.run_eagerly)
+
+
+def train_step(model, xla: bool):
+    """The model's step as a graph, made once for each way."""
+    if xla not in model.execution.traced:
+
+        def step(data):
+            with kernels.faster(model.networks.values(), xla=xla):
+                return model.train_step(data)
+
+        model.execution.traced[xla] = tf.function(
+            step, jit_compile=xla, autograph=False, reduce_retracing=True
+        )
+    return model.execution.traced[xla]
+
+
+def train_function(model):
+    """What `fit` calls with its iterator: `model.steps_per_execution` steps, or what is left.
+
+    Raises StopIteration where nothing is left.
+    """
+    steps = model.steps_per_execution
+    step = train_step(model, bool(model.jit_compile))
+
+    def several(iterator):
+        traced = step.get_concrete_function(iterator.element_spec)
+        logs = tf.nest.map_structure(
+            lambda log: tf.zeros(log.shape, log.dtype), traced.structured_outputs
+        )
+
+        def one(taken, logs, batch):
+            logs = step(batch.get_value())
+            # In the loop's order: the next batch is taken once this step is under way.
+            upcoming = tf.cond(taken + 1 < steps, iterator.get_next_as_optional, lambda: batch)
+            return taken + 1, logs, upcoming
+
+        taken, logs, _ = tf.while_loop(
+            lambda taken, logs, batch: (taken < steps) & batch.has_value(),
+            one,
+            (tf.constant(0), logs, iterator.get_next_as_optional()),
+            parallel_iterations=1,
+        )
+        return taken, logs
+
+    if steps == 1:
+        single = tf.function(lambda iterator: step(iterator.get_next()), autograph=False)
+
+        def execute(iterator):
+            try:
+                return single(iterator)
+            except tf.errors.OutOfRangeError:
+                raise StopIteration from None
+
+    else:
+        loop = tf.function(several, autograph=False)
+
+        def execute(iterator):
+            taken, logs = loop(iterator)
+            if int(taken) == 0:
+                raise StopIteration
+            return logs
+
+    return execute
+
+
+def settle(model, data, epochs: int, callbacks) -> None:
+    """Decides what `compile` left open, before a `fit`.
+
+    Args:
+        model: an `AdversarialModel`.
+        data: the `TrainingData`.
+        epochs: how many of them the fit will take.
+        callbacks: those of the fit.
+    """
+    execution = model.execution
+    if not is_ours(model):
+        return
+    if execution.open_xla:
+        model.jit_compile = model.xla_choice == 1
+    total = (data.steps or math.inf) * epochs
+    if execution.open_steps:
+        model.steps_per_execution = 1
+    if total < _LEAST_STEPS:
+        model.train_function = None
+        return
+    trial = execution.open_xla and model.xla_choice < 0 and _may_gain(model)
+    if trial or execution.open_steps:
+        seconds = _seconds(model, data, bool(model.jit_compile))
+    if trial and seconds * total > _LEAST_SECONDS_FOR_XLA:
+        compiled = _seconds(model, data, True) if _compiles(model, data) else math.inf
+        log.info("A step takes %.4f s, with XLA %.4f s.", seconds, compiled)
+        model.jit_compile = compiled * _LEAST_GAIN < seconds
+        model.xla_choice = int(model.jit_compile)
+        execution.traced.pop(not model.jit_compile, None)
+        seconds = compiled if model.jit_compile else seconds
+    if execution.open_steps:
+        model.steps_per_execution = _steps(
+            max(1, min(_MOST_STEPS, int(_EXECUTION_SECONDS / seconds))),
+            data.steps,
+            data.endless,
+            intervals(callbacks),
+            int(model.iterations.numpy()),
+        )
+    model.train_function = None
+
+
+def _may_gain(model) -> bool:
+    """Whether XLA may be faster at all, by what it meets here."""
+    if is_op_determinism_enabled() or not all(la.supports_jit for la in model._flatten_layers()):
+        return False
+    if tf.config.list_physical_devices("GPU") or not kernels.onednn():
+        return True
+    # Against oneDNN it loses in every convolution but grouped ones, which oneDNN leaves to
+    # TensorFlow's own.
+    return any(getattr(layer, "groups", 1) > 1 for layer in model._flatten_layers())
+
+
+def _steps(most, per_epoch, endless, every, taken) -> int:
+    """Steps an execution: at most so many, and ending wherever somebody looks."""
+    if per_epoch and taken % per_epoch == 0:
+        # Where an epoch ends an execution ends.
+        every = [steps for steps in every if steps % per_epoch]
+    if every or (endless and per_epoch):
+        # Those who count steps count through the epochs, and each epoch begins an execution.
+        common = math.gcd(per_epoch or 1, taken, *every)
+        return next(n for n in range(most, 0, -1) if common % n == 0)
+    if per_epoch:
+        most = min(most, per_epoch)
+        # With executions of one length the last of an epoch is as long as the others.
+        return next((n for n in range(most, most // 2, -1) if per_epoch % n == 0), most)
+    return most
+
+
+def intervals(callbacks) -> list[int]:
+    """After how many steps callbacks look, each of them; none of those that do not care.
+
+    A callback says so itself in an attribute `steps_between`: a number, or None. Keras's own are
+    known; any other that has a method for batches is shown every single one.
+    """
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks = callbacks.callbacks
+    elif not isinstance(callbacks, (list, tuple)):
+        callbacks = [] if callbacks is None else [callbacks]
+    found = [_interval(callback) for callback in callbacks]
+    return [every for every in found if every is not None]
+
+
+_BATCH_METHODS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+_INDIFFERENT = (
+    keras.callbacks.History,
+    keras.callbacks.ProgbarLogger,
+    keras.callbacks.TerminateOnNaN,
+)
+
+
+def _interval(callback):
+    if hasattr(callback, "steps_between"):
+        return callback.steps_between
+    if type(callback) in _INDIFFERENT:
+        return None
+    for name in ("save_freq", "update_freq"):
+        # ModelCheckpoint, BackupAndRestore, TensorBoard.
+        if type(callback).__module__.startswith("keras.") and hasattr(callback, name):
+            every = getattr(callback, name)
+            if getattr(callback, "_should_trace", False):
+                return 1
+            return None if every == "epoch" else 1 if every == "batch" else int(every)
+    base = keras.callbacks.Callback
+    looks = any(
+        name in vars(callback) or getattr(type(callback), name) is not getattr(base, name)
+        for name in _BATCH_METHODS
+    )
+    return 1 if looks else None
+
+
+# Trying.
+
+
+def _compiles(model, data) -> bool:
+    """Whether XLA can compile every operation of a step; runs nothing and changes no state."""
+    batch = tf.nest.map_structure(tf.convert_to_tensor, data.first_batch)
+    try:
+        train_step(model, True).experimental_get_compiler_ir(batch)(stage="hlo")
+    except (tf.errors.OpError, ValueError, TypeError, NotImplementedError) as error:
+        if isinstance(error, InputError):
+            raise
+        return False
+    return True
+
+
+def _seconds(model, data, xla: bool) -> float:
+    """How long a step takes, by a few on the first batch; everything is put back."""
+    if xla in model.execution.seconds:
+        return model.execution.seconds[xla]
+    batch = tf.nest.map_structure(tf.convert_to_tensor, data.first_batch)
+    # Of the shapes of all batches, so that the training takes the same graph.
+    step = train_step(model, xla).get_concrete_function(data.dataset.element_spec)
+    kept = [
+        (handle, tf.raw_ops.ReadVariableOp(resource=handle, dtype=_dtype(handle)).numpy())
+        for handle in step.captured_inputs
+        if _dtype(handle) is not None
+    ]
+
+    def run():
+        start = time.perf_counter()
+        for value in tf.nest.flatten(step(batch)):
+            value.numpy()
+        return time.perf_counter() - start
+
+    try:
+        # The first prepares, or compiles.
+        run()
+        times = [run()]
+        while len(times) < 4 and sum(times) < 0.5:
+            times.append(run())
+        model.execution.seconds[xla] = min(times)
+        return min(times)
+    finally:
+        for handle, value in kept:
+            tf.raw_ops.AssignVariableOp(resource=handle, value=value)
+
+
+def _dtype(captured):
+    """What a variable holds that a graph has captured; None for anything else."""
+    held = getattr(captured, "_handle_data", None)
+    if captured.dtype != tf.resource or held is None or not held.shape_and_type:
+        return None
+    return tf.as_dtype(held.shape_and_type[0].dtype)
