@@ -96,9 +96,9 @@ def compare(work, names, rounds, seconds, threads) -> dict:
     if len(counts) != 1:
         raise SystemExit(f"{work.name}: the networks differ, with {counts} parameters.")
     # How many steps fill a round; and what is compiled late is compiled then.
-    steps = {peer: max(2, round(seconds * peer.train(3))) for peer in peers}
+    steps = {peer: _round(seconds * peer.train(20)) for peer in peers}
     for peer in peers:
-        steps[peer] = max(2, round(seconds * peer.train(steps[peer])))
+        steps[peer] = _round(seconds * peer.train(steps[peer]))
     speeds = {peer: [] for peer in peers}
     for number in range(rounds):
         # Each goes first in its turn: what comes after a hot core finds a slower one.
@@ -117,6 +117,11 @@ def compare(work, names, rounds, seconds, threads) -> dict:
         "gflop": work.arithmetic() / 1e9,
         "batch": work.batch,
     }
+
+
+def _round(steps) -> int:
+    """So many steps, as an epoch of a user would have."""
+    return int(round(steps, -2)) if steps >= 100 else max(2, round(steps))
 
 
 def ratio(kgan, peer) -> float:

@@ -43,12 +43,16 @@ class Execution:
         open_xla, open_steps: whether `compile` left it to `fit`.
         traced: the step as a graph, with XLA (True) and without (False).
         seconds: how long that takes.
+        in_xla: whether what is being traced will be compiled by XLA.
+        functions: what `fit` calls, for each way and number of steps.
     """
 
     def __init__(self, open_xla: bool = False, open_steps: bool = False):
         self.open_xla, self.open_steps = open_xla, open_steps
         self.traced = {}
         self.seconds = {}
+        self.functions = {}
+        self.in_xla = False
 
 
 def is_ours(model) -> bool:
@@ -63,8 +67,12 @@ def train_step(model, xla: bool):
     if xla not in model.execution.traced:
 
         def step(data):
-            with kernels.faster(model.networks.values(), xla=xla):
-                return model.train_step(data)
+            model.execution.in_xla = xla
+            try:
+                with kernels.faster(model.networks.values(), xla=xla):
+                    return model.train_step(data)
+            finally:
+                model.execution.in_xla = False
 
         model.execution.traced[xla] = tf.function(
             step, jit_compile=xla, autograph=False, reduce_retracing=True
@@ -77,8 +85,13 @@ def train_function(model):
 
     Raises StopIteration where nothing is left.
     """
-    steps = model.steps_per_execution
-    step = train_step(model, bool(model.jit_compile))
+    way = bool(model.jit_compile), model.steps_per_execution
+    if way not in model.execution.functions:
+        model.execution.functions[way] = _train_function(train_step(model, way[0]), way[1])
+    return model.execution.functions[way]
+
+
+def _train_function(step, steps: int):
 
     def several(iterator):
         traced = step.get_concrete_function(iterator.element_spec)
@@ -180,7 +193,7 @@ def _steps(most, per_epoch, endless, every, taken) -> int:
         every = [steps for steps in every if steps % per_epoch]
     if every or (endless and per_epoch):
         # Those who count steps count through the epochs, and each epoch begins an execution.
-        common = math.gcd(per_epoch or 1, taken, *every)
+        common = math.gcd(per_epoch or 1, *every, taken if every else 0)
         return next(n for n in range(most, 0, -1) if common % n == 0)
     if per_epoch:
         most = min(most, per_epoch)

@@ -351,19 +351,22 @@ def _checked(model, source, first):
         lowest, highest, fine = [], [], True
         for _, values, shape in model.examined(real, condition):
             values.set_shape((None, *shape))
-            lowest.append(tf.reduce_min(values))
-            highest.append(tf.reduce_max(values))
-            fine &= tf.reduce_all(tf.math.is_finite(values))
-        lowest, highest = tf.reduce_min(lowest), tf.reduce_max(highest)
+            # One NaN or Inf among them, and the sum is none that is finite.
+            fine &= tf.math.is_finite(tf.reduce_sum(values))
+            if bounds is not None:
+                lowest.append(tf.reduce_min(values))
+                highest.append(tf.reduce_max(values))
+        ends = [tf.zeros([])] * 2
         if bounds is not None:
-            fine &= (lowest >= bounds[0]) & (highest <= bounds[1])
+            ends = [tf.reduce_min(lowest), tf.reduce_max(highest)]
+            fine &= (ends[0] >= bounds[0]) & (ends[1] <= bounds[1])
         labels = model.labels_of(condition)
-        ends = [tf.zeros([], tf.int32)] * 2
+        of_labels = [tf.zeros([], tf.int32)] * 2
         if labels is not None:
-            ends = [tf.reduce_min(labels), tf.reduce_max(labels)]
-            fine &= (ends[0] >= 0) & (ends[1] < classes)
+            of_labels = [tf.reduce_min(labels), tf.reduce_max(labels)]
+            fine &= (of_labels[0] >= 0) & (of_labels[1] < classes)
         # The raw operation, for `tf.debugging.Assert` adds a condition that Grappler warns of.
-        refuse = tf.raw_ops.Assert(condition=fine, data=[_MARK, index, lowest, highest, *ends])
+        refuse = tf.raw_ops.Assert(condition=fine, data=[_MARK, index, *ends, *of_labels])
         with tf.control_dependencies([refuse]):
             return tf.nest.map_structure(tf.identity, batch)
 

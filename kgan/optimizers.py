@@ -64,21 +64,43 @@ def get(optimizer, float16: bool):
     return optimizer
 
 
-def apply(optimizer, gradients, variables) -> None:
+def apply(optimizer, gradients, variables, moves=None) -> None:
     """As `optimizer.apply(gradients, variables)`; Adam by TensorFlow's one operation for it.
 
     Keras writes Adam's update as a dozen operations for each variable. They read and write each
     number a dozen times, and in a small network starting them takes longer than the arithmetic.
+    `moves`, of `apply_where`, is a scalar that says whether anything is to change.
     """
     if not _is_plain_adam(optimizer):
         optimizer.apply(gradients, variables)
         return
     # Past Keras, which tracks what is set on an optimizer.
-    vars(optimizer)["_backend_update_step"] = functools.partial(_adam, optimizer)
+    vars(optimizer)["_backend_update_step"] = functools.partial(_adam, optimizer, moves)
     try:
         optimizer.apply(gradients, variables)
     finally:
         del vars(optimizer)["_backend_update_step"]
+
+
+def can_stand_still(optimizer) -> bool:
+    """Whether `apply_where` knows how to leave out an update of this optimizer."""
+    return (
+        _is_plain_adam(optimizer)
+        and not optimizer.weight_decay
+        and not optimizer.use_ema
+        and not optimizer.gradient_accumulation_steps
+    )
+
+
+def apply_where(condition, optimizer, gradients, variables) -> None:
+    """As `apply` where a scalar condition holds; elsewhere everything stays as it is.
+
+    By numbers in place of a condition around it, for which XLA copies all weights and slots:
+    an Adam of rate 0 that forgets nothing does not move.
+    """
+    gradients = [None if g is None else tf.where(condition, g, tf.zeros_like(g)) for g in gradients]
+    apply(optimizer, gradients, variables, condition)
+    optimizer.iterations.assign_sub(tf.cast(~condition, optimizer.iterations.dtype))
 
 
 def _is_plain_adam(optimizer):
@@ -91,7 +113,7 @@ def _is_plain_adam(optimizer):
     )
 
 
-def _adam(optimizer, gradients, variables, learning_rate):
+def _adam(optimizer, moves, gradients, variables, learning_rate):
     """Kingma and Ba 2015, algorithm 1 in the order of the end of section 2, as Keras has it."""
     step = tf.cast(optimizer.iterations + 1, tf.float32)
     betas = [
@@ -99,6 +121,9 @@ def _adam(optimizer, gradients, variables, learning_rate):
         for beta in (optimizer.beta_1, optimizer.beta_2)
     ]
     powers = [tf.pow(beta, step) for beta in betas]
+    if moves is not None:
+        betas = [tf.where(moves, beta, 1.0) for beta in betas]
+        learning_rate = tf.where(moves, learning_rate, 0.0)
     for gradient, variable in zip(gradients, variables, strict=True):
         place = optimizer._get_variable_index(variable)
         slots = optimizer._momentums[place], optimizer._velocities[place]

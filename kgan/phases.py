@@ -201,11 +201,12 @@ def _apply(gan, phase, gradients) -> None:
     """The one place where weights change."""
     if not gradients:
         return
-    present = [gradient for gradient in gradients if gradient is not None]
-    norm = tf.linalg.global_norm([tf.cast(gradient, tf.float32) for gradient in present])
-    scaling = isinstance(phase.optimizer, keras.optimizers.LossScaleOptimizer)
+    present = [tf.cast(gradient, tf.float32) for gradient in gradients if gradient is not None]
+    optimizer = phase.optimizer
+    scaling = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     if gan.log_gradient_norms:
-        scale = phase.optimizer.dynamic_scale if scaling else 1.0
+        norm = tf.linalg.global_norm(present)
+        scale = optimizer.dynamic_scale if scaling else 1.0
         # While loss scaling looks for its scale, norms are infinite and the update is left out.
         finite = tf.math.is_finite(norm)
         gan.logs.track(
@@ -214,11 +215,16 @@ def _apply(gan, phase, gradients) -> None:
     replicated = tf.distribute.get_strategy().num_replicas_in_sync > 1
     if scaling or replicated or not gan.skip_nonfinite:
         # Loss scaling skips by itself; a condition cannot hold an all-reduce.
-        optimizers.apply(phase.optimizer, gradients, phase.variables)
+        optimizers.apply(optimizer, gradients, phase.variables)
+        return
+    # One NaN or Inf among them, and the sum is none that is finite: the cheapest look at all.
+    finite = tf.math.is_finite(tf.add_n([tf.reduce_sum(gradient) for gradient in present]))
+    if gan.execution.in_xla and optimizers.can_stand_still(optimizer):
+        optimizers.apply_where(finite, optimizer, gradients, phase.variables)
         return
 
     def update():
-        optimizers.apply(phase.optimizer, gradients, phase.variables)
+        optimizers.apply(optimizer, gradients, phase.variables)
         return True
 
-    tf.cond(tf.math.is_finite(norm), update, lambda: False)
+    tf.cond(finite, update, lambda: False)

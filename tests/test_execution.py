@@ -63,7 +63,7 @@ def test_the_trial_leaves_no_trace_and_resumes_bit_for_bit(
 
 
 def test_xla_is_taken_where_it_is_faster_and_kept(networks, points, slow_enough, tmp_path):
-    gan, history = trained(networks, points)
+    gan, _ = trained(networks, points)
     assert gan.jit_compile is True and gan.steps_per_execution == 8
     gan.save(tmp_path / "gan.keras")
     loaded = kgan.load(tmp_path / "gan.keras")
@@ -107,6 +107,7 @@ def test_xla_takes_the_same_steps(networks, points):
         (50, 600, False, [70], 0, 10),
         (50, 937, False, [1874], 0, 50),  # every other epoch
         (50, 600, False, [500], 25, 25),  # from where a run goes on
+        (50, 600, True, [], 25, 50),
         (50, None, False, [], 0, 50),
         (50, None, False, [500], 0, 1),
     ],
@@ -223,3 +224,30 @@ def test_adam_is_one_operation_a_weight_and_equals_keras(networks, points, monke
     assert (count, none) == (8, 0)
     for a, b in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("jit", [True, False])
+def test_an_update_that_is_not_finite_leaves_all_as_it_was(networks, points, jit):
+    class Poison(kgan.Term):
+        """Infinite in the third step."""
+
+        def __call__(self, turn):
+            third = tf.equal(turn.gan.iterations.value, 2)
+            return tf.reduce_mean(turn.real_scores) * tf.where(third, np.inf, 1.0)
+
+    def run(steps, **settings):
+        keras.utils.set_random_seed(3)
+        gan = kgan.GAN(*networks(), seed=0)
+        gan.compile(terms=[Poison()], jit_compile=jit, **settings)
+        gan.fit(dataset(points).take(steps), epochs=1, verbose=0)
+        return gan
+
+    with pytest.warns(UserWarning, match="1 of 6 updates were left out"):
+        three = run(3)
+    two = run(2)
+    for one, other in ((three.discriminator, two.discriminator),):
+        for a, b in zip(one.variables, other.variables, strict=True):
+            np.testing.assert_array_equal(a.numpy(), b.numpy())
+    for a, b in zip(three.d_optimizer.variables, two.d_optimizer.variables, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    assert int(three.g_optimizer.iterations) == 3

@@ -83,7 +83,7 @@ class Kgan(_Trainer):
 
         return kgan.data.from_arrays(
             data, batch_size=self.work.batch, value_range=None, drop_remainder=True
-        ).repeat()
+        )
 
 
 class KerasExample(_Trainer):
