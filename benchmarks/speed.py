@@ -20,6 +20,7 @@ The table goes to `benchmarks/results/speed.md`, all figures to `speed.json` bes
 import argparse
 import datetime
 import json
+import math
 import os
 import pathlib
 import platform
@@ -95,10 +96,7 @@ def compare(work, names, rounds, seconds, threads) -> dict:
     counts = {peer.ready["parameters"] for peer in peers}
     if len(counts) != 1:
         raise SystemExit(f"{work.name}: the networks differ, with {counts} parameters.")
-    # How many steps fill a round; and what is compiled late is compiled then.
-    steps = {peer: _round(seconds * peer.train(20)) for peer in peers}
-    for peer in peers:
-        steps[peer] = _round(seconds * peer.train(steps[peer]))
+    steps = {peer: calibrated(peer, seconds) for peer in peers}
     speeds = {peer: [] for peer in peers}
     for number in range(rounds):
         # Each goes first in its turn: what comes after a hot core finds a slower one.
@@ -119,9 +117,20 @@ def compare(work, names, rounds, seconds, threads) -> dict:
     }
 
 
-def _round(steps) -> int:
-    """So many steps, as an epoch of a user would have."""
-    return int(round(steps, -2)) if steps >= 100 else max(2, round(steps))
+def calibrated(peer, seconds) -> int:
+    """How many steps of a peer fill so many seconds; what is compiled late is compiled now."""
+    steps, taken = 2, 0.0
+    for _ in range(12):
+        taken = steps / peer.train(steps)
+        if taken > 0.6 * seconds:
+            # Once more: that may have been compilation.
+            taken = steps / peer.train(steps)
+        if taken > 0.6 * seconds:
+            break
+        steps = math.ceil(steps * min(8.0, seconds / taken))
+        # A number as an epoch of a user may have.
+        steps = math.ceil(steps / 100) * 100 if steps > 100 else steps
+    return steps
 
 
 def ratio(kgan, peer) -> float:

@@ -85,53 +85,97 @@ def train_function(model):
 
     Raises StopIteration where nothing is left.
     """
-    way = bool(model.jit_compile), model.steps_per_execution
-    if way not in model.execution.functions:
-        model.execution.functions[way] = _train_function(train_step(model, way[0]), way[1])
-    return model.execution.functions[way]
+    return _made(model, bool(model.jit_compile), model.steps_per_execution)
 
 
-def _train_function(step, steps: int):
+def _made(model, xla: bool, steps: int):
+    """The function for a way and a number of steps, made once."""
+    if (xla, steps) not in model.execution.functions:
+        step = train_step(model, xla)
+        made = _one(step) if steps == 1 else _several(step, xla, steps)
+        model.execution.functions[xla, steps] = made
+    return model.execution.functions[xla, steps]
 
-    def several(iterator):
-        traced = step.get_concrete_function(iterator.element_spec)
-        logs = tf.nest.map_structure(
-            lambda log: tf.zeros(log.shape, log.dtype), traced.structured_outputs
-        )
 
-        def one(taken, logs, batch):
-            logs = step(batch.get_value())
-            # In the loop's order: the next batch is taken once this step is under way.
-            upcoming = tf.cond(taken + 1 < steps, iterator.get_next_as_optional, lambda: batch)
-            return taken + 1, logs, upcoming
+def _one(step):
+    single = tf.function(lambda iterator: step(iterator.get_next()), autograph=False)
 
-        taken, logs, _ = tf.while_loop(
-            lambda taken, logs, batch: (taken < steps) & batch.has_value(),
-            one,
-            (tf.constant(0), logs, iterator.get_next_as_optional()),
-            parallel_iterations=1,
-        )
-        return taken, logs
-
-    if steps == 1:
-        single = tf.function(lambda iterator: step(iterator.get_next()), autograph=False)
-
-        def execute(iterator):
-            try:
-                return single(iterator)
-            except tf.errors.OutOfRangeError:
-                raise StopIteration from None
-
-    else:
-        loop = tf.function(several, autograph=False)
-
-        def execute(iterator):
-            taken, logs = loop(iterator)
-            if int(taken) == 0:
-                raise StopIteration
-            return logs
+    def execute(iterator):
+        try:
+            return single(iterator)
+        except tf.errors.OutOfRangeError:
+            raise StopIteration from None
 
     return execute
+
+
+def _several(step, xla, steps):
+    def loop(iterator):
+        spec = iterator.element_spec
+        logs = tf.nest.map_structure(
+            lambda log: tf.zeros(log.shape, log.dtype),
+            step.get_concrete_function(spec).structured_outputs,
+        )
+        whole = all(part.shape.is_fully_defined() for part in tf.nest.flatten(spec))
+        run = _compiled_loop if xla and whole else _loop
+        return run(step, steps, iterator, logs)
+
+    loop = tf.function(loop, autograph=False)
+
+    def execute(iterator):
+        taken, logs = loop(iterator)
+        if int(taken) == 0:
+            raise StopIteration
+        return logs
+
+    return execute
+
+
+def _batches(iterator, steps, begin, use):
+    """A loop over up to so many batches: (how many came, the values that `use` handed on)."""
+
+    def body(taken, values, batch):
+        values = use(taken, values, batch.get_value())
+        more = tf.cond(taken + 1 < steps, iterator.get_next_as_optional, lambda: batch)
+        return taken + 1, values, more
+
+    taken, values, _ = tf.while_loop(
+        lambda taken, values, batch: (taken < steps) & batch.has_value(),
+        body,
+        (tf.constant(0), begin, iterator.get_next_as_optional()),
+        parallel_iterations=1,
+    )
+    return taken, values
+
+
+def _loop(step, steps, iterator, logs):
+    return _batches(iterator, steps, logs, lambda taken, logs, batch: step(batch))
+
+
+def _compiled_loop(step, steps, iterator, logs):
+    """The loop itself under XLA, over batches put together before: for small networks starting
+    a compiled step takes about as long as the step."""
+    spec = iterator.element_spec
+    empty = [
+        tf.TensorArray(part.dtype, size=steps, element_shape=part.shape)
+        for part in tf.nest.flatten(spec)
+    ]
+
+    def keep(taken, arrays, batch):
+        parts = zip(arrays, tf.nest.flatten(batch), strict=True)
+        return [array.write(taken, part) for array, part in parts]
+
+    taken, arrays = _batches(iterator, steps, empty, keep)
+
+    @tf.function(jit_compile=True, autograph=False)
+    def run(stacked, logs, taken):
+        def body(place, logs):
+            batch = tf.nest.pack_sequence_as(spec, [part[place] for part in stacked])
+            return place + 1, step(batch)
+
+        return tf.while_loop(lambda place, logs: place < taken, body, (0, logs))[1]
+
+    return taken, run([array.stack() for array in arrays], logs, taken)
 
 
 def settle(model, data, epochs: int, callbacks) -> None:
@@ -154,16 +198,10 @@ def settle(model, data, epochs: int, callbacks) -> None:
     if total < _LEAST_STEPS:
         model.train_function = None
         return
+    way = bool(model.jit_compile)
     trial = execution.open_xla and model.xla_choice < 0 and _may_gain(model)
     if trial or execution.open_steps:
-        seconds = _seconds(model, data, bool(model.jit_compile))
-    if trial and seconds * total > _LEAST_SECONDS_FOR_XLA:
-        compiled = _seconds(model, data, True) if _compiles(model, data) else math.inf
-        log.info("A step takes %.4f s, with XLA %.4f s.", seconds, compiled)
-        model.jit_compile = compiled * _LEAST_GAIN < seconds
-        model.xla_choice = int(model.jit_compile)
-        execution.traced.pop(not model.jit_compile, None)
-        seconds = compiled if model.jit_compile else seconds
+        seconds = execution.seconds.get(way) or _seconds(model, data, way)
     if execution.open_steps:
         model.steps_per_execution = _steps(
             max(1, min(_MOST_STEPS, int(_EXECUTION_SECONDS / seconds))),
@@ -172,6 +210,16 @@ def settle(model, data, epochs: int, callbacks) -> None:
             intervals(callbacks),
             int(model.iterations.numpy()),
         )
+    if trial and seconds * total > _LEAST_SECONDS_FOR_XLA:
+        steps = model.steps_per_execution
+        compiled = _seconds(model, data, True, steps) if _compiles(model, data) else math.inf
+        plain = _seconds(model, data, False, steps)
+        log.info("A step takes %.4f s, with XLA %.4f s.", plain, compiled)
+        model.jit_compile = compiled * _LEAST_GAIN < plain
+        model.xla_choice = int(model.jit_compile)
+        other = not model.jit_compile
+        execution.traced.pop(other, None)
+        execution.functions.pop((other, steps), None)
     model.train_function = None
 
 
@@ -182,8 +230,9 @@ def _may_gain(model) -> bool:
     if tf.config.list_physical_devices("GPU") or not kernels.onednn():
         return True
     # Against oneDNN it loses in every convolution but grouped ones, which oneDNN leaves to
-    # TensorFlow's own.
-    return any(getattr(layer, "groups", 1) > 1 for layer in model._flatten_layers())
+    # TensorFlow's own. Without convolutions it saves the starting of operations.
+    groups = [getattr(layer, "groups", None) for layer in model._flatten_layers()]
+    return any(count is not None and count > 1 for count in groups) or not any(groups)
 
 
 def _steps(most, per_epoch, endless, every, taken) -> int:
@@ -259,13 +308,16 @@ def _compiles(model, data) -> bool:
     return True
 
 
-def _seconds(model, data, xla: bool) -> float:
-    """How long a step takes, by a few on the first batch; everything is put back."""
-    if xla in model.execution.seconds:
-        return model.execution.seconds[xla]
+def _seconds(model, data, xla: bool, steps: int = 1) -> float:
+    """How long a step takes in executions of so many, on the first batch; all is put back."""
     batch = tf.nest.map_structure(tf.convert_to_tensor, data.first_batch)
     # Of the shapes of all batches, so that the training takes the same graph.
     step = train_step(model, xla).get_concrete_function(data.dataset.element_spec)
+    again = tf.data.Dataset.from_tensors(batch).repeat()
+    if steps > 1 and again.element_spec == data.dataset.element_spec:
+        execute, given = _made(model, xla, steps), iter(again)
+    else:
+        execute, given, steps = step, batch, 1
     kept = [
         (handle, tf.raw_ops.ReadVariableOp(resource=handle, dtype=_dtype(handle)).numpy())
         for handle in step.captured_inputs
@@ -274,15 +326,15 @@ def _seconds(model, data, xla: bool) -> float:
 
     def run():
         start = time.perf_counter()
-        for value in tf.nest.flatten(step(batch)):
+        for value in tf.nest.flatten(execute(given)):
             value.numpy()
-        return time.perf_counter() - start
+        return (time.perf_counter() - start) / steps
 
     try:
         # The first prepares, or compiles.
         run()
         times = [run()]
-        while len(times) < 4 and sum(times) < 0.5:
+        while len(times) < 4 and steps * sum(times) < 0.5:
             times.append(run())
         model.execution.seconds[xla] = min(times)
         return min(times)

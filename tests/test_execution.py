@@ -29,8 +29,8 @@ def slow_enough(monkeypatch):
     """As if a step took 10 ms with XLA and 20 without; the trial itself is run."""
     real = execution._seconds
 
-    def seconds(model, data, xla):
-        real(model, data, xla)
+    def seconds(model, data, xla, steps=1):
+        real(model, data, xla, steps)
         return 0.01 if xla else 0.02
 
     monkeypatch.setattr(execution, "_seconds", seconds)
@@ -64,7 +64,7 @@ def test_the_trial_leaves_no_trace_and_resumes_bit_for_bit(
 
 def test_xla_is_taken_where_it_is_faster_and_kept(networks, points, slow_enough, tmp_path):
     gan, _ = trained(networks, points)
-    assert gan.jit_compile is True and gan.steps_per_execution == 8
+    assert gan.jit_compile is True and gan.steps_per_execution == 4
     gan.save(tmp_path / "gan.keras")
     loaded = kgan.load(tmp_path / "gan.keras")
     assert loaded.xla_choice == 1
@@ -83,15 +83,17 @@ def test_xla_is_not_tried_in_short_trainings(networks, points, slow_enough, monk
 def test_xla_takes_the_same_steps(networks, points):
     """Latents included: the random numbers are the same."""
 
-    def run(jit):
+    def run(jit, steps):
         keras.utils.set_random_seed(3)
         gan = kgan.GAN(*networks(batch_norm=True), seed=0)
-        gan.compile(penalties=["gradient_penalty"], jit_compile=jit)
-        gan.fit(points, batch_size=32, epochs=2, verbose=0)
-        return [*state(gan), gan.generate(5, seed=1)]
+        gan.compile(penalties=["gradient_penalty"], jit_compile=jit, steps_per_execution=steps)
+        history = gan.fit(points, batch_size=32, epochs=2, verbose=0).history
+        return [*state(gan), gan.generate(5, seed=1), *history.values()]
 
-    for a, b in zip(run(True), run(False), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
+    plain = run(False, 1)
+    for steps in (1, 4, 5):
+        for a, b in zip(run(True, steps), plain, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,15 @@ class _Trainer:
         self.model.fit(self.data, epochs=1, steps_per_epoch=steps, verbose=0)
 
 
+class _Begun(keras.callbacks.Callback):
+    """Ends a training as soon as it has begun."""
+
+    steps_between = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.stop_training = True
+
+
 class Kgan(_Trainer):
     """kgan's own `fit`. Form "plain" is without XLA, "auto" as a user has it."""
 
@@ -77,6 +86,15 @@ class Kgan(_Trainer):
         }[self.work.game]
         gan.compile(adam(), adam(), **game, jit_compile="auto" if form == "auto" else form == "xla")
         return gan
+
+    def run(self, steps):
+        if not int(self.model.iterations):
+            # What a long training settles for itself, it settles at its start.
+            begun = _Begun()
+            self.model.fit(
+                self.data, epochs=10_000, steps_per_epoch=100, verbose=0, callbacks=[begun]
+            )
+        super().run(steps)
 
     def fed(self, data):
         import kgan
