@@ -255,7 +255,7 @@ def _as_dataset(model, x, y, batch_size, *, shuffle, training) -> tf.data.Datase
             "The data must be a tf.data.Dataset, an array, a keras.utils.PyDataset or a "
             f"generator of batches; got {type(x).__name__}."
         )
-    x = np.asarray(x)
+    x = x if isinstance(x, np.memmap) else np.asarray(x)
     if len(x) == 0:
         raise InputError("The data is empty: it holds no samples.")
     checks.batch_fits(x[:1], model.sample_shape, model.data_range)

@@ -1,5 +1,7 @@
 """The running means a training step reports."""
 
+import threading
+
 import keras
 import tensorflow as tf
 
@@ -26,11 +28,12 @@ class Logs:
                     f"Two logs are named {name!r}. Give one of the terms another: `name=...`."
                 )
         self.means = _Means(len(self.names))
-        self._gathered = []
+        # Replicas are traced in threads that take turns.
+        self._now = threading.local()
 
     def begin(self):
         """Forgets what a step that broke off has left."""
-        self._gathered = []
+        self._now.gathered = []
 
     def track(self, name, value, when=None):
         """Adds a scalar to the mean called `name`, where `when` (a bool tensor) holds."""
@@ -40,11 +43,14 @@ class Logs:
         if when is not None:
             weight = keras.ops.cast(when, "float32")
             value = value * weight
-        self._gathered.append((place, value, weight))
+        if not hasattr(self._now, "gathered"):
+            self.begin()
+        self._now.gathered.append((place, value, weight))
 
     def results(self, names=None):
         """The means so far, by name."""
-        gathered, self._gathered = self._gathered, []
+        gathered = getattr(self._now, "gathered", [])
+        self.begin()
         if gathered:
             self.means.update_state(*(self._sums(gathered, part) for part in (1, 2)))
         means = self.means.result()

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kgan import checks, random
+from kgan import checks, kernels, random
 from kgan.errors import InputError
 
 
@@ -121,7 +121,7 @@ class LatentSampling(Sampling):
             n = int(latents.shape[0])
         condition = self._asked_for(labels, n, seed)
         if self._sampling is None:
-            self._sampling = tf.function(self.sample, reduce_retracing=True, autograph=False)
+            self._sampling = tf.function(self._made, reduce_retracing=True, autograph=False)
             # TensorFlow counts traces by name, and warns when several models have one each.
             self._sampling._omit_frequent_tracing_warning = True
         inputs = (latents,) if condition is None else (latents, condition)
@@ -132,6 +132,10 @@ class LatentSampling(Sampling):
             for start in range(0, n, batch_size)
         ]
         return np.concatenate(batches)
+
+    def _made(self, *inputs):
+        with kernels.faster(self.networks_of("generator")):
+            return self.sample(*inputs)
 
     def _asked_for(self, labels, n, seed):
         """What the generator is told beside `n` latents: labels, or None where it is told none."""

@@ -31,7 +31,7 @@ def cli():
     default="digits",
     show_default=True,
     metavar="NAME|FOLDER|FILE.npz",
-    help="A data set by name (`kgan datasets`), a folder of images, or an .npz file.",
+    help="A data set by name (`kgan datasets`), a folder of images, or an .npz or .npy file.",
 )
 @click.option("--data-b", metavar="NAME|FOLDER|FILE.npz", help="The second domain of cyclegan.")
 @click.option("--epochs", type=COUNT, metavar="N", help="Passes over the data.")

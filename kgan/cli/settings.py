@@ -25,7 +25,10 @@ def completed(settings: dict) -> dict:
 def default_folder(settings: dict) -> Path:
     """`runs/MODEL-DATA`."""
     data = Path(settings["data"])
-    return Path("runs") / f"{settings['model']}-{data.stem if data.suffix == '.npz' else data.name}"
+    return (
+        Path("runs")
+        / f"{settings['model']}-{data.stem if data.suffix in ('.npz', '.npy') else data.name}"
+    )
 
 
 def located(data: str) -> str:
@@ -33,7 +36,7 @@ def located(data: str) -> str:
     path = Path(data).expanduser()
     if not path.exists():
         return data
-    if path.name == data and path.suffix != ".npz":
+    if path.name == data and path.suffix not in (".npz", ".npy"):
         # A data set of that name comes before a folder.
         from kgan.data import sources, tfds
 

@@ -55,6 +55,15 @@ def read_npz(path: Path, split: str, batch_size: int) -> Source:
     return read_mapping(arrays, split, batch_size, str(path))
 
 
+def read_npy(path: Path, split: str, batch_size: int) -> Source:
+    """The one array of an `.npy` file, which stays on disk."""
+    try:
+        samples = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path} cannot be read as an .npy file of an array: {error}") from error
+    return sliced(read(samples, batch_size=batch_size, name=str(path)), split)
+
+
 def read_mapping(arrays: Mapping, split: str, batch_size: int, name: str) -> Source:
     """The samples and labels among named arrays.
 

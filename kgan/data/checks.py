@@ -82,7 +82,8 @@ def enough(name: str, size: int, batch_size: int, drop_remainder: bool) -> None:
 def array(what: str, given: object) -> np.ndarray:
     """`given` as an array of numbers with at least one axis."""
     try:
-        values = np.asarray(given)
+        # A mapped file stays one: it may be larger than the memory.
+        values = given if isinstance(given, np.memmap) else np.asarray(given)
     except (ValueError, TypeError) as error:
         raise InputError(
             f"The {what} are not one array: {error}. All samples need the same shape."
@@ -122,7 +123,8 @@ def labels(given: object, samples: int) -> tuple[np.ndarray, tuple[str, ...]]:
     alphabetical order).
     """
     try:
-        values = np.asarray(given)
+        # A mapped file stays one: it may be larger than the memory.
+        values = given if isinstance(given, np.memmap) else np.asarray(given)
     except (ValueError, TypeError) as error:
         raise InputError(f"The labels are not one array: {error}.") from error
     if values.ndim == 2 and values.shape[1] == 1:

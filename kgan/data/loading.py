@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kgan.data import arrays, checks, pipeline, ranges, reading
 from kgan.data.info import DataInfo, Range, Source
-from kgan.data.stores import Memory
+from kgan.data.stores import Mapped, Memory
 from kgan.errors import InputError
 
 
@@ -55,7 +55,9 @@ def load(
               TFDS comes first: write "./mnist" for a folder of that name;
             - the path of an `.npz` file, or a mapping of arrays with the same names:
               `x_train` and `y_train`, `images` and `labels`, ...;
-            - an array, or a tuple (samples, labels).
+            - an array, or a tuple (samples, labels);
+            - the path of an `.npy` file of samples, or a `numpy.memmap`: they stay on disk,
+              where uint8 or float32.
         split: "train", "test" or what else the source has, also a slice of it:
             "train[:1000]", "train[90%:]".
         batch_size: samples in a batch.
@@ -172,7 +174,9 @@ def _dataset(
     if labelled and not classes:
         classes = len(source.modes.probabilities) if source.modes else int(source.labels.max()) + 1
     if source.values is not None:
-        store = Memory(arrays.compact(source.values), source.labels if labelled else None)
+        values = arrays.compact(source.values)
+        kind = Mapped if isinstance(values, np.memmap) else Memory
+        store = kind(values, source.labels if labelled else None)
     else:
         store = source.open(labelled)
 

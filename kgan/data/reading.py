@@ -50,7 +50,8 @@ def read(
     if path is not None and path.is_dir():
         return folder.read(path, split, size=size, channels=channels, labels=labels, cache=cache)
     if path is not None:
-        found = arrays.read_npz(path, split, batch_size)
+        one = path.suffix.lower() == ".npy"
+        found = (arrays.read_npy if one else arrays.read_npz)(path, split, batch_size)
     elif isinstance(source, Mapping):
         found = arrays.read_mapping(source, split, batch_size, "arrays")
     elif not isinstance(source, str):
@@ -98,7 +99,7 @@ def _only(source: object, options: dict, known: tuple[str, ...]) -> None:
 
 
 def _path(source: object) -> Path | None:
-    """The existing folder or .npz file that is meant, or None: a name or arrays are.
+    """The existing folder, .npz or .npy file that is meant, or None: a name or arrays are.
 
     A bare name means what TensorFlow Datasets calls so, if it does, and a folder of the
     working directory if it doesn't.
@@ -110,7 +111,7 @@ def _path(source: object) -> Path | None:
     else:
         return None
     path = Path(source).expanduser()
-    is_npz = path.suffix.lower() == ".npz"
+    is_npz = path.suffix.lower() in (".npz", ".npy")
     if (path.is_dir() and not bare) or (is_npz and path.is_file()):
         return path
     if isinstance(source, str) and _tfds().knows(source):
@@ -120,7 +121,7 @@ def _path(source: object) -> Path | None:
     if path.is_file():
         raise InputError(
             f"{source} is a file, but not an .npz file of arrays. Give the folder that holds the "
-            "images, or an .npz file."
+            "images, or an .npz or .npy file."
         )
     if is_npz or not bare:
         kind = "file" if is_npz else "folder"

@@ -129,6 +129,25 @@ class Memory:
         return [tf.gather(column, indices) for column in self._columns]
 
 
+class Mapped(Memory):
+    """Samples in a file that is mapped into memory (`numpy.memmap`), and may be larger than it.
+
+    Args:
+        values: array `(samples, ...)`.
+        labels: int32 array `(samples,)` or None.
+    """
+
+    def __init__(self, values: np.memmap, labels: np.ndarray | None):
+        self._columns = [] if labels is None else [tf.constant(labels)]
+        self._values = values
+
+    def _gathered(self, indices):
+        dtype = tf.as_dtype(self._values.dtype)
+        samples = tf.numpy_function(lambda places: self._values[places], [indices], dtype)
+        samples.set_shape([*indices.shape, *self._values.shape[1:]])
+        return [samples, *super()._gathered(indices)]
+
+
 class Stacked(Memory):
     """Colour images that are made when read: each channel is one of the grey images in memory.
 

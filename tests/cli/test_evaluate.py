@@ -30,7 +30,8 @@ def test_figures_are_printed_and_stored_with_what_they_rest_on(ring):
     }
     assert record["versions"]["kgan"] == kgan.__version__
     for name, value in record["figures"].items():
-        if name in record["rests_on"]:
+        # The spread of modes is unknown where no sample is near one.
+        if name in record["rests_on"] and value is not None:
             assert f"{value:.4g}" in result.out, name
     assert "1500 generated, 1500 real; values" in result.out
     assert record["floor"]["modes"] == 8

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import kgan.data
+from kgan import data
 from kgan.data import arrays
 from kgan.errors import InputError
 
@@ -152,3 +154,30 @@ def test_broken_npz(tmp_path):
     np.savez(path, images=np.array([{}], object))
     with pytest.raises(InputError, match=r"cannot be read as an \.npz"):
         kgan.data.load(path)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_a_mapped_file_stays_on_disk_and_gives_the_same_batches(tmp_path, dtype):
+    values = np.random.default_rng(0).integers(0, 256, (70, 4, 4, 1)).astype(dtype)
+    labels = np.arange(70) % 3
+    path = tmp_path / "images.npy"
+    np.save(path, values)
+    settings = {"batch_size": 16, "value_range": (-1, 1), "source_range": (0, 255), "seed": 5}
+    settings["drop_remainder"] = False
+    mapped = np.load(path, mmap_mode="r")
+    for kept, read in (
+        (
+            data.from_arrays(values, labels, **settings),
+            data.from_arrays(mapped, labels, **settings),
+        ),
+        (data.from_arrays(values, **settings), data.load(str(path), **settings)),
+    ):
+        assert read.element_spec == kept.element_spec
+        for one, other in zip(kept, read, strict=True):
+            for a, b in zip(tf.nest.flatten(one), tf.nest.flatten(other), strict=True):
+                np.testing.assert_array_equal(a, b)
+    part = data.load(str(path), split="train[:20]", **settings)
+    assert part.info.size == 20
+    (tmp_path / "broken.npy").write_bytes(b"no array")
+    with pytest.raises(InputError, match=r"cannot be read as an \.npy file"):
+        data.load(str(tmp_path / "broken.npy"))

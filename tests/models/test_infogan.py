@@ -137,7 +137,7 @@ def test_it_finds_the_kinds_of_images_by_itself_and_comes_back(tmp_path):
         image[rows[kind]] = shade
     gan = InfoGAN((8, 8, 1), noise_size=4, categorical=3, continuous=1, width=8, seed=1)
     gan.compile(steps_per_execution=15)
-    gan.fit(images, batch_size=64, epochs=20, verbose=0)
+    gan.fit(images, batch_size=64, epochs=40, verbose=0)
     asked = np.arange(300) % 3
     values = np.linspace(-1, 1, 300)
     samples = gan.generate(categorical=asked, continuous=values, seed=0)
