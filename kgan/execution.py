@@ -223,6 +223,16 @@ def settle(model, data, epochs: int, callbacks) -> None:
     model.train_function = None
 
 
+def follow(model) -> None:
+    """Goes by the decision of a state that a callback has restored since `settle`."""
+    chosen = model.xla_choice
+    if not (is_ours(model) and model.execution.open_xla) or chosen < 0:
+        return
+    if bool(model.jit_compile) != bool(chosen):
+        model.jit_compile = bool(chosen)
+        model.train_function = train_function(model)
+
+
 def _may_gain(model) -> bool:
     """Whether XLA may be faster at all, by what it meets here."""
     if is_op_determinism_enabled() or not all(la.supports_jit for la in model._flatten_layers()):

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan import checks, data
+from kgan import checks, data, execution
 from kgan.data import pipeline
 from kgan.errors import InputError
 
@@ -94,6 +94,8 @@ class WatchUpdates(keras.callbacks.Callback):
     """
 
     def on_epoch_begin(self, epoch, logs=None):
+        # A checkpoint that was restored at the start says how its run was executed.
+        execution.follow(self.model)
         self.before = self._counts()
 
     def on_epoch_end(self, epoch, logs=None):

@@ -74,6 +74,19 @@ def test_xla_is_taken_where_it_is_faster_and_kept(networks, points, slow_enough,
     assert gan.xla_choice == -1 and not gan.jit_compile
 
 
+def test_a_run_goes_on_as_its_checkpoint_began(networks, points, tmp_path):
+    """Though the decision comes with the state, after the fit has begun."""
+    for begins in (True, False):
+        gan = kgan.GAN(*networks(), seed=0)
+        gan.compile()
+        if begins:
+            gan.xla_choice = 1
+        callback = kgan.callbacks.Checkpoint(tmp_path, resume=not begins)
+        gan.fit(dataset(points), epochs=2 if begins else 4, verbose=0, callbacks=[callback])
+        assert gan.jit_compile is True and gan.xla_choice == 1
+    assert int(gan.iterations) == 4 * 8
+
+
 def test_xla_is_not_tried_in_short_trainings(networks, points, slow_enough, monkeypatch):
     monkeypatch.setattr(execution, "_LEAST_SECONDS_FOR_XLA", 10.0)
     gan, _ = trained(networks, points)
