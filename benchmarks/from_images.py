@@ -27,7 +27,7 @@ import tensorflow as tf
 
 import kgan
 from kgan import callbacks, metrics, models, pictures
-from kgan.files import replace
+from kgan.runs.files import replace
 
 # The colours that black and white become in CycleGAN's second domain.
 PAPER, INK = np.array([0.95, 0.85, 0.60]), np.array([0.15, 0.20, 0.55])

@@ -1,4 +1,4 @@
-"""How long single layers take, by Keras's own forms and by those of `kgan.kernels`.
+"""How long single layers take, by Keras's own forms and by those of `kgan.training.execution.kernels`.
 
     python benchmarks/kernels.py
 
@@ -17,7 +17,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from kgan import kernels
+from kgan.training.execution import kernels
 
 LAYERS = (
     ("7x7 to 1 channel", (64, 28, 28, 128), lambda: layers.Conv2D(1, 7, padding="same")),

@@ -42,7 +42,7 @@ from PIL import Image, ImageDraw
 
 import kgan
 from kgan import callbacks, metrics, models, pictures
-from kgan.files import replace
+from kgan.runs.files import replace
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ _MODULES = {
     "losses",
     "metrics",
     "models",
+    "optimizers",
     "penalties",
     "pictures",
     "terms",
@@ -24,8 +25,9 @@ _MODULES = {
 _OBJECTS = {
     "GAN": "kgan.gan",
     "InputError": "kgan.errors",
+    "Player": "kgan.training.players",
     "Term": "kgan.terms",
-    "load": "kgan.saving",
+    "load": "kgan.runs.loading",
 }
 
 # What works on any Keras backend, or without Keras.

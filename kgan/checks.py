@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import tensorflow as tf
-from keras.src.models.functional import Functional
 
+from kgan import bridge
 from kgan import latents as latents_module
 from kgan.errors import InputError
 
@@ -14,14 +14,9 @@ _SQUASHING = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "softmax": (0.0, 1.0)}
 def _last_activation(network) -> str | None:
     """The name of the activation a network ends in, or None where that cannot be seen."""
     # Of a subclassed network the layers are known, but not their order.
-    if not isinstance(network, (keras.Sequential, Functional)) or not network.built:
+    last = bridge.last_layer(network, passing=(keras.layers.Reshape, keras.layers.Flatten))
+    if last is None:
         return None
-    tensor = network.outputs[0]
-    while True:
-        last, node, _ = tensor._keras_history
-        if not isinstance(last, (keras.layers.Reshape, keras.layers.Flatten)):
-            break
-        tensor = last._inbound_nodes[node].input_tensors[0]
     if isinstance(last, keras.Model):
         return _last_activation(last)
     # `keras.ops.sigmoid(x)` and `layers.Softmax()` are named after what they do.

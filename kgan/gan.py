@@ -1,15 +1,223 @@
-"""GAN: two Keras models, a generator fed with noise and a discriminator, as one model."""
+"""GAN: two Keras models, a generator fed with noise and a discriminator, as one model.
 
-from typing import Any
+`Game` lists what families change, each a method of a few lines; `GAN` is the game from noise.
+"""
+
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 from keras import ops
 
-from kgan import checks
+from kgan import bridge, checks
 from kgan.errors import InputError
-from kgan.game import Game
-from kgan.sampling import LatentSampling
+from kgan.inference.sampling import LatentSampling
+from kgan.terms import Term, Turn
+from kgan.training import step
+from kgan.training.model import AdversarialModel
+from kgan.training.players import Player
+
+
+class Recipe(NamedTuple):
+    """How long a paper trains, and in what batches.
+
+    Attributes:
+        batch_size: samples a batch.
+        training_steps: steps of the whole training.
+    """
+
+    batch_size: int
+    training_steps: int
+
+
+class Game(AdversarialModel):
+    """A game of a generator and a discriminator, whatever they are fed: noise, labels or images.
+
+    `kgan.GAN` plays it from noise. A player may have several networks, and then samples and
+    scores are structures (tuples, dictionaries) of tensors, one a network: their losses are
+    summed, and a player trains all its networks in one turn.
+
+    A subclass gives `networks` (roles that begin with "generator" and "discriminator"; further
+    roles belong to whoever trains them), `unpack`, `example_condition`, `draw`, `forward`,
+    `score` and `sample`. Everything else has a default here.
+    """
+
+    # What `fit` with arrays and the command line take where nothing else is said; families have
+    # their papers'.
+    batch_size = 64
+    training_steps = 10_000
+
+    # How many classes the model is told apart; 0 where it is told none.
+    classes = 0
+    # What the data is made of: "samples", or the "pairs", "domains" or "crops" of `kgan.data`.
+    reads = "samples"
+    # Whether the family is always told a class, and so takes labelled data only.
+    needs_labels = False
+    # The logs that evaluation reports beside the metrics.
+    evaluated_logs = ("d_loss", "g_loss", "d_real", "d_fake")
+    # What a family logs in training beside them and its terms.
+    game_logs = ()
+
+    @classmethod
+    def recipe(cls, **options) -> Recipe:
+        """Batch size and training steps of the paper, for a model made with these options."""
+        return Recipe(cls.batch_size, cls.training_steps)
+
+    @classmethod
+    def for_data(cls, info, **options) -> "Game":
+        """The family's model for a dataset of `kgan.data`, by what its `info` tells.
+
+        Raises:
+            InputError: for data without labels, where the family or `options` ask for classes.
+        """
+        if cls.needs_labels:
+            options = {"classes": info.classes} | options
+            checks.data_has_labels(cls.__name__, info, options["classes"])
+        elif options.get("classes"):
+            checks.data_has_labels(cls.__name__, info, options["classes"])
+        return cls(image_shape=info.sample_shape, **options)
+
+    # The players and what they minimise.
+
+    def defaults(self) -> dict[str, Any]:
+        """What `compile` uses where it is told nothing else: the paper's settings.
+
+        Here Adam as in Radford et al. 2016, section 4, and the non-saturating loss.
+        """
+        return {
+            "d_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.5),
+            "g_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.5),
+            "loss": "non_saturating",
+            "penalties": (),
+            "discriminator_steps": 1,
+            "joint_batch": False,
+            "shared_forward": False,
+            "ema": None,
+        }
+
+    def make_players(self) -> list[Player]:
+        """The players in the order in which they play; a game of three is a list of three.
+
+        `compile` adds their optimizers, and the discriminator's number of updates a step.
+        """
+        return [
+            self.player("discriminator", self.discriminator_plays),
+            self.player("generator", self.generator_plays),
+        ]
+
+    def discriminator_plays(self, real, condition, generated=None, earlier=None):
+        """The discriminator's forward pass on a batch: (its loss without the terms, the `Turn`)."""
+        return step.discriminator_plays(self, real, condition, generated, earlier or {})
+
+    def generator_plays(self, real, condition, generated=None, earlier=None):
+        """The generator's forward pass on a batch: (its loss without the terms, the `Turn`)."""
+        return step.generator_plays(self, real, condition, generated, earlier or {})
+
+    def player(self, name: str, plays, **settings) -> Player:
+        """A player that trains what `trained_by` says; for `make_players`.
+
+        Args:
+            name: "discriminator", "generator", or the name of a further one.
+            plays: how it plays; see `kgan.Player`.
+            **settings: further attributes of `kgan.Player`.
+        """
+        variables = self.trained_by(name)
+        trained = {id(v) for v in variables}
+        networks = self.networks_of(name)
+        networks += [
+            network
+            for network in self.networks.values()
+            if network not in networks and any(id(v) in trained for v in network.variables)
+        ]
+        return Player(name, plays, networks, variables, **settings)
+
+    def networks_of(self, player: str) -> list[keras.Model]:
+        """The networks whose roles begin with the name of a player."""
+        return [network for role, network in self.networks.items() if role.startswith(player)]
+
+    def trained_by(self, player: str) -> list:
+        """The variables that a player's turn updates."""
+        return [v for network in self.networks_of(player) for v in network.trainable_variables]
+
+    def check_loss(self, loss) -> None:
+        """Refuses a loss that the game cannot be played with; here any will do.
+
+        Raises:
+            InputError: what `compile` then says.
+        """
+
+    def game_terms(self) -> list[Term]:
+        """Terms without which it would not be this game; they join those of `compile`."""
+        return []
+
+    def discriminator_loss(self, real_scores, fake_scores):
+        """The discriminator's loss by the scores of both kinds, a scalar."""
+        loss = _summed(self.loss.discriminator, real_scores, fake_scores)
+        return self.loss.discriminator_weight * loss
+
+    def generator_loss(self, fake_scores, real_scores=None):
+        """The generator's loss by the scores of its samples, a scalar."""
+        if real_scores is None:
+            return _summed(lambda scores: self.loss.generator(scores, None), fake_scores)
+        return _summed(self.loss.generator, fake_scores, real_scores)
+
+    def activity_losses(self, player: str):
+        """What the latest pass of a player's networks adds to its loss, a scalar."""
+        networks = self.networks_of(player)
+        losses = [loss for network in networks for loss in bridge.activity_losses(network)]
+        return sum((ops.cast(loss, "float32") for loss in losses), 0.0)
+
+    def own_losses(self, player: str):
+        """`activity_losses` and the regularizers of a player's weights, a scalar."""
+        weights = [v for network in self.networks_of(player) for v in network.trainable_variables]
+        losses = [v.regularizer(v) for v in weights if getattr(v, "regularizer", None) is not None]
+        return self.activity_losses(player) + sum(
+            (ops.cast(loss, "float32") for loss in losses), 0.0
+        )
+
+    def observe(self, player: Player, loss, turn: Turn) -> None:
+        """Called once a turn, before its update: logs, and whatever learns from the turn.
+
+        Variables that it writes move with the turn, or stay where the turn is left out. Under
+        `tf.distribute` it sees one replica's part of the batch.
+
+        Args:
+            player: whose turn it was; ask for its `name`.
+            loss: without the terms, a scalar.
+            turn: what was seen.
+        """
+        self.logs.track(f"{player.prefix}_loss", loss)
+        if player.name == "discriminator":
+            self.logs.track("d_real", step.mean(turn.real_scores))
+            self.logs.track("d_fake", step.mean(turn.fake_scores))
+
+    # Data and networks.
+
+    def judge(self, samples, condition=None, training=False) -> tuple[Any, Any]:
+        """(scores, what else the discriminator's heads say), in one pass; None without others."""
+        return self.score(samples, condition, training), None
+
+    def shown(self, fake, condition=None):
+        """What the discriminator sees of generated samples in its turn; here the samples."""
+        return fake
+
+    def measured(self, real, fake, latents, condition=None) -> tuple[Any, Any]:
+        """The (real, fake) tensors that metrics compare in an evaluation."""
+        return real, fake
+
+    def examined(self, real, condition=None) -> list[tuple]:
+        """(name, tensor, shape of one sample) of what is checked in every batch of the data."""
+        return [("data", real, self.sample_shape)]
+
+    def labels_of(self, condition):
+        """The labels in a condition, `(batch,)`; None where the model is told no class."""
+        return condition if self.classes else None
+
+
+def _summed(loss, *scores):
+    """A loss over the scores of each network of a player, summed."""
+    parts = zip(*map(tf.nest.flatten, scores), strict=True)
+    return sum((loss(*part) for part in parts), 0.0)
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -45,7 +253,7 @@ class GAN(LatentSampling, Game):
     images = gan.generate(16, seed=0)
     ```
 
-    Families override the small methods below and those of `kgan.game.Game`; `train_step` stays.
+    Families override the small methods below and those of `kgan.gan.Game`; the step stays.
     """
 
     def __init__(
@@ -104,7 +312,7 @@ class GAN(LatentSampling, Game):
         checks.one_score_each(self.score(fake, condition))
         return sample_shape
 
-    # What families change, beside what `kgan.game.Game` lets them.
+    # What families change, beside what `Game` lets them.
 
     def unpack(self, data) -> tuple[Any, Any]:
         """(real samples, condition) of what the dataset yields.

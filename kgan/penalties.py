@@ -13,21 +13,24 @@ import tensorflow as tf
 from keras import ops
 
 from kgan import augment as augmentations
-from kgan import random
+from kgan import random, replicas
 from kgan.errors import InputError, unknown
 from kgan.terms import Term, Turn
 from kgan.terms import get as get_term
 
 
-def squared_gradient_norm(turn: Turn, samples) -> tf.Tensor:
-    """‖∇D(x)‖² of each sample, shape `(batch,)`, at least float32; differentiable once more."""
-    samples = tf.convert_to_tensor(samples)
+def squared_gradient_norm(turn: Turn, samples):
+    """‖∇D(x)‖² of each sample, shape `(batch,)`, at least float32; differentiable once more.
+
+    Of a structure of samples, one for each of a discriminator's networks, it is a structure.
+    """
+    samples = tf.nest.map_structure(tf.convert_to_tensor, samples)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(samples)
         # A sample's scores do not depend on its neighbours' (save through batch statistics),
         # so the gradient of the sum holds every sample's own.
-        total = ops.sum(turn.score(samples))
-    return _squared_norms(tape.gradient(total, samples))
+        total = sum(ops.sum(scores) for scores in tf.nest.flatten(turn.score(samples)))
+    return tf.nest.map_structure(_squared_norms, tape.gradient(total, samples))
 
 
 def _squared_norms(gradients):
@@ -59,11 +62,19 @@ def _one_each(turn, samples):
     return tf.cast(random.uniform(shape, turn.gan.next_seed()), samples.dtype)
 
 
+def _summed(function, *structures):
+    """The sum of what a function makes of each network's part of structures."""
+    return sum(map(function, *map(tf.nest.flatten, structures)))
+
+
 def _slope_of(target, turn, samples):
-    """E(‖∇D(x)‖ - target)²."""
-    # The square root's slope is infinite at 0, where a dead critic starts.
-    norm = ops.sqrt(squared_gradient_norm(turn, samples) + 1e-12)
-    return ops.mean(ops.square(norm - target))
+    """E(‖∇D(x)‖ - target)², summed over a discriminator's networks."""
+
+    def of_one(squared):
+        # The square root's slope is infinite at 0, where a dead critic starts.
+        return ops.mean(ops.square(ops.sqrt(squared + 1e-12) - target))
+
+    return _summed(of_one, squared_gradient_norm(turn, samples))
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -84,8 +95,8 @@ class R1(Term):
         if turn.slopes is None:
             norms = squared_gradient_norm(turn, getattr(turn, self.kind))
         else:
-            norms = _squared_norms(turn.slopes(self.kind))
-        return 0.5 * ops.mean(norms)
+            norms = tf.nest.map_structure(_squared_norms, turn.slopes(self.kind))
+        return 0.5 * _summed(ops.mean, norms)
 
     def get_config(self):
         config = super().get_config()
@@ -121,9 +132,11 @@ class GradientPenalty(Term):
         super().__init__(weight=_strength("weight", weight), every=every, name=name, **kwargs)
 
     def __call__(self, turn):
-        mix = _one_each(turn, turn.real)
-        between = turn.real + mix * (ops.cast(turn.fake, turn.real.dtype) - turn.real)
-        return _slope_of(1.0, turn, between)
+        def between(real, fake):
+            mix = _one_each(turn, real)
+            return real + mix * (ops.cast(fake, real.dtype) - real)
+
+        return _slope_of(1.0, turn, tf.nest.map_structure(between, turn.real, turn.fake))
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -160,11 +173,13 @@ class Dragan(Term):
         self.k = _at_least("k", k, 0)
 
     def __call__(self, turn):
-        real = tf.convert_to_tensor(turn.real)
-        noise = random.uniform(tf.shape(real), turn.gan.next_seed())
-        reach = self.spread * tf.math.reduce_std(real)
-        around = real + _one_each(turn, real) * reach * tf.cast(noise, real.dtype)
-        return _slope_of(self.k, turn, around)
+        def around(real):
+            real = tf.convert_to_tensor(real)
+            noise = random.uniform(tf.shape(real), turn.gan.next_seed())
+            reach = self.spread * tf.math.reduce_std(real)
+            return real + _one_each(turn, real) * reach * tf.cast(noise, real.dtype)
+
+        return _slope_of(self.k, turn, tf.nest.map_structure(around, turn.real))
 
     def get_config(self):
         return {**super().get_config(), "spread": self.spread, "k": self.k}
@@ -233,19 +248,16 @@ class LeCam(Term):
     def _observe(self, turn):
         """The sums moved by the scores of a turn; they are kept."""
         scores = turn.real_scores, turn.fake_scores
-        means = [tf.reduce_mean(tf.cast(kind, tf.float32)) for kind in scores]
+        means = [
+            tf.reduce_mean([tf.reduce_mean(tf.cast(s, tf.float32)) for s in tf.nest.flatten(kind)])
+            for kind in scores
+        ]
         means = tf.stop_gradient(tf.stack([*means, 1.0]))
-        replica = tf.distribute.get_replica_context()
-        if replica is not None and replica.num_replicas_in_sync > 1:
-            if not replica.strategy.extended.variable_created_in_scope(self._sums.value):
-                raise InputError(
-                    "LeCam holds a variable that each replica needs of its own: make it, and "
-                    "compile the model, inside `with strategy.scope():`."
-                )
-            # A lazy term is inside a condition, which cannot hold this: its replicas go each by
-            # their own scores.
-            if self.every == 1:
-                means = replica.all_reduce(tf.distribute.ReduceOp.MEAN, means)
+        replicas.must_be_mirrored(self._sums, "LeCam")
+        # A lazy term is inside a condition, which cannot hold this: its replicas go each by
+        # their own scores.
+        if self.every == 1:
+            means = replicas.mean(means)
         # Slices of an accumulated batch share one update; a lazy term stands for several.
         updates = self.every / getattr(turn.gan, "accumulation_steps", 1)
         sums = tf.convert_to_tensor(self._sums.value)
@@ -275,7 +287,13 @@ def _of_the_discriminator(term):
 
 
 def _mean_square(scores, others):
-    return ops.mean(ops.square(scores - ops.cast(others, scores.dtype)))
+    """The mean square of what scores differ by from others, or from one number."""
+    parts = tf.nest.flatten(scores)
+    others = tf.nest.flatten(others) if tf.nest.is_nested(others) else [others] * len(parts)
+    return sum(
+        ops.mean(ops.square(part - ops.cast(other, part.dtype)))
+        for part, other in zip(parts, others, strict=True)
+    )
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -325,7 +343,9 @@ class Consistency(Term):
         return value
 
     def _change(self, turn, samples, scores):
-        augmented = self.augment(samples, turn.gan.next_seed())
+        augmented = tf.nest.map_structure(
+            lambda part: self.augment(part, turn.gan.next_seed()), samples
+        )
         return _mean_square(scores, turn.score(augmented))
 
     def weight_at(self, step):
@@ -348,9 +368,15 @@ BUILT_IN = {
 
 
 def get(penalty: "str | dict | Term") -> Term:
-    """The penalty with that name at its paper's strength, or the object itself."""
+    """The penalty with that name at its paper's strength, or the object itself.
+
+    A plain function of a `kgan.terms.Turn` becomes a term of the discriminator.
+
+    Raises:
+        InputError: for an unknown name, or what is no term.
+    """
     if isinstance(penalty, str):
         if penalty not in BUILT_IN:
             raise unknown("penalty", penalty, BUILT_IN)
         return BUILT_IN[penalty]()
-    return get_term(penalty)
+    return get_term(penalty, player="discriminator")

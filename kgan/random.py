@@ -73,3 +73,16 @@ def normal(shape, seed) -> tf.Tensor:
         angle = 2.0 * math.pi * _fractions(second)
         parts += [radius * tf.cos(angle), radius * tf.sin(angle)]
     return _shaped(parts, count, shape)
+
+
+# TensorFlow's own numbers, kept where files of earlier releases depend on them.
+
+
+def tensorflow_uniform(shape, seed) -> tf.Tensor:
+    """The numbers of `tf.random.stateless_uniform(shape, seed)` without XLA, and the same with it.
+
+    XLA makes other fractions of the same random bits.
+    """
+    bits = tf.random.stateless_uniform(shape, seed, None, None, tf.uint32)
+    low = tf.bitcast(tf.bitwise.bitwise_and(bits, tf.constant(0x7FFFFF, tf.uint32)), tf.int32)
+    return tf.cast(low, tf.float32) * 2.0**-23

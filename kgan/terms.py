@@ -10,6 +10,7 @@ import keras
 
 from kgan.errors import InputError
 
+# The players of most games; a family may have more.
 PLAYERS = ("discriminator", "generator")
 
 
@@ -31,6 +32,7 @@ class Turn:
         slopes: a function from "real" or "fake" to the gradient of the sum of those scores for
             those samples, `(batch, ...)`, differentiable once more, from the very pass that made
             the scores; None where a turn does not offer it.
+        earlier: the latest turns of this training step, by the name of the player.
     """
 
     gan: Any
@@ -43,6 +45,7 @@ class Turn:
     real_heads: Any = None
     fake_heads: Any = None
     slopes: Callable[[str], Any] | None = field(default=None, repr=False, compare=False)
+    earlier: dict = field(default_factory=dict, repr=False, compare=False)
 
     def score(self, samples, condition=None):
         """Raw scores of other samples, of shape `(batch, ...)`, in training mode.
@@ -79,7 +82,7 @@ class Term:
         weight: a number, or a schedule (`keras.optimizers.schedules`) of the training step.
         every: compute it every so many updates of its player.
         name: its name in the logs; the class's in snake case by default.
-        player: "discriminator" or "generator", whose loss it joins.
+        player: "discriminator", "generator" or a further player of the game, whose loss it joins.
 
     Example:
 
@@ -108,8 +111,11 @@ class Term:
         self.every = every
         self.name = name or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).lower()
         self.player = player or self.player
-        if self.player not in PLAYERS:
-            raise InputError(f"A term's player is one of {PLAYERS}; got {self.player!r}.")
+        if not isinstance(self.player, str):
+            raise InputError(
+                "A term's player is the name of one, such as 'discriminator' or 'generator'; got "
+                f"{self.player!r}."
+            )
 
     def __call__(self, turn: Turn):
         raise NotImplementedError
@@ -136,24 +142,48 @@ class FunctionTerm(Term):
     def __init__(self, function: Callable, name: str | None = None, **kwargs):
         if isinstance(function, dict):
             function = keras.saving.deserialize_keras_object(function)
-        # A lambda has no name worth logging, and cannot be loaded again either.
-        super().__init__(name=name or function.__name__.replace("<lambda>", "term"), **kwargs)
+        if isinstance(function, str):
+            found = keras.saving.get_registered_object(function)
+            if found is None:
+                raise InputError(
+                    f"The term {function!r} was a lambda, which no file can hold. Load with "
+                    f"custom_objects={{{function!r}: function}}, or with compile=False."
+                )
+            name, function = name or function, found
+        # A lambda has no name worth logging.
+        super().__init__(name=name or _name_of(function), **kwargs)
         self.function = function
 
     def __call__(self, turn):
         return self.function(turn)
 
     def get_config(self):
-        function = keras.saving.serialize_keras_object(self.function)
+        # By the name that it is logged under: a file with code in it would not be safe to load.
+        function = self.name
+        if getattr(self.function, "__name__", "") != "<lambda>":
+            function = keras.saving.serialize_keras_object(self.function)
         return {**super().get_config(), "function": function}
 
 
-def get(term) -> Term:
-    """A term from a `Term`, its serialized config, or a function of a `Turn` (a generator's)."""
+def _name_of(function) -> str:
+    name = getattr(function, "__name__", type(function).__name__.lower())
+    return name.replace("<lambda>", "term")
+
+
+def get(term, player: str = "generator") -> Term:
+    """A term from a `Term`, its serialized config, or a function of a `Turn`.
+
+    Args:
+        term: any of them.
+        player: whose loss a plain function joins.
+
+    Raises:
+        InputError: for anything else.
+    """
     if isinstance(term, dict):
         return keras.saving.deserialize_keras_object(term)
     if isinstance(term, Term):
         return term
     if callable(term):
-        return FunctionTerm(term, player="generator")
+        return FunctionTerm(term, player=player)
     raise InputError(f"A term is a kgan.Term or a function of a turn; got {term!r}.")

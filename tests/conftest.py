@@ -63,6 +63,21 @@ def networks():
 
 
 @pytest.fixture
+def take_turn():
+    """Lets a player, by name, train once on a batch; returns what it found."""
+    from kgan.training.gradients import gradients
+    from kgan.training.update import update
+
+    def take(gan, name, real, condition=None, earlier=None):
+        player = next(player for player in gan.players if player.name == name)
+        found = gradients(gan, player, real, condition, earlier=earlier)
+        update(gan, player, found)
+        return found
+
+    return take
+
+
+@pytest.fixture
 def gan(networks):
     """An uncompiled GAN of 2-D points."""
     return kgan.GAN(*networks())

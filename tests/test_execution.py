@@ -6,7 +6,10 @@ import pytest
 import tensorflow as tf
 
 import kgan
-from kgan import execution, kernels
+from kgan import bridge
+from kgan.training.execution import adam
+from kgan.training.execution import choice as execution
+from kgan.training.execution import loops
 
 
 def dataset(points, batch=32):
@@ -209,7 +212,7 @@ def test_training_uses_the_faster_kernels_and_gives_them_back():
     gan.fit(np.zeros((64, 4, 4, 1), "float32"), batch_size=32, verbose=0)
     assert seen and all(seen)
     assert "call" not in vars(up)
-    assert kernels.onednn() in (True, False)
+    assert bridge.onednn() in (True, False)
 
 
 def test_adam_is_one_operation_a_weight_and_equals_keras(networks, points, monkeypatch):
@@ -217,7 +220,7 @@ def test_adam_is_one_operation_a_weight_and_equals_keras(networks, points, monke
 
     def run(usual):
         if usual:
-            monkeypatch.setattr(optimizers, "_is_plain_adam", lambda optimizer: False)
+            monkeypatch.setattr(adam, "_is_plain", lambda optimizer: False)
         keras.utils.set_random_seed(3)
         gan = kgan.GAN(*networks(), seed=0)
         gan.compile(
@@ -230,7 +233,7 @@ def test_adam_is_one_operation_a_weight_and_equals_keras(networks, points, monke
             jit_compile=False,
         )
         gan.fit(points, batch_size=32, epochs=2, verbose=0)
-        graph = execution.train_step(gan, False).get_concrete_function(tf.zeros((32, 2)))
+        graph = loops.train_step(gan, False).get_concrete_function(tf.zeros((32, 2)))
         text = str(graph.graph.as_graph_def())
         return text.count('op: "ResourceApplyAdam"'), state(gan)
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 import kgan
 from kgan import losses
 from kgan.errors import InputError
-from kgan.phases import _gradients, take_turn
+from kgan.training.gradients import gradients
 
 
 def weights(network):
@@ -27,7 +27,7 @@ def dataset(points, batch=32):
 
 
 @pytest.mark.parametrize("player", [0, 1])
-def test_a_turn_changes_its_own_player_only_while_both_train(player, networks, points):
+def test_a_turn_changes_its_own_player_only_while_both_train(player, networks, points, take_turn):
     gan = kgan.GAN(*networks(batch_norm=True, dropout=0.3))
     modes = {"generator": set(), "discriminator": set()}
     for role, network in gan.networks.items():
@@ -44,7 +44,7 @@ def test_a_turn_changes_its_own_player_only_while_both_train(player, networks, p
     before, slots = weights(other), [v.numpy() for v in optimizer.variables]
     own_before = weights(own)
     # Dropout's seed moves on with each use; averages and weights do not.
-    take_turn(gan, gan.phases()[player], tf.constant(points[:32]), None)
+    take_turn(gan, gan.players[player].name, tf.constant(points[:32]))
     assert not any(changed(before, weights(other)))
     assert not any(changed(slots, [v.numpy() for v in optimizer.variables]))
     assert all(changed(own_before, weights(own)))
@@ -57,8 +57,9 @@ def test_the_other_players_batch_statistics_are_of_the_batch_at_hand(networks, p
     gan.compile(jit_compile=False)
     norm = gan.discriminator.layers[2]
     norm.moving_mean.assign(norm.moving_mean + 100.0)
-    _, turn = gan._generator_plays(tf.constant(points[:32]), None)
     with gan.state_kept():
+        _, turn = gan.generator_plays(tf.constant(points[:32]), None)
+        # Of the same batch statistics as before.
         expected = gan.discriminator(turn.fake, training=True)
     np.testing.assert_allclose(turn.fake_scores, expected, rtol=1e-5)
 
@@ -69,19 +70,19 @@ def test_gradients_equal_finite_differences(loss, player, networks, points, floa
     gan = kgan.GAN(*networks(width=4), seed=3)
     gan.compile(loss=loss, penalties=["r1", "gradient_penalty"], jit_compile=False)
     real = tf.constant(points[:8].astype("float64"))
-    phase = gan.phases()[player]
+    player = gan.players[player]
 
     def again(function):
         gan._training_seeds.state.assign([3, 0])
         return function()
 
     def objective():
-        value, turn = phase.play(real, None)
-        terms = [t for t in gan.terms if t.player == phase.player]
+        value, turn = player.plays(real, None, None, {})
+        terms = [t for t in gan.terms if t.player == player.name]
         return float(value + sum(t.weight * t(turn) for t in terms))
 
-    analytic = again(lambda: _gradients(gan, phase, real, None, None))[0]
-    for variable, gradient in zip(phase.variables, analytic, strict=True):
+    analytic = again(lambda: gradients(gan, player, real, None)).gradients
+    for variable, gradient in zip(player.variables, analytic, strict=True):
         start, index = variable.numpy(), tuple(0 for _ in variable.shape)
         sides = []
         for step in (1e-5, -1e-5):
@@ -195,14 +196,14 @@ def test_a_lazy_penalty_has_the_mean_strength_of_an_eager_one(networks, points):
         gan.compile(
             frozen, keras.optimizers.SGD(0.0), penalties=[kgan.penalties.R1(3.0, every=every)]
         )
-        phase = gan.phases()[0]
+        player = gan.players[0]
         real, total = tf.constant(points[:16]), 0.0
         gan.loss = losses.Loss()
         gan.loss.discriminator = lambda real_scores, fake_scores: 0.0 * tf.reduce_sum(real_scores)
         for step in range(8):
-            gan.d_optimizer.iterations.assign(step)
-            gradients, _, _ = _gradients(gan, phase, real, None, None)
-            total += np.concatenate([np.ravel(g) for g in gradients if g is not None])
+            player.count.assign(step)
+            found = gradients(gan, player, real, None).gradients
+            total += np.concatenate([np.ravel(g) for g in found if g is not None])
         totals[every] = total
     np.testing.assert_allclose(totals[1], totals[4], rtol=1e-4, atol=1e-6)
 
@@ -249,13 +250,13 @@ def test_term_weights_follow_schedules(gan, points):
 # Updates.
 
 
-def test_clipping_bounds_the_update(gan, points):
+def test_clipping_bounds_the_update(gan, points, take_turn):
     gan.compile(
         keras.optimizers.SGD(1.0, global_clipnorm=1e-3), keras.optimizers.SGD(1.0, clipvalue=1e-5)
     )
     before = [weights(network) for network in (gan.discriminator, gan.generator)]
-    take_turn(gan, gan.phases()[0], tf.constant(points), None)
-    take_turn(gan, gan.phases()[1], tf.constant(points), None)
+    take_turn(gan, "discriminator", tf.constant(points))
+    take_turn(gan, "generator", tf.constant(points))
     moved = [
         np.concatenate([np.ravel(a - b) for a, b in zip(old, weights(network), strict=True)])
         for old, network in zip(before, (gan.discriminator, gan.generator), strict=True)
@@ -612,37 +613,45 @@ def test_a_lazy_term_draws_latents_of_its_own(gan, points):
             return keras.ops.mean(turn.fake)
 
     gan.compile(terms=[Look(every=2)], run_eagerly=True)
-    original = gan._generator_plays
+    player = gan.players[0]
+    original = player.plays
 
     def watched(*args):
         loss, turn = original(*args)
         drawn.append(turn.latents)
         return loss, turn
 
-    gan._generator_plays = watched
+    player.plays = watched
     gan.train_step(tf.constant(points[:8]))
-    assert len(drawn) == 2
+    # Of the turn, of the pass that the term is computed on, and what the term saw.
+    assert len(drawn) == 3
     assert not np.allclose(drawn[0], drawn[1])
+    np.testing.assert_array_equal(drawn[1], drawn[2])
 
 
 def test_two_critics_see_the_whole_batch_each(networks, points):
-    """Phases of different players, as in a game over two pairs, are no repeats of one."""
+    """Players that play once a step share its batch; they are no repeats of one."""
     seen = []
 
     class TwoCritics(kgan.GAN):
-        def phases(self):
-            first, generator = super().phases()
-            second = type(first)(**vars(first))
+        def defaults(self):
+            return super().defaults() | {"c_optimizer": "sgd"}
+
+        def make_players(self):
+            first, generator = super().make_players()
+            second = self.player("critic", self.discriminator_plays)
+            second.networks, second.variables = first.networks, first.variables
             return [first, second, generator]
 
-        def _discriminator_plays(self, real, condition, generated=None):
+        def discriminator_plays(self, real, *others):
             seen.append(real.shape[0])
-            return super()._discriminator_plays(real, condition, generated)
+            return super().discriminator_plays(real, *others)
 
     gan = TwoCritics(*networks())
     gan.compile(run_eagerly=True)
     gan.train_step(tf.constant(points[:8]))
     assert seen == [8, 8]
+    assert [int(p.count) for p in gan.players] == [1, 1, 1]
 
 
 def test_regularizers_count_under_a_shared_forward_too(networks, points):

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import kgan
-from kgan import kernels
+from kgan.training.execution import kernels
 
 
 def of(filters, kernel_size, padding="same", **more):

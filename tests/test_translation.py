@@ -67,7 +67,7 @@ for name, endpoint, inputs in [
 ]:
     model = tf.saved_model.load(name)
     made[f"{name}-{endpoint}"] = getattr(model, endpoint)(given[inputs]).numpy()
-assert "kgan.game" not in sys.modules
+assert "kgan.gan" not in sys.modules
 np.savez("made.npz", **made)
 """
     subprocess.run([sys.executable, "-c", script], check=True, cwd=tmp_path)

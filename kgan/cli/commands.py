@@ -11,7 +11,7 @@ from kgan.cli.messages import failure, plain_warnings
 from kgan.cli.parameters import COUNT, POSITIVE, SEED, Number, Size
 from kgan.cli.quiet import without_chatter
 from kgan.errors import InputError
-from kgan.files import check_free
+from kgan.runs.files import check_free
 from kgan.runs import RunFolder
 
 
@@ -297,7 +297,7 @@ def evaluate(run, metrics, extractor, split, data, count, reference, floor):
 @click.option("--overwrite", is_flag=True, help="Replace the SavedModel in --out.")
 def export(run, out, overwrite):
     """Write RUN's generator as a SavedModel."""
-    from kgan.files import write_saved_model
+    from kgan.runs.files import write_saved_model
     from kgan.runs import trained
 
     folder = RunFolder(run)

@@ -8,7 +8,7 @@ import click
 
 from kgan.data.splits import overlap
 from kgan.errors import InputError
-from kgan.files import replace
+from kgan.runs.files import replace
 from kgan.runs import RunFolder, provenance, trained
 
 # What says most of images and of points alike; the rest is asked for by name.

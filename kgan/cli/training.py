@@ -11,7 +11,7 @@ import click
 
 from kgan.cli import settings as given_settings
 from kgan.errors import InputError
-from kgan.files import replace, write_saved_model
+from kgan.runs.files import replace, write_saved_model
 from kgan.runs import RunFolder, provenance
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from kgan.errors import InputError
-from kgan.files import check_free, replace
+from kgan.runs.files import check_free, replace
 from kgan.runs import RunFolder, trained
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import click
 import keras
 
-from kgan.files import replace
+from kgan.runs.files import replace
 from kgan.runs import RunFolder
 
 
@@ -112,7 +112,7 @@ class Stop(keras.callbacks.Callback):
 
     Attributes:
         pressed: whether Ctrl-C was.
-        steps_between: after how many steps it has to look; see `kgan.execution`.
+        steps_between: after how many steps it has to look; see `kgan.training.execution`.
     """
 
     def __init__(self, total: int, per_epoch: int):

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from kgan.random import tensorflow_uniform
+
 # Encoded samples that a shuffle of records holds. Records cannot be read by index.
 SHUFFLE_BUFFER = 10_000
 
@@ -340,7 +342,7 @@ class Crops:
 def _mirrored(batch, seed, number):
     """Half of the images `(batch, height, width, channels)` mirrored, by (seed, batch number)."""
     seed = tf.stack([tf.constant(seed % 2**31, tf.int64), number])
-    chosen = tf.random.stateless_uniform([tf.shape(batch)[0], 1, 1, 1], seed) < 0.5
+    chosen = tensorflow_uniform([tf.shape(batch)[0], 1, 1, 1], seed) < 0.5
     return tf.where(chosen, batch[:, :, ::-1], batch)
 
 

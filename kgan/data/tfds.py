@@ -11,7 +11,7 @@ from kgan.data import catalog, images
 from kgan.data.info import Source
 from kgan.data.stores import Records
 from kgan.errors import InputError, unknown
-from kgan.network import online
+from kgan.online import online
 
 
 def names() -> list[str]:

@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from kgan.random import tensorflow_uniform
+
 
 @keras.saving.register_keras_serializable("kgan")
 class History(keras.layers.Layer):
@@ -39,7 +41,7 @@ class History(keras.layers.Layer):
         filling = places < self.size
         slots = tf.random.stateless_uniform([count], seed, 0, self.size, tf.int32)
         slots = tf.where(filling, places, slots)
-        swapped = (tf.random.stateless_uniform([count], seed + 7) < 0.5) & ~filling
+        swapped = (tensorflow_uniform([count], seed + 7) < 0.5) & ~filling
         pool = tf.convert_to_tensor(self.images.value)
         images = tf.cast(images, pool.dtype)
         older = tf.gather(pool, tf.minimum(slots, self.size - 1))

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import tensorflow as tf
 
+from kgan import replicas
 from kgan.errors import InputError
 from kgan.metrics.states import Moments, Rows
 
@@ -127,7 +128,7 @@ class Record:
                 self._strangeness[0] += float(strangeness.sum())
                 self._strangeness[1] += len(strangeness)
 
-        place, parts = _gathered(parts)
+        place, parts = replicas.gathered(parts)
         if tf.executing_eagerly():
             keep(int(place), *(part.numpy() for part in parts))
         else:
@@ -175,13 +176,3 @@ def _class_numbers(condition):
     if condition.shape.rank == 2 and condition.shape[1] not in (1, None):
         condition = tf.argmax(condition, axis=1)
     return tf.reshape(tf.cast(condition, tf.int64), (-1, 1))
-
-
-def _gathered(parts):
-    """(number of this replica on its machine, the parts of all replicas)."""
-    replica = tf.distribute.get_replica_context()
-    if replica is None or replica.num_replicas_in_sync == 1:
-        return tf.constant(0), parts
-    local = len(replica.strategy.extended.worker_devices)
-    place = tf.cast(replica.replica_id_in_sync_group, tf.int32) % local
-    return place, [replica.all_gather(part, axis=0) for part in parts]

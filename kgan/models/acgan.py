@@ -7,7 +7,7 @@ from keras import layers, ops
 from kgan import checks
 from kgan.gan import GAN
 from kgan.latents import Normal
-from kgan.models import auxiliary, strided
+from kgan.models.blocks import auxiliary, strided
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -95,9 +95,9 @@ class ACGAN(GAN):
     def score(self, samples, condition=None, training=False):
         return self.judge(samples, training=training)[0]
 
-    def observe(self, phase, loss, turn):
-        super().observe(phase, loss, turn)
-        if phase.player == "discriminator":
+    def observe(self, player, loss, turn):
+        super().observe(player, loss, turn)
+        if player.name == "discriminator":
             for name, logits in zip(
                 self.game_logs, (turn.real_heads, turn.fake_heads), strict=True
             ):

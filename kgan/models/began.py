@@ -1,18 +1,16 @@
 """BEGAN (Berthelot et al. 2017): an autoencoder as the discriminator, and a balance to keep."""
 
-import threading
 from dataclasses import dataclass, replace
 
 import keras
-import tensorflow as tf
 from keras import layers, ops
 
-from kgan import checks
+from kgan import checks, replicas
 from kgan.errors import InputError, unknown
-from kgan.gan import GAN
+from kgan.gan import GAN, Recipe
 from kgan.latents import Uniform
 from kgan.losses import Loss
-from kgan.models.strided import checked_image_shape, plan
+from kgan.models.blocks.strided import checked_image_shape, plan
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -59,12 +57,9 @@ class Equilibrium(Loss):
         its part of the batch, and k moves by those of the whole.
         """
         balance = self.gamma * real_error - fake_error
-        replica = tf.distribute.get_replica_context()
-        if replica is not None and replica.num_replicas_in_sync > 1:
-            balance = replica.all_reduce(tf.distribute.ReduceOp.MEAN, balance)
-        # One bad batch, whose update of the networks is left out, must not undo k for good.
-        step = ops.where(ops.isfinite(balance), self.lambda_k * balance, 0.0)
-        self.k.assign(ops.clip(self.k + ops.cast(step, self.k.dtype), 0.0, 1.0))
+        balance = replicas.mean(balance)
+        step = ops.cast(self.lambda_k * balance, self.k.dtype)
+        self.k.assign(ops.clip(self.k + step, 0.0, 1.0))
         return real_error + ops.abs(balance)
 
     def get_config(self):
@@ -184,8 +179,6 @@ class BEGAN(GAN):
             seed=seed,
             name=name,
         )
-        # From turn to turn of a step; replicas are traced side by side, in threads of their own.
-        self._kept = threading.local()
         self.image_shape = image_shape
         self.preset = preset
         self.settings = settings
@@ -194,7 +187,7 @@ class BEGAN(GAN):
 
     @classmethod
     def recipe(cls, preset="paper", **options):
-        return cls.batch_size, _settings(preset).steps
+        return Recipe(cls.batch_size, _settings(preset).steps)
 
     def defaults(self):
         """Section 4.1: Adam."""
@@ -221,19 +214,20 @@ class BEGAN(GAN):
         error = ops.abs(ops.cast(samples, dtype) - ops.cast(reconstructed, dtype))
         return ops.mean(error, axis=(1, 2, 3))[:, None]
 
-    def observe(self, phase, loss, turn):
-        super().observe(phase, loss, turn)
-        if not isinstance(self.loss, Equilibrium):
+    def check_loss(self, loss):
+        if not isinstance(loss, Equilibrium):
             raise InputError(
                 "BEGAN's scores are reconstruction errors, which only its own loss understands; "
-                f"got {type(self.loss).__name__}. Leave `loss` out, or give an Equilibrium."
+                f"got {type(loss).__name__}. Leave `loss` out, or give an Equilibrium."
             )
-        if phase.player == "discriminator":
-            # The paper moves k by L(x) of the discriminator's turn and L(x̂) of the generator's.
-            self._kept.real_error = ops.mean(turn.real_scores)
+
+    def observe(self, player, loss, turn):
+        super().observe(player, loss, turn)
+        if player.name != "generator":
             return
-        measure = self.loss.update(self._kept.real_error, ops.mean(turn.fake_scores))
-        del self._kept.real_error
+        # The paper moves k by L(x) of the discriminator's turn and L(x̂) of the generator's.
+        real_error = ops.mean(turn.earlier["discriminator"].real_scores)
+        measure = self.loss.update(real_error, ops.mean(turn.fake_scores))
         self.logs.track("convergence", measure)
         self.logs.track("equilibrium_k", self.loss.k)
         self.logs.track("diversity", _spread(ops.clip(turn.fake, -1, 1), turn.real))

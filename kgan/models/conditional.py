@@ -7,9 +7,9 @@ from keras import layers, ops
 
 from kgan import checks
 from kgan.errors import unknown
-from kgan.gan import GAN
+from kgan.gan import GAN, Recipe
 from kgan.latents import Normal, Uniform
-from kgan.models import strided
+from kgan.models.blocks import strided
 
 VARIANTS = ("convolutional", "paper")
 
@@ -103,7 +103,7 @@ class ConditionalGAN(GAN):
     @classmethod
     def recipe(cls, variant="convolutional", **options):
         # 20 epochs of MNIST, and as many steps as the paper's learning rate takes to its end.
-        return (100, 288_000) if _checked(variant) == "paper" else (64, 18_740)
+        return Recipe(100, 288_000) if _checked(variant) == "paper" else Recipe(64, 18_740)
 
     @property
     def batch_size(self) -> int:

@@ -7,10 +7,10 @@ from keras import ops
 from kgan import checks, losses
 from kgan.errors import InputError, unknown
 from kgan.layers import History
-from kgan.models import image_networks
+from kgan.models.blocks import image_networks
 from kgan.optimizers import ConstantThenLinear
 from kgan.terms import Term
-from kgan.translation import ImageToImage
+from kgan.models.blocks.image_to_image import ImageToImage
 
 DIRECTIONS = {"a2b": ("a", "b"), "b2a": ("b", "a")}
 
@@ -154,11 +154,11 @@ class CycleGAN(ImageToImage):
             "shared_forward": True,
         }
 
-    def _generator_loss(self, fake_scores, real_scores=None):
+    def generator_loss(self, fake_scores, real_scores=None):
         # Section 4 has no half before the generators' squares, as `LeastSquares` does; the terms
         # are weighed against them.
         twice = 2.0 if isinstance(self.loss, losses.LeastSquares) else 1.0
-        return twice * super()._generator_loss(fake_scores, real_scores)
+        return twice * super().generator_loss(fake_scores, real_scores)
 
     def game_terms(self):
         terms = [Cycle(weight=self.cycle, name="cycle")]

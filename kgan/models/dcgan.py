@@ -5,7 +5,7 @@ import keras
 from kgan import checks
 from kgan.gan import GAN
 from kgan.latents import Uniform
-from kgan.models import strided
+from kgan.models.blocks import strided
 
 
 @keras.saving.register_keras_serializable("kgan")

@@ -8,8 +8,8 @@ from kgan import checks
 from kgan.errors import InputError
 from kgan.gan import GAN
 from kgan.latents import Codes
-from kgan.models import auxiliary, strided
-from kgan.sampling import _seed_pair
+from kgan.models.blocks import auxiliary, strided
+from kgan.inference.sampling import seed_pair
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -162,7 +162,7 @@ class InfoGAN(GAN):
         sizes = [len(v) for v in values if np.ndim(v)]
         if n is None and not sizes:
             raise InputError("generate needs a number of samples: `generate(16, categorical=3)`.")
-        seed = self._sampling_seeds.next() if seed is None else _seed_pair(seed)
+        seed = self._sampling_seeds.next() if seed is None else seed_pair(seed)
         n = checks.positive("n", sizes[0] if n is None else n)
         return self.draw(n, ops.cast(seed, "int32"), truncation)
 
@@ -179,7 +179,7 @@ class InfoGAN(GAN):
         """
         columns = min(self.preview_columns, count)
         rows = count // columns
-        rest = np.repeat(self.draw(rows, _seed_pair(seed)), columns, axis=0)
+        rest = np.repeat(self.draw(rows, seed_pair(seed)), columns, axis=0)
         if self.latents.categorical:
             code = {"categorical": np.tile(np.arange(columns), rows)}
         else:

@@ -6,11 +6,11 @@ import keras
 from keras import layers, ops
 
 from kgan import checks
-from kgan.game import Game
+from kgan.gan import Game
 from kgan.latents import Uniform
 from kgan.layers import Downsample, Upsample
-from kgan.models.image_networks import checked_image_shape, halvings
-from kgan.sampling import LatentSampling
+from kgan.models.blocks.image_networks import checked_image_shape, halvings
+from kgan.inference.sampling import LatentSampling
 
 # The coarsest level has at most so many pixels a side (section 3.1).
 COARSEST = 8

@@ -5,9 +5,9 @@ from keras import layers, ops
 
 from kgan import checks, losses
 from kgan.errors import InputError
-from kgan.models import image_networks
+from kgan.models.blocks import image_networks
 from kgan.terms import Term
-from kgan.translation import ImageToImage
+from kgan.models.blocks.image_to_image import ImageToImage
 
 
 @keras.saving.register_keras_serializable("kgan")

@@ -7,12 +7,12 @@ import keras
 from keras import layers, ops
 
 from kgan import checks, penalties
-from kgan.averaging import HalfLife
+from kgan.optimizers import HalfLife
 from kgan.errors import unknown
-from kgan.gan import GAN
+from kgan.gan import GAN, Recipe
 from kgan.latents import Normal
 from kgan.layers import Downsample, PixelShuffle, PixelUnshuffle, Upsample
-from kgan.models.strided import checked_image_shape, plan
+from kgan.models.blocks.strided import checked_image_shape, plan
 from kgan.optimizers import ScheduledAdam
 
 
@@ -125,7 +125,9 @@ class R3GAN(GAN):
 
     @classmethod
     def recipe(cls, preset="narrow", **options):
-        return PRESETS[preset].batch_size, PRESETS[preset].steps
+        if preset not in PRESETS:
+            raise unknown("preset of R3GAN", preset, PRESETS)
+        return Recipe(PRESETS[preset].batch_size, PRESETS[preset].steps)
 
     @property
     def batch_size(self) -> int:

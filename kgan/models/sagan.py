@@ -6,8 +6,8 @@ from kgan import checks
 from kgan.errors import InputError
 from kgan.gan import GAN
 from kgan.latents import Normal
-from kgan.models import residual
-from kgan.models.strided import plan
+from kgan.models.blocks import residual
+from kgan.models.blocks.strided import plan
 
 
 @keras.saving.register_keras_serializable("kgan")

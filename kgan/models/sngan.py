@@ -7,8 +7,8 @@ import keras
 from kgan import checks
 from kgan.gan import GAN
 from kgan.latents import Normal
-from kgan.models import residual
-from kgan.models.strided import plan
+from kgan.models.blocks import residual
+from kgan.models.blocks.strided import plan
 
 
 @keras.saving.register_keras_serializable("kgan")

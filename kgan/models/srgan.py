@@ -7,12 +7,12 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from kgan import checks, feeding
+from kgan import checks
 from kgan.errors import InputError
 from kgan.layers import PixelShuffle, Upsample
-from kgan.models.content import Content, VGG19Features, content_features, vgg19_is_had
-from kgan.tiles import in_tiles
-from kgan.translation import ImageToImage, first_samples
+from kgan.models.blocks.content import Content, VGG19Features, content_features, vgg19_available
+from kgan.inference.tiles import in_tiles
+from kgan.models.blocks.image_to_image import ImageToImage, first_samples
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -138,18 +138,26 @@ class SRGAN(ImageToImage):
         content = self._content()
         if content == "auto":
             # Settled once: a run that goes on elsewhere compares the same.
-            content = found = "vgg19" if vgg19_is_had() else "pixels"
+            content = found = "vgg19" if vgg19_available() else "pixels"
             self._content = lambda: found
         features = content_features(content)
         if features is not None and content == "vgg19" and not self._loading:
             features.prepare()
-        self._features = lambda: features
-        usual = 4e-4 if features is None else 1e-3
-        self._share = usual if self.adversarial_weight is None else self.adversarial_weight
         return [Content(features, weight=self.content_weight, name="content")]
 
-    def _generator_loss(self, fake_scores, real_scores=None):
-        return self._share * super()._generator_loss(fake_scores, real_scores)
+    @property
+    def generator_share(self) -> float:
+        """The weight of the adversarial loss beside the content loss."""
+        if self.adversarial_weight is not None:
+            return self.adversarial_weight
+        return 4e-4 if self._features() is None else 1e-3
+
+    def generator_loss(self, fake_scores, real_scores=None):
+        return self.generator_share * super().generator_loss(fake_scores, real_scores)
+
+    def _features(self):
+        """What the compiled content term compares images by; None for pixels."""
+        return next(term.features for term in self.terms if isinstance(term, Content))
 
     def compile_from_config(self, config):
         # Who loads a model to enlarge images needs no network of features.
@@ -165,11 +173,11 @@ class SRGAN(ImageToImage):
             self._features().prepare()
         return super().fit(x, y, **kwargs)
 
-    def _saved_state(self):
+    def stateful_parts(self):
         # A network that was given is serialized without its weights.
         content = self._content()
-        weights = content.weights if isinstance(content, keras.Model) else ()
-        return super()._saved_state() | {f"content_{i}": w for i, w in enumerate(weights)}
+        parts = {"content": content} if isinstance(content, keras.Model) else {}
+        return super().stateful_parts() | parts
 
     def unpack(self, data):
         low, high = self.two_parts(data)
@@ -199,7 +207,7 @@ class SRGAN(ImageToImage):
         Returns:
             A `keras.callbacks.History`.
         """
-        dataset = feeding.rescaled(dataset, self.data_range)
+        dataset = feed.rescaled(dataset, self.data_range)
         if self.examples is None:
             self.examples = first_samples(dataset)
         rate, loss = 1e-4, "mse"

@@ -8,7 +8,7 @@ from keras import layers
 
 from kgan import checks, latents, losses, penalties
 from kgan.errors import InputError, unknown
-from kgan.gan import GAN
+from kgan.gan import GAN, Recipe
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ class VanillaGAN(GAN):
     @classmethod
     def recipe(cls, variant="stable", **options):
         settings = _settings(variant)
-        return settings.batch_size, settings.steps
+        return Recipe(settings.batch_size, settings.steps)
 
     @property
     def batch_size(self) -> int:

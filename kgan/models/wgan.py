@@ -9,7 +9,7 @@ from kgan import checks, penalties
 from kgan.errors import InputError
 from kgan.gan import GAN
 from kgan.latents import Normal
-from kgan.models import strided
+from kgan.models.blocks import strided
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -69,9 +69,9 @@ class WassersteinGAN(GAN):
     def defaults(self):
         return super().defaults() | {"loss": "wasserstein", "discriminator_steps": 5}
 
-    def observe(self, phase, loss, turn):
-        super().observe(phase, loss, turn)
-        if phase.player == "discriminator":
+    def observe(self, player, loss, turn):
+        super().observe(player, loss, turn)
+        if player.name == "discriminator":
             self.logs.track("distance", ops.mean(turn.real_scores) - ops.mean(turn.fake_scores))
 
     def get_config(self):

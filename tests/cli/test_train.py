@@ -151,7 +151,7 @@ class TestAnEarlierRun:
         def fails(*arguments, **options):
             raise kgan.InputError("This network cannot be differentiated.")
 
-        monkeypatch.setattr("kgan.feeding.training_data", fails)
+        monkeypatch.setattr("kgan.training.feed.training_data", fails)
         assert "differentiated" in refused(*SHORT, "--overwrite", "--out", run)
         assert contents(run) == before
 

@@ -10,7 +10,8 @@ import tensorflow as tf
 import kgan
 from kgan.errors import InputError
 from kgan.metrics import ClassifierAccuracy
-from kgan.models import ACGAN, auxiliary
+from kgan.models import ACGAN
+from kgan.models.blocks import auxiliary
 
 
 def layers_of(network, kind):

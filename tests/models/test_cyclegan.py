@@ -32,8 +32,8 @@ def test_settings_are_the_papers():
     )
     fake = {"a": fake, "b": -fake}
     # Section 4: E (D(G(x)) - 1)^2, and half of E (D(y) - 1)^2 + E D(G(x))^2, of both domains.
-    assert float(gan._generator_loss(fake)) == 4 + 16
-    assert float(gan._discriminator_loss(real, fake)) == 0.5 * (9 + 1 + 9)
+    assert float(gan.generator_loss(fake)) == 4 + 16
+    assert float(gan.discriminator_loss(real, fake)) == 0.5 * (9 + 1 + 9)
     assert [(term.name, term.weight) for term in gan.terms] == [("cycle", 10.0), ("identity", 5.0)]
     rate = gan.g_optimizer.get_config()["learning_rate"]["config"]
     assert rate == {"rate": 2e-4, "steps": 100}
@@ -78,22 +78,20 @@ def test_the_history_fills_and_then_half_of_what_is_shown_is_older():
     assert int(gan.history_a.count) == int(gan.history_b.count) == 10
 
 
-def test_each_turn_trains_both_of_a_players_networks_and_no_other():
+def test_each_turn_trains_both_of_a_players_networks_and_no_other(take_turn):
     gan = small()
     gan.compile(jit_compile=False)
     data = domains()
     before = {role: [w.numpy() for w in net.weights] for role, net in gan.networks.items()}
     batch = next(iter(data))
-    from kgan.phases import take_turn
-
-    for phase in gan.phases():
-        take_turn(gan, phase, *gan.unpack(batch))
+    for player in gan.players:
+        take_turn(gan, player.name, *gan.unpack(batch))
         for role, net in gan.networks.items():
             moved = any(
                 np.abs(w.numpy() - b).max() > 0
                 for w, b in zip(net.weights, before[role], strict=True)
             )
-            assert moved == role.startswith(phase.player)
+            assert moved == role.startswith(player.name)
         before = {role: [w.numpy() for w in net.weights] for role, net in gan.networks.items()}
 
 

@@ -12,8 +12,8 @@ from scipy.optimize import linear_sum_assignment
 import kgan
 from kgan.errors import InputError
 from kgan.latents import Codes
-from kgan.models import InfoGAN, auxiliary
-from kgan.phases import take_turn
+from kgan.models import InfoGAN
+from kgan.models.blocks import auxiliary
 
 
 @pytest.fixture
@@ -100,14 +100,13 @@ def moved(before, after):
     return {key.partition("/")[0] for key in changed}, changed
 
 
-def test_a_turn_trains_its_own_and_the_head_belongs_to_the_generator(infogan):
+def test_a_turn_trains_its_own_and_the_head_belongs_to_the_generator(infogan, take_turn):
     real = tf.random.stateless_uniform((8, 8, 8, 1), [0, 0], -1, 1)
-    discriminator, generator = infogan.phases()
     before = state(infogan)
-    take_turn(infogan, discriminator, real, None)
+    take_turn(infogan, "discriminator", real)
     between = state(infogan)
     assert moved(before, between)[0] == {"discriminator", "d_optimizer"}
-    take_turn(infogan, generator, real, None)
+    take_turn(infogan, "generator", real)
     parts, changed = moved(between, state(infogan))
     assert parts == {"generator", "head", "g_optimizer"}
     # All of the head, with the averages of its normalization.

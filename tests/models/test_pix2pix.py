@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import kgan
 from kgan.errors import InputError
-from kgan.models import image_networks
+from kgan.models.blocks import image_networks
 from kgan.models.pix2pix import Pix2Pix
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import kgan
 from kgan import losses
-from kgan.averaging import HalfLife
+from kgan.optimizers import HalfLife
 from kgan.errors import InputError
 from kgan.models import r3gan
 from kgan.models.r3gan import R3GAN

@@ -8,7 +8,7 @@ from keras import ops
 
 from kgan.errors import InputError
 from kgan.layers import SpectralNormalization
-from kgan.models import residual
+from kgan.models.blocks import residual
 
 PLAIN = residual.Parts(spectral=False)
 SPECTRAL = residual.Parts(spectral=True)

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import kgan
 from kgan.errors import InputError
-from kgan.models.content import Content, VGG19Features
+from kgan.models.blocks.content import Content, VGG19Features
 from kgan.models.srgan import SRGAN
 from kgan.terms import Turn
 
@@ -114,7 +114,7 @@ def test_the_second_stage_has_content_and_a_small_share_of_the_game(trained):
     ):
         other = SRGAN(2, width=4, blocks=1, **settings)
         other.compile()
-        assert float(other._generator_loss(scores)) == pytest.approx(share * np.log(2))
+        assert float(other.generator_loss(scores)) == pytest.approx(share * np.log(2))
 
 
 def test_content_compares_features_and_trains_no_feature():

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from kgan.errors import InputError
-from kgan.models import strided
-from kgan.models.strided import plan
+from kgan.models.blocks import strided
+from kgan.models.blocks.strided import plan
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from kgan.metrics.extractors.images import (
     to_range,
     unbroken,
 )
-from kgan.network import online
+from kgan.online import online
 
 
 class Network(NamedTuple):

@@ -1,13 +1,14 @@
 """Games whose generators start from an image: what Pix2Pix, CycleGAN and SRGAN share."""
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan import checks, feeding
+from kgan import checks, replicas
 from kgan.errors import InputError
-from kgan.game import Game
-from kgan.sampling import Sampling
+from kgan.gan import Game
+from kgan.inference import exporting
+from kgan.inference.sampling import Sampling
+from kgan.training import feed
 
 # Images that a preview shows, and that `fit` therefore keeps.
 EXAMPLES = 8
@@ -44,14 +45,14 @@ class ImageToImage(Sampling, Game):
 
     def fit(self, x=None, y=None, **kwargs):
         """As `kgan.GAN.fit`; `x` is a dataset of `kgan.data`, or of batches like its own."""
-        if y is not None or not isinstance(x, (tf.data.Dataset, tf.distribute.DistributedDataset)):
+        if y is not None or not (isinstance(x, tf.data.Dataset) or replicas.is_distributed(x)):
             raise InputError(
                 f"{type(self).__name__} takes a dataset of batches with two parts: {self.takes}."
             )
         if self.examples is None and isinstance(x, tf.data.Dataset):
             shown = kwargs.get("validation_data")
             shown = shown if isinstance(shown, tf.data.Dataset) else x
-            self.examples = first_samples(feeding.rescaled(shown, self.data_range))
+            self.examples = first_samples(feed.rescaled(shown, self.data_range))
         return super().fit(x, **kwargs)
 
     def _rows(self) -> list:
@@ -114,9 +115,7 @@ class ImageToImage(Sampling, Game):
         return images.astype(np.float32)
 
     def _averaged(self, network, images):
-        if self.average is None:
-            return self.any_size(network, images)
-        with keras.StatelessScope([(w, average.value) for w, average in self.average.pairs()]):
+        with self.averaged():
             return self.any_size(network, images)
 
     def any_size(self, network, images):
@@ -130,7 +129,7 @@ class ImageToImage(Sampling, Game):
         padded = _mirrored(_mirrored(images, 1, more[0]), 2, more[1])
         made = network(padded, training=False)
         scale = tf.shape(made)[1] // tf.shape(padded)[1]
-        return self._finished(made[:, : size[0] * scale, : size[1] * scale])
+        return self.finished(made[:, : size[0] * scale, : size[1] * scale])
 
     def _export(self, filepath, endpoints, format, verbose, **kwargs):
         """Writes a SavedModel whose endpoints are networks over images of any size."""
@@ -138,16 +137,16 @@ class ImageToImage(Sampling, Game):
             raise InputError(
                 f"export of {type(self).__name__} writes a SavedModel; got format={format!r}."
             )
-        with self._averaged_generator():
-            archive = keras.export.ExportArchive()
-            for name, network in endpoints.items():
-                archive.track(network)
-                spec = tf.TensorSpec((None, None, None, network.input_shape[-1]), name="images")
-                archive.add_endpoint(name, self._served(network), [spec])
-            archive.write_out(str(filepath), verbose=bool(verbose), **kwargs)
+        served = {}
+        for name, network in endpoints.items():
+            spec = tf.TensorSpec((None, None, None, network.input_shape[-1]), name="images")
+            served[name] = (self._served(network), [spec])
+        exporting.write_saved_model(
+            filepath, served, endpoints.values(), self.average, verbose=bool(verbose), **kwargs
+        )
 
     def _served(self, network):
-        return lambda images: self.any_size(network, images)
+        return lambda images: self._averaged(network, images)
 
 
 def _mirrored(images, axis: int, more):

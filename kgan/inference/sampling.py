@@ -7,8 +7,10 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kgan import checks, kernels, random
+from kgan import bridge, checks, random
 from kgan.errors import InputError
+from kgan.inference import exporting
+from kgan.training.execution import kernels
 
 
 class Sampling:
@@ -24,35 +26,25 @@ class Sampling:
 
     def sample(self, latents, condition=None):
         """Samples in inference mode, by the averaged generator where there is one."""
+        with self.averaged():
+            made = self.forward(latents, condition, training=False)
+        return tf.nest.map_structure(self.finished, made)
+
+    def averaged(self):
+        """A context in which networks compute with their averaged weights, where there are any.
+
+        Nothing is written, so that a training may go on beside it in another thread.
+        """
         if self.average is None:
-            return self._inferred(latents, condition)
-        with keras.StatelessScope([(w, average.value) for w, average in self.average.pairs()]):
-            return self._inferred(latents, condition)
+            return contextlib.nullcontext()
+        return keras.StatelessScope([(w, average.value) for w, average in self.average.pairs()])
 
-    def _inferred(self, latents, condition=None):
-        return tf.nest.map_structure(
-            self._finished, self.forward(latents, condition, training=False)
-        )
-
-    def _finished(self, samples):
+    def finished(self, samples):
         """Samples as users get them: in the data's range, at least in float32."""
         if self._clips:
             samples = ops.clip(samples, *self.data_range)
         # Networks may compute in half precision; what leaves them is for everyone.
         return ops.cast(samples, keras.backend.result_type(samples.dtype, "float32"))
-
-    @contextlib.contextmanager
-    def _averaged_generator(self):
-        """Puts the averaged weights into the generator for a while, where there are any."""
-        pairs = self.average.pairs() if self.average is not None else []
-        raw = [ops.copy(weight.value) for weight, _ in pairs]
-        try:
-            for weight, average in pairs:
-                weight.assign(average.value)
-            yield
-        finally:
-            for (weight, _), value in zip(pairs, raw, strict=True):
-                weight.assign(value)
 
 
 class LatentSampling(Sampling):
@@ -101,7 +93,7 @@ class LatentSampling(Sampling):
         if seed is None:
             seed = ops.cast(self._sampling_seeds.next(), "int32")
         else:
-            seed = _seed_pair(seed)
+            seed = seed_pair(seed)
         if n is None and latents is None and np.ndim(labels) != 0:
             n = len(labels)
         if latents is None:
@@ -121,9 +113,9 @@ class LatentSampling(Sampling):
             n = int(latents.shape[0])
         condition = self._asked_for(labels, n, seed)
         if self._sampling is None:
-            self._sampling = tf.function(self._made, reduce_retracing=True, autograph=False)
-            # TensorFlow counts traces by name, and warns when several models have one each.
-            self._sampling._omit_frequent_tracing_warning = True
+            self._sampling = bridge.not_warned_of_retracing(
+                tf.function(self._made, reduce_retracing=True, autograph=False)
+            )
         inputs = (latents,) if condition is None else (latents, condition)
         batches = [
             self._sampling(
@@ -134,7 +126,7 @@ class LatentSampling(Sampling):
         return np.concatenate(batches)
 
     def _made(self, *inputs):
-        with kernels.faster(self.networks_of("generator")):
+        with kernels.faster(self.networks_of("generator"), accelerate=self.accelerate):
             return self.sample(*inputs)
 
     def _asked_for(self, labels, n, seed):
@@ -201,40 +193,42 @@ class LatentSampling(Sampling):
             format: "tf_saved_model", or what `keras.Model.export` knows.
             verbose, **kwargs: as in `keras.Model.export`.
         """
-        with self._averaged_generator():
-            generators = self.networks_of("generator")
-            if format != "tf_saved_model":
-                if len(generators) > 1:
-                    raise InputError(
-                        f"A model of {len(generators)} generators exports as a SavedModel only; "
-                        f"got format={format!r}."
-                    )
-                generators[0].export(filepath, format=format, verbose=verbose, **kwargs)
-                return
-            archive = keras.export.ExportArchive()
-            # The networks that are served, and not the whole GAN, with its optimizers.
-            for generator in generators:
-                archive.track(generator)
-            latents = tf.TensorSpec((None, *self.latents.shape), tf.float32, name="latents")
-            count = tf.TensorSpec((), tf.int32, name="count")
-            seed = tf.TensorSpec((), tf.int64, name="seed")
-            labels = tf.TensorSpec((None,), tf.int32, name="labels")
-            if self.classes:
-                archive.add_endpoint("serve", self._inferred, [latents, labels])
-                archive.add_endpoint("sample", self._sampled_as, [labels, seed])
-            else:
-                archive.add_endpoint("serve", self._inferred, [latents])
-                archive.add_endpoint("sample", self._sampled, [count, seed])
-            archive.write_out(str(filepath), verbose=bool(verbose), **kwargs)
+        generators = self.networks_of("generator")
+        if format != "tf_saved_model":
+            if len(generators) > 1:
+                raise InputError(
+                    f"A model of {len(generators)} generators exports as a SavedModel only; "
+                    f"got format={format!r}."
+                )
+            network = exporting.averaged_copy(generators[0], self.average)
+            network.export(filepath, format=format, verbose=verbose, **kwargs)
+            return
+        latents = tf.TensorSpec((None, *self.latents.shape), tf.float32, name="latents")
+        count = tf.TensorSpec((), tf.int32, name="count")
+        seed = tf.TensorSpec((), tf.int64, name="seed")
+        labels = tf.TensorSpec((None,), tf.int32, name="labels")
+        if self.classes:
+            endpoints = {
+                "serve": (self.sample, [latents, labels]),
+                "sample": (self._sampled_as, [labels, seed]),
+            }
+        else:
+            endpoints = {
+                "serve": (self.sample, [latents]),
+                "sample": (self._sampled, [count, seed]),
+            }
+        exporting.write_saved_model(
+            filepath, endpoints, generators, self.average, verbose=bool(verbose), **kwargs
+        )
 
     def _sampled(self, count, seed):
-        return self._inferred(self.draw(count, _seed_pair(seed)))
+        return self.sample(self.draw(count, seed_pair(seed)))
 
     def _sampled_as(self, labels, seed):
-        return self._inferred(self.draw(tf.shape(labels)[0], _seed_pair(seed)), labels)
+        return self.sample(self.draw(tf.shape(labels)[0], seed_pair(seed)), labels)
 
 
-def _seed_pair(seed):
+def seed_pair(seed):
     """The seed of `generate(seed=...)`, an int or a scalar integer tensor, as two int32."""
     if isinstance(seed, (int, np.integer)):
         # Any Python integer is welcome; its lowest 64 bits count.

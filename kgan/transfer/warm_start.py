@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from kgan.adversarial import AdversarialModel
+from kgan.training.model import AdversarialModel
 from kgan.errors import InputError
-from kgan.freezing import first_layers, freeze, hold, unfreeze
-from kgan.matching import Pair, Weights, matched, paired, tree
+from kgan.transfer.matching import Pair, Weights, matched, paired, tree
 from kgan.runs import RunFolder, trained
-from kgan.saving import load
-
-__all__ = ["Part", "Transfer", "freeze", "unfreeze", "warm_start"]
+from kgan.runs.loading import load
+from kgan.training.model import AdversarialModel
+from kgan.transfer.freezing import first_layers, hold
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import kgan
 from kgan.errors import InputError
-from kgan.files import remove, replace, writing
+from kgan.runs.files import remove, replace, writing
 
 # Deleted by --overwrite; config.json is replaced last, so that a run is known as one till then.
 _CONTENTS = (

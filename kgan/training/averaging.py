@@ -1,39 +1,9 @@
 """The exponential moving average of a network, batch-norm statistics included."""
 
-import math
-
 import keras
 import tensorflow as tf
 
 from kgan.errors import InputError
-
-
-@keras.saving.register_keras_serializable("kgan")
-class HalfLife(keras.optimizers.schedules.LearningRateSchedule):
-    """The decay of an average by its half-life: 0.5^(1 / steps), for `compile(ema=...)`.
-
-    Args:
-        steps: after so many training steps a weight counts half, at the end of the warm-up.
-        warm_up: training steps over which the half-life rises from 0 to `steps` along half a
-            cosine (Huang et al. 2024's code); 0 for none.
-    """
-
-    def __init__(self, steps: float, warm_up: int = 0):
-        if not steps > 0 or warm_up < 0:
-            raise InputError(
-                f"A half-life needs steps > 0 and warm_up >= 0; got {steps} and {warm_up}."
-            )
-        self.steps, self.warm_up = float(steps), int(warm_up)
-
-    def __call__(self, step):
-        half_life = self.steps
-        if self.warm_up:
-            share = tf.minimum(tf.cast(step, tf.float32) / self.warm_up, 1.0)
-            half_life *= 0.5 * (1.0 - tf.cos(math.pi * share))
-        return tf.pow(0.5, 1.0 / tf.maximum(half_life, 1e-3))
-
-    def get_config(self):
-        return {"steps": self.steps, "warm_up": self.warm_up}
 
 
 class WeightAverage(keras.layers.Layer):
@@ -72,8 +42,13 @@ class WeightAverage(keras.layers.Layer):
             average.assign(weight.value)
         self.built = True
 
-    def update(self, step):
-        """Moves every average towards its weight, after training step `step` (from 0)."""
+    def update(self, step, where=None):
+        """Moves every average towards its weight, after training step `step` (from 0).
+
+        Args:
+            step: the training step, a scalar.
+            where: a scalar condition; nothing moves where it does not hold. None is always.
+        """
         step = tf.cast(step, tf.float32)
         decay = self.decay(step) if callable(self.decay) else self.decay
         decay = tf.minimum(tf.cast(decay, tf.float32), (1.0 + step) / (10.0 + step))
@@ -82,6 +57,8 @@ class WeightAverage(keras.layers.Layer):
             if value.dtype.is_floating:
                 now = tf.convert_to_tensor(average.value)
                 value = now + tf.cast(1.0 - decay, now.dtype) * (value - now)
+            if where is not None:
+                value = tf.where(where, value, average.value)
             average.assign(value)
 
     def pairs(self):

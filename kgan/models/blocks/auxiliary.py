@@ -1,6 +1,5 @@
 """What families share whose discriminator says more of a sample than its score."""
 
-import contextlib
 import itertools
 import math
 
@@ -53,10 +52,8 @@ class Information(Term):
 
     def __call__(self, turn):
         gan = turn.gan
-        # The head is the generator's to train, and so is its batch normalization's state.
-        apart = contextlib.nullcontext() if self.player == "generator" else gan.state_kept()
-        with apart:
-            said = gan.head(turn.fake_heads, training=True)
+        # The generator's turn trains the head, and alone moves its batch-norm averages.
+        said = gan.head(turn.fake_heads, training=True)
         categorical, continuous = information(gan.latents, said, turn.latents)
         return -self.categorical * categorical - self.continuous * continuous
 

@@ -5,9 +5,20 @@ import zipfile
 
 import keras
 
-from kgan import augment, gan, latents, layers, losses, metrics, models, penalties, terms  # noqa: F401
-from kgan.adversarial import AdversarialModel
+from kgan import (  # noqa: F401
+    augment,
+    gan,
+    latents,
+    layers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    penalties,
+    terms,
+)
 from kgan.errors import InputError
+from kgan.training.model import AdversarialModel
 
 
 def load(filepath, custom_objects=None, compile=True) -> AdversarialModel:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import keras
 
-from kgan.freezing import parts_of
+from kgan.training.frozen import parts_of
 
 # Names and shapes.
 Weights = tuple[tuple[str, tuple[int, ...]], ...]

@@ -14,11 +14,13 @@ Figures: docs/performance.md. Every operation has derivatives of any order.
 """
 
 import contextlib
-import os
+import threading
 
 import keras
 import tensorflow as tf
 from keras import ops
+
+from kgan import bridge
 
 # Where a convolution to few channels by a product of matrices pays: its intermediate is no
 # larger than its input.
@@ -155,18 +157,26 @@ class _Places:
 
 # What takes whose place, and where.
 
+_swapping = threading.Lock()
+
 
 @contextlib.contextmanager
-def faster(networks, xla: bool = False):
+def faster(networks, xla: bool = False, accelerate: bool = True):
     """Layers of these networks that are traced inside compute by the faster forms.
 
     Args:
         networks: Keras models. Layers of other classes than Keras's own stay as they are.
         xla: whether what is traced will be compiled by XLA.
+        accelerate: False leaves all layers as they are.
     """
+    if not accelerate or bridge.has_gpu():
+        yield
+        return
+    layers = {id(la): la for net in networks for la in bridge.layers_within(net)}
     swapped = []
-    if not tf.config.list_physical_devices("GPU"):
-        for layer in {id(la): la for net in networks for la in net._flatten_layers()}.values():
+    # Another thread may sample while this one traces a training step.
+    with _swapping:
+        for layer in layers.values():
             name, form = _form(layer, xla)
             # In the layer's dictionary, past Keras, which would track it and find its name taken.
             if form is not None and name not in vars(layer):
@@ -175,13 +185,14 @@ def faster(networks, xla: bool = False):
     try:
         yield
     finally:
-        for layer, name in swapped:
-            del vars(layer)[name]
+        with _swapping:
+            for layer, name in swapped:
+                del vars(layer)[name]
 
 
 def _form(layer, xla):
     """(method, what computes it) where a layer has a faster form; (None, None) elsewhere."""
-    shuffles = xla or not onednn()
+    shuffles = xla or not bridge.onednn()
     if type(layer) is keras.layers.Conv2D and _is_plain(layer) and layer.groups == 1:
         rows, columns = layer.kernel_size
         taps = rows * columns
@@ -210,16 +221,6 @@ def _is_plain(layer):
         and layer.padding == "same"
         and tuple(layer.dilation_rate) == (1, 1)
     )
-
-
-def onednn() -> bool:
-    """Whether TensorFlow computes by oneDNN, which it decides by the processor."""
-    try:
-        from tensorflow.python.util import _pywrap_util_port
-
-        return bool(_pywrap_util_port.IsMklEnabled())
-    except (ImportError, AttributeError):
-        return os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1"
 
 
 def _down_where_even(images, kernel):

@@ -1,23 +1,26 @@
-"""The running means a training step reports."""
+"""The running means that a training step reports."""
 
 import threading
 
 import keras
 import tensorflow as tf
 
-from kgan.errors import InputError
+from kgan.errors import InputError, unknown
 
 
 class Logs:
     """Named running means, kept on the device between the epochs.
 
-    They live in a plain object, not in an attribute of the model, because Keras would save
-    them with it, and refuse to load a model compiled with other terms. What a step tracks is
-    gathered, and added to all means at once when they are asked for: one operation, where a
-    metric for each name would take several.
+    They live in a plain object, not in an attribute of the model, because Keras would save them
+    with it, and refuse to load a model compiled with other terms. What a step tracks is gathered,
+    and added to all means at once when they are asked for: one operation, where a metric for each
+    name would take several. A mean of nothing is NaN.
 
     Args:
         names: of the means.
+
+    Raises:
+        InputError: where two have the same name.
     """
 
     def __init__(self, names):
@@ -36,8 +39,16 @@ class Logs:
         self._now.gathered = []
 
     def track(self, name, value, when=None):
-        """Adds a scalar to the mean called `name`, where `when` (a bool tensor) holds."""
-        place = self.names.index(name)
+        """Adds a scalar to the mean called `name`, where `when` (a bool tensor) holds.
+
+        Raises:
+            InputError: for a name that was not announced.
+        """
+        if name not in self.names:
+            raise InputError(
+                f"{unknown('log', name, self.names)} A family announces the logs of its `observe` "
+                "in the attribute `game_logs`."
+            )
         value = keras.ops.cast(value, "float32")
         weight = 1.0
         if when is not None:
@@ -45,10 +56,10 @@ class Logs:
             value = value * weight
         if not hasattr(self._now, "gathered"):
             self.begin()
-        self._now.gathered.append((place, value, weight))
+        self._now.gathered.append((self.names.index(name), value, weight))
 
     def results(self, names=None):
-        """The means so far, by name."""
+        """The means so far, by name; NaN where nothing was tracked."""
         gathered = getattr(self._now, "gathered", [])
         self.begin()
         if gathered:
@@ -79,4 +90,5 @@ class _Means(keras.metrics.Metric):
         self.counts.assign_add(weights)
 
     def result(self):
-        return keras.ops.divide_no_nan(self.sums, self.counts)
+        # 0 / 0 is NaN, which is what a mean of nothing is.
+        return self.sums / self.counts

@@ -46,8 +46,8 @@ class VGG19Features:
         return self.network(levels[..., ::-1] - ops.array(VGG_MEANS)) / VGG_SCALE
 
 
-def vgg19_is_had() -> bool:
-    """Whether VGG19's weights can be had here; says so where they cannot."""
+def vgg19_available() -> bool:
+    """Whether VGG19's weights can be loaded here; warns where they cannot."""
     try:
         VGG19Features().prepare()
     except InputError:
@@ -76,8 +76,13 @@ class Content(Term):
         # Behind a function: as an attribute a network would be saved with the model.
         self._features = lambda: features
 
+    @property
+    def features(self):
+        """What is compared, as a function of images; None for the pixels themselves."""
+        return self._features()
+
     def __call__(self, turn):
-        features = self._features()
+        features = self.features
         real, fake = turn.real, turn.fake
         if features is not None:
             real, fake = features(real), features(fake)

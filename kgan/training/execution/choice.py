@@ -18,10 +18,11 @@ import time
 
 import keras
 import tensorflow as tf
-from tensorflow.python.framework.config import is_op_determinism_enabled
 
-from kgan import kernels
+from kgan import bridge, replicas
 from kgan.errors import InputError
+from kgan.training import state
+from kgan.training.execution import loops
 
 log = logging.getLogger("kgan")
 
@@ -57,125 +58,7 @@ class Execution:
 
 def is_ours(model) -> bool:
     """Whether the model trains on one device in a graph, where what stands here applies."""
-    # Without a scope Keras leaves it at TensorFlow's default.
-    distributed = model.distribute_strategy is not tf.distribute.get_strategy()
-    return not (distributed or tf.distribute.has_strategy() or model.run_eagerly)
-
-
-def train_step(model, xla: bool):
-    """The model's step as a graph, made once for each way."""
-    if xla not in model.execution.traced:
-
-        def step(data):
-            model.execution.in_xla = xla
-            try:
-                with kernels.faster(model.networks.values(), xla=xla):
-                    return model.train_step(data)
-            finally:
-                model.execution.in_xla = False
-
-        model.execution.traced[xla] = tf.function(
-            step, jit_compile=xla, autograph=False, reduce_retracing=True
-        )
-    return model.execution.traced[xla]
-
-
-def train_function(model):
-    """What `fit` calls with its iterator: `model.steps_per_execution` steps, or what is left.
-
-    Raises StopIteration where nothing is left.
-    """
-    return _made(model, bool(model.jit_compile), model.steps_per_execution)
-
-
-def _made(model, xla: bool, steps: int):
-    """The function for a way and a number of steps, made once."""
-    if (xla, steps) not in model.execution.functions:
-        step = train_step(model, xla)
-        made = _one(step) if steps == 1 else _several(step, xla, steps)
-        model.execution.functions[xla, steps] = made
-    return model.execution.functions[xla, steps]
-
-
-def _one(step):
-    single = tf.function(lambda iterator: step(iterator.get_next()), autograph=False)
-
-    def execute(iterator):
-        try:
-            return single(iterator)
-        except tf.errors.OutOfRangeError:
-            raise StopIteration from None
-
-    return execute
-
-
-def _several(step, xla, steps):
-    def loop(iterator):
-        spec = iterator.element_spec
-        logs = tf.nest.map_structure(
-            lambda log: tf.zeros(log.shape, log.dtype),
-            step.get_concrete_function(spec).structured_outputs,
-        )
-        whole = all(part.shape.is_fully_defined() for part in tf.nest.flatten(spec))
-        run = _compiled_loop if xla and whole else _loop
-        return run(step, steps, iterator, logs)
-
-    loop = tf.function(loop, autograph=False)
-
-    def execute(iterator):
-        taken, logs = loop(iterator)
-        if int(taken) == 0:
-            raise StopIteration
-        return logs
-
-    return execute
-
-
-def _batches(iterator, steps, begin, use):
-    """A loop over up to so many batches: (how many came, the values that `use` handed on)."""
-
-    def body(taken, values, batch):
-        values = use(taken, values, batch.get_value())
-        more = tf.cond(taken + 1 < steps, iterator.get_next_as_optional, lambda: batch)
-        return taken + 1, values, more
-
-    taken, values, _ = tf.while_loop(
-        lambda taken, values, batch: (taken < steps) & batch.has_value(),
-        body,
-        (tf.constant(0), begin, iterator.get_next_as_optional()),
-        parallel_iterations=1,
-    )
-    return taken, values
-
-
-def _loop(step, steps, iterator, logs):
-    return _batches(iterator, steps, logs, lambda taken, logs, batch: step(batch))
-
-
-def _compiled_loop(step, steps, iterator, logs):
-    """The loop itself under XLA, over batches put together before: for small networks starting
-    a compiled step takes about as long as the step."""
-    spec = iterator.element_spec
-    empty = [
-        tf.TensorArray(part.dtype, size=steps, element_shape=part.shape)
-        for part in tf.nest.flatten(spec)
-    ]
-
-    def keep(taken, arrays, batch):
-        parts = zip(arrays, tf.nest.flatten(batch), strict=True)
-        return [array.write(taken, part) for array, part in parts]
-
-    taken, arrays = _batches(iterator, steps, empty, keep)
-
-    @tf.function(jit_compile=True, autograph=False)
-    def run(stacked, logs, taken):
-        def body(place, logs):
-            batch = tf.nest.pack_sequence_as(spec, [part[place] for part in stacked])
-            return place + 1, step(batch)
-
-        return tf.while_loop(lambda place, logs: place < taken, body, (0, logs))[1]
-
-    return taken, run([array.stack() for array in arrays], logs, taken)
+    return replicas.trains_on_one_device(model) and not model.run_eagerly
 
 
 def settle(model, data, epochs: int, callbacks) -> None:
@@ -230,18 +113,18 @@ def follow(model) -> None:
         return
     if bool(model.jit_compile) != bool(chosen):
         model.jit_compile = bool(chosen)
-        model.train_function = train_function(model)
+        model.train_function = loops.train_function(model)
 
 
 def _may_gain(model) -> bool:
     """Whether XLA may be faster at all, by what it meets here."""
-    if is_op_determinism_enabled() or not all(la.supports_jit for la in model._flatten_layers()):
+    if bridge.is_op_determinism_enabled() or not all(la.supports_jit for la in bridge.layers_within(model)):
         return False
-    if tf.config.list_physical_devices("GPU") or not kernels.onednn():
+    if bridge.has_gpu() or not bridge.onednn():
         return True
     # Against oneDNN it loses in every convolution but grouped ones, which oneDNN leaves to
     # TensorFlow's own. Without convolutions it saves the starting of operations.
-    groups = [getattr(layer, "groups", None) for layer in model._flatten_layers()]
+    groups = [getattr(layer, "groups", None) for layer in bridge.layers_within(model)]
     return any(count is not None and count > 1 for count in groups) or not any(groups)
 
 
@@ -292,7 +175,7 @@ def _interval(callback):
         # ModelCheckpoint, BackupAndRestore, TensorBoard.
         if type(callback).__module__.startswith("keras.") and hasattr(callback, name):
             every = getattr(callback, name)
-            if getattr(callback, "_should_trace", False):
+            if bridge.traces_batches(callback):
                 return 1
             return None if every == "epoch" else 1 if every == "batch" else int(every)
     base = keras.callbacks.Callback
@@ -310,7 +193,7 @@ def _compiles(model, data) -> bool:
     """Whether XLA can compile every operation of a step; runs nothing and changes no state."""
     batch = tf.nest.map_structure(tf.convert_to_tensor, data.first_batch)
     try:
-        train_step(model, True).experimental_get_compiler_ir(batch)(stage="hlo")
+        loops.train_step(model, True).experimental_get_compiler_ir(batch)(stage="hlo")
     except (tf.errors.OpError, ValueError, TypeError, NotImplementedError) as error:
         if isinstance(error, InputError):
             raise
@@ -322,17 +205,12 @@ def _seconds(model, data, xla: bool, steps: int = 1) -> float:
     """How long a step takes in executions of so many, on the first batch; all is put back."""
     batch = tf.nest.map_structure(tf.convert_to_tensor, data.first_batch)
     # Of the shapes of all batches, so that the training takes the same graph.
-    step = train_step(model, xla).get_concrete_function(data.dataset.element_spec)
+    step = loops.train_step(model, xla).get_concrete_function(data.dataset.element_spec)
     again = tf.data.Dataset.from_tensors(batch).repeat()
     if steps > 1 and again.element_spec == data.dataset.element_spec:
-        execute, given = _made(model, xla, steps), iter(again)
+        execute, given = loops.made(model, xla, steps), iter(again)
     else:
         execute, given, steps = step, batch, 1
-    kept = [
-        (handle, tf.raw_ops.ReadVariableOp(resource=handle, dtype=_dtype(handle)).numpy())
-        for handle in step.captured_inputs
-        if _dtype(handle) is not None
-    ]
 
     def run():
         start = time.perf_counter()
@@ -340,22 +218,11 @@ def _seconds(model, data, xla: bool, steps: int = 1) -> float:
             value.numpy()
         return (time.perf_counter() - start) / steps
 
-    try:
+    with state.put_back(step):
         # The first prepares, or compiles.
         run()
         times = [run()]
         while len(times) < 4 and steps * sum(times) < 0.5:
             times.append(run())
-        model.execution.seconds[xla] = min(times)
-        return min(times)
-    finally:
-        for handle, value in kept:
-            tf.raw_ops.AssignVariableOp(resource=handle, value=value)
-
-
-def _dtype(captured):
-    """What a variable holds that a graph has captured; None for anything else."""
-    held = getattr(captured, "_handle_data", None)
-    if captured.dtype != tf.resource or held is None or not held.shape_and_type:
-        return None
-    return tf.as_dtype(held.shape_and_type[0].dtype)
+    model.execution.seconds[xla] = min(times)
+    return min(times)

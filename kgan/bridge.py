@@ -1,0 +1,169 @@
+"""The only file that uses private names of Keras and TensorFlow.
+
+Each is looked up once, when this module is imported, and each has a plain way to do without it:
+a release that drops one of them costs speed, or a message that is less precise, and nothing else.
+"""
+
+import contextlib
+import functools
+import os
+
+import keras
+import tensorflow as tf
+
+try:
+    from keras.src.models.functional import Functional
+except ImportError:  # no network counts as functional, and its last layer stays unknown
+    Functional = ()
+
+try:
+    from tensorflow.python.framework.config import is_op_determinism_enabled
+except ImportError:
+
+    def is_op_determinism_enabled() -> bool:
+        """Whether TensorFlow was told to be deterministic; it cannot be asked here."""
+        return os.environ.get("TF_DETERMINISTIC_OPS") in ("1", "true")
+
+
+try:
+    from tensorflow.python.util import _pywrap_util_port
+except ImportError:
+    _pywrap_util_port = None
+
+_FLATTENS = hasattr(keras.layers.Layer, "_flatten_layers")
+_ADAM_STEP = all(
+    hasattr(keras.optimizers.Adam, name) for name in ("_backend_update_step", "_get_variable_index")
+)
+
+
+def onednn() -> bool:
+    """Whether TensorFlow computes by oneDNN, which it decides by the processor."""
+    try:
+        return bool(_pywrap_util_port.IsMklEnabled())
+    except AttributeError:
+        return os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1"
+
+
+# Networks.
+
+
+def layers_within(layer: keras.layers.Layer, recursive: bool = True) -> list[keras.layers.Layer]:
+    """All layers that a layer holds; with `recursive` itself and those within others too."""
+    if _FLATTENS:
+        return list(layer._flatten_layers(include_self=recursive, recursive=recursive))
+    if not recursive:
+        return list(getattr(layer, "layers", ()))
+    below = (layers_within(part) for part in getattr(layer, "layers", ()))
+    return [layer, *(part for parts in below for part in parts)]
+
+
+def is_functional(network) -> bool:
+    """Whether a network is a graph of layers, whose last layer is known."""
+    return isinstance(network, (keras.Sequential, Functional))
+
+
+def last_layer(network, passing: tuple = ()) -> keras.layers.Layer | None:
+    """The layer that makes a network's first output; those of the classes `passing` are skipped.
+
+    None where the network does not say: it is subclassed, or not built.
+    """
+    if not is_functional(network) or not network.built:
+        return None
+    try:
+        tensor = network.outputs[0]
+        while True:
+            layer, node, _ = tensor._keras_history
+            if not isinstance(layer, passing):
+                return layer
+            tensor = layer._inbound_nodes[node].input_tensors[0]
+    except (AttributeError, IndexError, TypeError):
+        return None
+
+
+def activity_losses(network) -> list:
+    """What activity regularizers and `add_loss` say of a network's latest pass, scalars."""
+    # `Layer.losses` would add the weight regularizers, and cannot read weights where writes are
+    # held back.
+    layers = layers_within(network)
+    if all(hasattr(layer, "_losses") for layer in layers):
+        return [loss for layer in layers for loss in layer._losses]
+    regularized = sum(getattr(v, "regularizer", None) is not None for v in network.variables)
+    return network.losses[: len(network.losses) - regularized]
+
+
+def untrack(model: keras.Model, layer: keras.layers.Layer) -> None:
+    """Makes a model forget a layer that was one of its attributes, with its variables."""
+    with contextlib.suppress(AttributeError):
+        was_locked = model._tracker.locked
+        model._tracker.unlock()
+        model._tracker.untrack(layer)
+        if was_locked:
+            model._tracker.lock()
+
+
+def plain_variable(variable):
+    """The TensorFlow variable behind one of Keras's."""
+    return getattr(variable, "_value", variable.value)
+
+
+# Tracing.
+
+
+def variables_of(function) -> list[tuple[tf.Tensor, tf.DType]]:
+    """(resource handle, dtype) of each variable that a concrete function captures."""
+    found = []
+    for captured in function.captured_inputs:
+        held = getattr(captured, "_handle_data", None)
+        if captured.dtype == tf.resource and held is not None and held.shape_and_type:
+            found.append((captured, tf.as_dtype(held.shape_and_type[0].dtype)))
+    return found
+
+
+def not_warned_of_retracing(function):
+    """A `tf.function` that is not warned of: TensorFlow counts traces by name, over all models."""
+    function._omit_frequent_tracing_warning = True
+    return function
+
+
+# Keras's evaluation and callbacks.
+
+
+def traces_batches(callback) -> bool:
+    """Whether Keras's TensorBoard profiles single batches."""
+    return bool(getattr(callback, "_should_trace", False))
+
+
+def cached_evaluation(kwargs: dict) -> bool:
+    """Whether `evaluate` is called by `fit`, with data that is prepared already."""
+    return bool(kwargs.get("_use_cached_eval_dataset"))
+
+
+# Adam.
+
+
+def can_replace_adam(optimizer) -> bool:
+    """Whether `adam_step` and `adam_slots` work with this optimizer."""
+    return _ADAM_STEP and hasattr(optimizer, "_momentums") and hasattr(optimizer, "_velocities")
+
+
+@contextlib.contextmanager
+def adam_step(optimizer, step):
+    """Within, `optimizer.apply` calls `step(gradients, variables, learning_rate)` for its update."""
+    # Past Keras, which tracks what is set on an optimizer.
+    vars(optimizer)["_backend_update_step"] = step
+    try:
+        yield
+    finally:
+        del vars(optimizer)["_backend_update_step"]
+
+
+def adam_slots(optimizer, variable) -> tuple:
+    """(first moment, second moment) of a variable."""
+    place = optimizer._get_variable_index(variable)
+    return optimizer._momentums[place], optimizer._velocities[place]
+
+
+@functools.cache
+def has_gpu() -> bool:
+    """Whether TensorFlow sees a GPU."""
+    return bool(tf.config.list_physical_devices("GPU"))

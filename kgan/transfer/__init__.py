@@ -1,0 +1,6 @@
+"""Training that begins with the weights of another run, and layers that keep them."""
+
+from kgan.transfer.freezing import freeze, unfreeze
+from kgan.transfer.warm_start import Part, Transfer, find, warm_start
+
+__all__ = ["Part", "Transfer", "find", "freeze", "unfreeze", "warm_start"]
