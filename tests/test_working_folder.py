@@ -27,17 +27,6 @@ def test_so_do_the_fixtures_that_many_share(folder_of_the_module):
     assert CHECKOUT not in folder_of_the_module.parents
 
 
-def test_a_run_goes_where_the_test_works(tmp_path):
-    from click.testing import CliRunner
-
-    from kgan.cli import main
-
-    words = ["train", "--steps", "2", "--quiet"]
-    first = CliRunner().invoke(main, words)
-    assert first.exit_code == 0, first.output
-    assert (tmp_path / "runs" / "vanilla-digits" / "gan.keras").is_file()
-
-
 def test_python_started_by_a_test_imports_the_same_package():
     code = "import kgan; print(kgan.__file__)"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
