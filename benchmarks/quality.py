@@ -126,6 +126,12 @@ BOARD = [
 ]
 # The features whose distances are compared: a classifier of the data's own kind.
 EXTRACTORS = {"stacked_mnist": "stacked_digits", "cifar10": "cifar10"}
+# Said in the head of a column of distances, for the figures of different features do not compare.
+FEATURES = {
+    "digits": "kgan's digits features; not FID",
+    "cifar10": "kgan's cifar10 features; not FID",
+    "values": "of the points themselves; not FID",
+}
 
 COLUMNS = {
     "frechet_distance": "Fréchet distance",
@@ -361,7 +367,7 @@ def table(results) -> str:
             + f", extractor `{rests['extractor']}`",
             "",
             "| model | seeds | steps | seconds | cores | "
-            f"{' | '.join(COLUMNS[name] for name in columns)} |",
+            f"{' | '.join(_head(name, rests['extractor']) for name in columns)} |",
             "| --- " * (len(columns) + 5) + "|",
         ]
         for entry in rows:
@@ -379,6 +385,13 @@ def table(results) -> str:
         lines += [f"| *real* | | | | | {' | '.join(cells)} |", ""]
     head = f"Mean ± standard deviation over the seeds; {results['machine']}."
     return "\n".join([head, "", *lines])
+
+
+def _head(name, extractor):
+    """The head of a column."""
+    if name == "frechet_distance":
+        return f"{COLUMNS[name]} ({FEATURES.get(extractor, f'{extractor} features')})"
+    return COLUMNS[name]
 
 
 def _spread(values):

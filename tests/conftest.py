@@ -1,6 +1,7 @@
-"""What the tests share: small networks, small data, and TensorFlow kept quiet."""
+"""What the tests share: a folder to work in, small networks, small data, and TensorFlow quiet."""
 
 import os
+import pathlib
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -11,6 +12,26 @@ import numpy as np
 import pytest
 
 import kgan
+
+# Python started by a test, in its own folder, imports the package that the test imports.
+_PACKAGE = str(pathlib.Path(kgan.__file__).resolve().parents[1])
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [_PACKAGE, *filter(None, [os.environ.get("PYTHONPATH")])]
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _outside_the_checkout(tmp_path_factory):
+    """Where fixtures of many tests are made; what a user left in the checkout is not looked at."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("working"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _working_folder(tmp_path, monkeypatch):
+    """Every test works in a folder of its own, so that `runs/` there is nobody's."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(autouse=True)
