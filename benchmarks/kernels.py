@@ -1,4 +1,4 @@
-"""How long single layers take, by Keras's own forms and by those of `kgan.training.execution.kernels`.
+"""How long single layers take, by Keras's own forms and by kgan's faster ones.
 
     python benchmarks/kernels.py
 

@@ -148,7 +148,7 @@ def can_replace_adam(optimizer) -> bool:
 
 @contextlib.contextmanager
 def adam_step(optimizer, step):
-    """Within, `optimizer.apply` calls `step(gradients, variables, learning_rate)` for its update."""
+    """Within, `optimizer.apply` updates by `step(gradients, variables, learning_rate)`."""
     # Past Keras, which tracks what is set on an optimizer.
     vars(optimizer)["_backend_update_step"] = step
     try:

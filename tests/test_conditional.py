@@ -90,7 +90,7 @@ def test_the_joint_batch_and_slices_keep_each_sample_with_its_label(triples):
     gan = kgan.GAN(told(2, 2), keras.Model([inputs, labels], score), classes=3)
     gan.compile(joint_batch=True, jit_compile=False)
     points, given = (tf.constant(part[:12]) for part in triples)
-    _, turn = gan._discriminator_plays(points, given)
+    _, turn = gan.discriminator_plays(points, given)
     expected = table.embeddings.numpy()[given.numpy()]
     np.testing.assert_allclose(turn.real_scores, expected, rtol=1e-6)
     np.testing.assert_allclose(turn.fake_scores, expected, rtol=1e-6)

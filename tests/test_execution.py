@@ -7,9 +7,8 @@ import tensorflow as tf
 
 import kgan
 from kgan import bridge
-from kgan.training.execution import adam
+from kgan.training.execution import adam, loops
 from kgan.training.execution import choice as execution
-from kgan.training.execution import loops
 
 
 def dataset(points, batch=32):

@@ -382,7 +382,7 @@ def _generator_gradients(gan, points):
     gan.compile(run_eagerly=True)
     gan._training_seeds.state.assign([3, 0])
     with tf.GradientTape() as tape:
-        loss, _ = gan._generator_plays(tf.constant(points[:32]), None)
+        loss, _ = gan.generator_plays(tf.constant(points[:32]), None)
     return [g.numpy() for g in tape.gradient(loss, gan.generator.trainable_variables)]
 
 

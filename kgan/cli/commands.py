@@ -11,8 +11,8 @@ from kgan.cli.messages import failure, plain_warnings
 from kgan.cli.parameters import COUNT, POSITIVE, SEED, Number, Size
 from kgan.cli.quiet import without_chatter
 from kgan.errors import InputError
-from kgan.runs.files import check_free
 from kgan.runs import RunFolder
+from kgan.runs.files import check_free
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -297,8 +297,8 @@ def evaluate(run, metrics, extractor, split, data, count, reference, floor):
 @click.option("--overwrite", is_flag=True, help="Replace the SavedModel in --out.")
 def export(run, out, overwrite):
     """Write RUN's generator as a SavedModel."""
-    from kgan.runs.files import write_saved_model
     from kgan.runs import trained
+    from kgan.runs.files import write_saved_model
 
     folder = RunFolder(run)
     folder.config()

@@ -8,8 +8,8 @@ import click
 
 from kgan.data.splits import overlap
 from kgan.errors import InputError
-from kgan.runs.files import replace
 from kgan.runs import RunFolder, provenance, trained
+from kgan.runs.files import replace
 
 # What says most of images and of points alike; the rest is asked for by name.
 DEFAULT = (

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from kgan.errors import InputError
-from kgan.runs.files import check_free, replace
 from kgan.runs import RunFolder, trained
+from kgan.runs.files import check_free, replace
 
 
 def write_samples(

@@ -11,8 +11,8 @@ import click
 
 from kgan.cli import settings as given_settings
 from kgan.errors import InputError
-from kgan.runs.files import replace, write_saved_model
 from kgan.runs import RunFolder, provenance
+from kgan.runs.files import replace, write_saved_model
 
 
 @dataclass

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import click
 import keras
 
-from kgan.runs.files import replace
 from kgan.runs import RunFolder
+from kgan.runs.files import replace
 
 
 class Begin(keras.callbacks.Callback):

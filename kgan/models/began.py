@@ -58,8 +58,9 @@ class Equilibrium(Loss):
         """
         balance = self.gamma * real_error - fake_error
         balance = replicas.mean(balance)
-        step = ops.cast(self.lambda_k * balance, self.k.dtype)
-        self.k.assign(ops.clip(self.k + step, 0.0, 1.0))
+        # With `skip_nonfinite=False` a bad batch comes through; it must not undo k for good.
+        step = ops.where(ops.isfinite(balance), self.lambda_k * balance, 0.0)
+        self.k.assign(ops.clip(self.k + ops.cast(step, self.k.dtype), 0.0, 1.0))
         return real_error + ops.abs(balance)
 
     def get_config(self):

@@ -8,9 +8,9 @@ from kgan import checks, losses
 from kgan.errors import InputError, unknown
 from kgan.layers import History
 from kgan.models.blocks import image_networks
+from kgan.models.blocks.image_to_image import ImageToImage
 from kgan.optimizers import ConstantThenLinear
 from kgan.terms import Term
-from kgan.models.blocks.image_to_image import ImageToImage
 
 DIRECTIONS = {"a2b": ("a", "b"), "b2a": ("b", "a")}
 

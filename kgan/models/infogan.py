@@ -7,9 +7,9 @@ from keras import layers, ops
 from kgan import checks
 from kgan.errors import InputError
 from kgan.gan import GAN
+from kgan.inference.sampling import seed_pair
 from kgan.latents import Codes
 from kgan.models.blocks import auxiliary, strided
-from kgan.inference.sampling import seed_pair
 
 
 @keras.saving.register_keras_serializable("kgan")

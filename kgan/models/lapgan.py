@@ -7,10 +7,10 @@ from keras import layers, ops
 
 from kgan import checks
 from kgan.gan import Game
+from kgan.inference.sampling import LatentSampling
 from kgan.latents import Uniform
 from kgan.layers import Downsample, Upsample
 from kgan.models.blocks.image_networks import checked_image_shape, halvings
-from kgan.inference.sampling import LatentSampling
 
 # The coarsest level has at most so many pixels a side (section 3.1).
 COARSEST = 8

@@ -6,8 +6,8 @@ from keras import layers, ops
 from kgan import checks, losses
 from kgan.errors import InputError
 from kgan.models.blocks import image_networks
-from kgan.terms import Term
 from kgan.models.blocks.image_to_image import ImageToImage
+from kgan.terms import Term
 
 
 @keras.saving.register_keras_serializable("kgan")

@@ -7,13 +7,12 @@ import keras
 from keras import layers, ops
 
 from kgan import checks, penalties
-from kgan.optimizers import HalfLife
 from kgan.errors import unknown
 from kgan.gan import GAN, Recipe
 from kgan.latents import Normal
 from kgan.layers import Downsample, PixelShuffle, PixelUnshuffle, Upsample
 from kgan.models.blocks.strided import checked_image_shape, plan
-from kgan.optimizers import ScheduledAdam
+from kgan.optimizers import HalfLife, ScheduledAdam
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from keras import layers, ops
 
 from kgan import checks
 from kgan.errors import InputError
+from kgan.inference.tiles import in_tiles
 from kgan.layers import PixelShuffle, Upsample
 from kgan.models.blocks.content import Content, VGG19Features, content_features, vgg19_available
-from kgan.inference.tiles import in_tiles
 from kgan.models.blocks.image_to_image import ImageToImage, first_samples
+from kgan.training import feed
 
 
 @keras.saving.register_keras_serializable("kgan")

@@ -22,7 +22,9 @@ def judge_both(game, real, fake, condition):
         slopes = {"real": real_slopes, "fake": fake_slopes}
         own = active + game.own_losses("discriminator")
         return of_real, of_fake, lambda kind: slopes[kind](), own
-    both = tf.nest.map_structure(lambda f, r: ops.concatenate([f, ops.cast(r, f.dtype)]), fake, real)
+    both = tf.nest.map_structure(
+        lambda f, r: ops.concatenate([f, ops.cast(r, f.dtype)]), fake, real
+    )
     told_twice = tf.nest.map_structure(
         lambda c: None if c is None else ops.concatenate([c, c]), condition
     )

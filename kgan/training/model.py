@@ -185,9 +185,7 @@ class AdversarialModel(keras.Model):
         given = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
         with self.distribute_strategy.scope():
             found = settings.checked(self, given)
-            execution = Execution(
-                found.jit_compile == "auto", found.steps_per_execution == "auto"
-            )
+            execution = Execution(found.jit_compile == "auto", found.steps_per_execution == "auto")
             super().compile(
                 optimizer=None,
                 run_eagerly=found.run_eagerly,

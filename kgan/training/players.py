@@ -46,7 +46,7 @@ class Player:
 
     @property
     def loss_scaling(self) -> bool:
-        """Whether the optimizer scales losses, and leaves out updates while it looks for a scale."""
+        """Whether the optimizer scales losses, and leaves updates out to find its scale."""
         return isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
 
 

@@ -110,7 +110,7 @@ def named(these, prefix: str) -> dict[str, Any]:
         layer, kind = "/".join(path[:-1]), re.sub(r":\d+$", "", path[-1])
         if layer not in layers:
             base = re.sub(r"_\d+$", "", path[-2]) if len(path) > 1 else ""
-            taken = {name for name in layers.values()}
+            taken = set(layers.values())
             layers[layer] = _free(base, taken)
         full = "/".join(part for part in (prefix, layers[layer], kind) if part)
         found[_free(full, found)] = variable
@@ -226,8 +226,7 @@ def _load_by_place(model, store, present) -> None:
     """Reads files of kgan 0.1.0 before the state had names: what counts there is the order."""
     wanted = dict(model.counts())
     wanted |= {
-        f"seed_{place}": v
-        for place, v in enumerate(v for v in model.variables if v.name == _SEED)
+        f"seed_{place}": v for place, v in enumerate(v for v in model.variables if v.name == _SEED)
     }
     own = sorted(_own(model), key=lambda v: not v.trainable)
     wanted |= {f"own_{place}": v for place, v in enumerate(own)}

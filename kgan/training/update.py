@@ -107,4 +107,3 @@ def _log_norm(game, player, gradients) -> None:
     finite = tf.math.is_finite(norm)
     name = f"{player.prefix}_gradient_norm"
     game.logs.track(name, tf.where(finite, norm / scale, 0.0), when=finite)
-

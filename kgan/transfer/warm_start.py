@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from kgan.training.model import AdversarialModel
 from kgan.errors import InputError
-from kgan.transfer.matching import Pair, Weights, matched, paired, tree
 from kgan.runs import RunFolder, trained
 from kgan.runs.loading import load
 from kgan.training.model import AdversarialModel
 from kgan.transfer.freezing import first_layers, hold
+from kgan.transfer.matching import Pair, Weights, matched, paired, tree
 
 
 @dataclass(frozen=True)

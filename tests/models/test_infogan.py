@@ -117,7 +117,7 @@ def test_a_turn_trains_its_own_and_the_head_belongs_to_the_generator(infogan, ta
 
 def test_the_term_reaches_the_features_in_the_discriminators_turn(infogan):
     real = tf.random.stateless_uniform((8, 8, 8, 1), [0, 0], -1, 1)
-    _, turn = infogan._discriminator_plays(real, None)
+    _, turn = infogan.discriminator_plays(real, None)
     with tf.GradientTape() as tape:
         _, features = infogan.judge(turn.fake, training=True)
         turn.fake_heads = features

@@ -9,11 +9,10 @@ import tensorflow as tf
 
 import kgan
 from kgan import losses
-from kgan.optimizers import HalfLife
 from kgan.errors import InputError
 from kgan.models import r3gan
 from kgan.models.r3gan import R3GAN
-from kgan.optimizers import ScheduledAdam
+from kgan.optimizers import HalfLife, ScheduledAdam
 
 
 @pytest.fixture

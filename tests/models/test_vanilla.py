@@ -55,7 +55,7 @@ def test_settings_are_those_of_the_table(variant):
 def test_joint_batch_loss_is_binary_cross_entropy_of_one_joint_batch(points):
     gan = VanillaGAN((2,), "joint_batch", output="linear")
     gan.compile(jit_compile=False)
-    loss, turn = gan._discriminator_plays(points[:32], None)
+    loss, turn = gan.discriminator_plays(points[:32], None)
     scores = np.concatenate([turn.fake_scores, turn.real_scores])
     labels = np.concatenate([np.zeros((32, 1)), np.full((32, 1), 0.9)])
     expected = keras.losses.BinaryCrossentropy(from_logits=True)(labels, scores)

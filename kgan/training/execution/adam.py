@@ -24,9 +24,7 @@ def apply(optimizer, gradients, variables, accelerate: bool = True, where=None) 
             everything stays as it is. An Adam of rate 0 that forgets nothing does not move.
     """
     if where is not None:
-        gradients = [
-            None if g is None else tf.where(where, g, tf.zeros_like(g)) for g in gradients
-        ]
+        gradients = [None if g is None else tf.where(where, g, tf.zeros_like(g)) for g in gradients]
     if (accelerate or where is not None) and _is_plain(optimizer):
         with bridge.adam_step(optimizer, functools.partial(_step, optimizer, where)):
             optimizer.apply(gradients, variables)

@@ -118,13 +118,15 @@ def follow(model) -> None:
 
 def _may_gain(model) -> bool:
     """Whether XLA may be faster at all, by what it meets here."""
-    if bridge.is_op_determinism_enabled() or not all(la.supports_jit for la in bridge.layers_within(model)):
+    if bridge.is_op_determinism_enabled() or not all(
+        la.supports_jit for la in bridge.layers_within(model)
+    ):
         return False
     if bridge.has_gpu() or not bridge.onednn():
         return True
     # Against oneDNN it loses in every convolution but grouped ones, which oneDNN leaves to
     # TensorFlow's own. Without convolutions it saves the starting of operations.
-    groups = [getattr(layer, "groups", None) for layer in bridge.layers_within(model)]
+    groups = [getattr(layer, "groups", None) for layer in layers]
     return any(count is not None and count > 1 for count in groups) or not any(groups)
 
 
