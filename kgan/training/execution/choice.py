@@ -118,9 +118,8 @@ def follow(model) -> None:
 
 def _may_gain(model) -> bool:
     """Whether XLA may be faster at all, by what it meets here."""
-    if bridge.is_op_determinism_enabled() or not all(
-        la.supports_jit for la in bridge.layers_within(model)
-    ):
+    layers = bridge.layers_within(model)
+    if bridge.is_op_determinism_enabled() or not all(layer.supports_jit for layer in layers):
         return False
     if bridge.has_gpu() or not bridge.onednn():
         return True
