@@ -171,7 +171,7 @@ def _dataset(
 
     labelled = labels and source.labels is not None and source.labels is not False
     class_names = source.class_names if labelled else ()
-    classes = len(class_names)
+    classes = (len(class_names) or source.classes) if labelled else 0
     if labelled and not classes:
         classes = len(source.modes.probabilities) if source.modes else int(source.labels.max()) + 1
     if source.values is not None:
