@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras import ops
 
 from kgan import arguments, bridge, checks
+from kgan.data import kinds
 from kgan.errors import InputError
 from kgan.inference.sampling import LatentSampling
 from kgan.terms import Term, Turn
@@ -49,8 +50,8 @@ class Game(AdversarialModel):
 
     # How many classes the model is told apart; 0 where it is told none.
     classes = 0
-    # What the data is made of: "samples", or the "pairs", "domains" or "crops" of `kgan.data`.
-    reads = "samples"
+    # What the data is made of; a word of `kgan.data.kinds` will do, such as "pairs".
+    reads = kinds.SAMPLES
     # Whether the family is always told a class, and so takes labelled data only.
     needs_labels = False
     # The logs that evaluation reports beside the metrics.

@@ -6,6 +6,7 @@ import math
 
 import click
 
+from kgan.data import kinds
 from kgan.data.splits import overlap
 from kgan.errors import InputError
 from kgan.runs import RunFolder, provenance, trained
@@ -54,12 +55,13 @@ def evaluate(
     settings = run.config()["settings"]
     extractor = None if extractor == "auto" else extractor
     gan = trained(run)
-    if floor and gan.reads != "samples":
+    kind = kinds.of(gan)
+    if floor and kind.from_images:
         raise InputError(
             "--floor puts training samples in the place of generated ones; of a model that starts "
             "from images it says nothing. Leave it out."
         )
-    default = PAIRED if gan.reads in ("pairs", "crops") else DEFAULT
+    default = PAIRED if kind.paired else DEFAULT
     wanted = _wanted(names or default, reference)
     real, split = _load(settings, data, split, gan)
     metrics = [_metric(name, bool(names), extractor, reference, real.info.modes) for name in wanted]
@@ -169,7 +171,7 @@ def _load(settings, data, split, gan):
     from kgan.cli import reading
 
     settings = settings | ({"data": data, "data_b": None} if data else {})
-    batch_size = 250 if gan.reads == "samples" else 1
+    batch_size = 1 if kinds.of(gan).from_images else 250
 
     def load(split):
         return reading.load(type(gan), settings, split, batch_size, measuring=gan)

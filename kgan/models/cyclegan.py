@@ -5,6 +5,7 @@ import tensorflow as tf
 from keras import ops
 
 from kgan import arguments, losses
+from kgan.data import kinds
 from kgan.errors import InputError, unknown
 from kgan.layers import History
 from kgan.models.blocks import image_networks
@@ -77,7 +78,7 @@ class CycleGAN(ImageToImage):
     ```
     """
 
-    reads, takes = "domains", "images of two domains (kgan.data.domains)"
+    reads, takes = kinds.DOMAINS, "images of two domains (kgan.data.domains)"
     signatures = "a2b(images) and b2a(images)"
     stride = 4
     batch_size = 1

@@ -4,6 +4,7 @@ import keras
 from keras import layers, ops
 
 from kgan import arguments, losses
+from kgan.data import kinds
 from kgan.errors import InputError
 from kgan.models.blocks import image_networks
 from kgan.models.blocks.image_to_image import ImageToImage
@@ -60,7 +61,7 @@ class Pix2Pix(ImageToImage):
     ```
     """
 
-    reads, takes = "pairs", "pairs of images (kgan.data.pairs)"
+    reads, takes = kinds.PAIRS, "pairs of images (kgan.data.pairs)"
     batch_size = 1
     # 200 epochs of the 400 facades.
     training_steps = 80_000

@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from kgan import arguments
+from kgan.data import kinds
 from kgan.errors import InputError
 from kgan.gan import Recipe
 from kgan.inference.tiles import in_tiles
@@ -87,7 +88,7 @@ class SRGAN(presets.WithPresets, ImageToImage):
     ```
     """
 
-    reads, takes = "crops", "images and their reductions (kgan.data.crops)"
+    reads, takes = kinds.CROPS, "images and their reductions (kgan.data.crops)"
     presets, usual = PRESETS, "narrow"
     batch_size, training_steps = PRESETS[usual].recipe
     preview_columns = 3
