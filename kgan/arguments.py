@@ -55,7 +55,10 @@ def number(
         InputError: where it is no number, not finite, or out of bounds.
     """
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    found = float(value) if real or getattr(value, "shape", None) == () else math.nan
+    try:
+        found = float(value) if real or getattr(value, "shape", None) == () else math.nan
+    except (OverflowError, TypeError, ValueError):
+        found = math.nan
     fits = (
         math.isfinite(found)
         and (least is None or found >= least)
