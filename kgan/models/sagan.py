@@ -113,4 +113,6 @@ def _attended(image_shape, attention):
     heights = [to.base[0] * 2**place for place in range(to.doublings)]
     if attention is None:
         return max([height for height in heights if height <= 32], default=heights[0])
-    return arguments.choice("attention", attention, (0, *heights)) or None
+    if arguments.integer("attention", attention, least=0) == 0:
+        return None
+    return arguments.choice("attention", attention, heights, or_else="0 for none")
