@@ -11,11 +11,12 @@ import numpy as np
 import tensorflow as tf
 
 import kgan
+from kgan import arguments
 from kgan.errors import InputError
 
 from . import checkpoint_files as files
 from .direction import better, direction
-from .every import Every, whole_number
+from .every import Every
 from .folders import writable_folder
 from .restoring import load_if_it_fits
 
@@ -82,7 +83,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.every = Every(every_epochs, every_steps)
         # A fit with several steps an execution lets it look just then; None for any.
         self.steps_between = self.every.steps
-        self.keep = keep if keep is None else whole_number("keep", keep)
+        self.keep = keep if keep is None else arguments.integer("keep", keep)
         if mode not in ("auto", "min", "max"):
             raise InputError(f"mode must be 'auto', 'min' or 'max'. Received: mode={mode!r}.")
         if resume and overwrite:

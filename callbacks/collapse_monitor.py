@@ -6,11 +6,12 @@ import warnings
 import keras
 import numpy as np
 
+from kgan import arguments
 from kgan.errors import InputError, unknown
 from kgan.metrics.diversity import diversity as compare
 from kgan.metrics.reading import read_features
 
-from .every import Every, whole_number
+from .every import Every
 from .trouble import Trouble, levels, slope
 
 KINDS = ("collapse", "discriminator_won", "divergence")
@@ -90,16 +91,16 @@ class CollapseMonitor(keras.callbacks.Callback):
         super().__init__()
         self.data = data
         self.every = Every(every_epochs, every_steps)
-        self.count = whole_number("count", count, least=2)
+        self.count = arguments.integer("count", count, least=2)
         self.seed = seed
         self.extractor = extractor
         self.value_range = value_range
-        self.patience = whole_number("patience", patience)
-        self.least_steps = whole_number("least_steps", least_steps, least=0)
-        self.warmup = whole_number("warmup", warmup, least=0)
-        self.diversity = _part("diversity", diversity)
-        self.nearest = _part("nearest", nearest)
-        self.won = _part("won", won)
+        self.patience = arguments.integer("patience", patience)
+        self.least_steps = arguments.integer("least_steps", least_steps, least=0)
+        self.warmup = arguments.integer("warmup", warmup, least=0)
+        self.diversity = arguments.fraction("diversity", diversity)
+        self.nearest = arguments.fraction("nearest", nearest)
+        self.won = arguments.fraction("won", won)
         kinds = KINDS if stop is True else stop or ()
         self.stop = {kinds} if isinstance(kinds, str) else set(kinds)
         for kind in self.stop - set(KINDS):
@@ -263,12 +264,6 @@ class CollapseMonitor(keras.callbacks.Callback):
             "(global_clipnorm=1.0 of the optimizers), or restrain the discriminator: "
             "penalties=['gradient_penalty'] with the Wasserstein loss, ['r1'] with others."
         )
-
-
-def _part(name, value):
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
-        raise InputError(f"{name} must be a number from 0 to below 1. Received: {value!r}.")
-    return value
 
 
 def _percent(share):

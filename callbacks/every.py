@@ -1,5 +1,6 @@
 """When something that recurs is due."""
 
+from kgan import arguments
 from kgan.errors import InputError
 
 
@@ -35,7 +36,7 @@ class Every:
         self.steps = steps
         for name, value in (("every_epochs", self.epochs), ("every_steps", steps)):
             if value is not None:
-                whole_number(name, value)
+                arguments.integer(name, value)
         self._seen = 0
 
     def start(self, iterations: int) -> None:
@@ -53,14 +54,3 @@ class Every:
     def epoch_due(self, epoch: int) -> bool:
         """Whether it is due at the end of `epoch`, which Keras counts from 0."""
         return self.epochs is not None and (epoch + 1) % self.epochs == 0
-
-
-def whole_number(name: str, value: object, least: int = 1) -> int:
-    """`value`, if it is a whole number of at least `least`.
-
-    Raises:
-        InputError: It is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InputError(f"{name} must be a whole number of at least {least}. Received: {value!r}.")
-    return value

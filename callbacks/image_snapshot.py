@@ -6,10 +6,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kgan import pictures
+from kgan import arguments, pictures
 from kgan.errors import InputError
 
-from .every import Every, whole_number
+from .every import Every
 from .folders import writable_folder
 
 MOST_FRAMES = 60
@@ -75,12 +75,12 @@ class ImageSnapshot(keras.callbacks.Callback):
         self.every = Every(every_epochs, every_steps)
         # A fit with several steps an execution lets it look just then; None for any.
         self.steps_between = self.every.steps
-        self.count = whole_number("count", count)
+        self.count = arguments.integer("count", count)
         self.seed = seed
         self.gif = gif
-        self.duration = whole_number("duration", duration, least=10)
-        self.columns = columns if columns is None else whole_number("columns", columns)
-        self.size = size if size is None else whole_number("size", size, least=16)
+        self.duration = arguments.integer("duration", duration, least=10)
+        self.columns = columns if columns is None else arguments.integer("columns", columns)
+        self.size = size if size is None else arguments.integer("size", size, least=16)
         self.reference = reference
         self.overwrite = overwrite
         self._begun = False

@@ -9,10 +9,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan import pictures
+from kgan import arguments, pictures
 from kgan.errors import InputError
 
-from .every import Every, whole_number
+from .every import Every
 from .folders import cannot_write, writable_folder
 
 
@@ -86,10 +86,10 @@ class TensorBoard(keras.callbacks.TensorBoard):
                     "update_freq must be 'epoch', 'batch' or a number of steps. "
                     f"Received: update_freq={update_freq!r}."
                 )
-            whole_number("update_freq", update_freq)
-        whole_number("histogram_freq", histogram_freq, least=0)
-        self.samples_freq = whole_number("samples_freq", samples_freq, least=0)
-        self.count = whole_number("count", count)
+            arguments.integer("update_freq", update_freq)
+        arguments.integer("histogram_freq", histogram_freq, least=0)
+        self.samples_freq = arguments.integer("samples_freq", samples_freq, least=0)
+        self.count = arguments.integer("count", count)
         self.seed = seed
         self.reference = reference
         try:

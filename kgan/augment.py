@@ -10,7 +10,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from kgan import random
+from kgan import arguments, random
 from kgan.errors import InputError, unknown
 
 
@@ -45,9 +45,7 @@ class Flip(Augmentation):
     """
 
     def __init__(self, probability: float = 0.5):
-        if not 0 <= probability <= 1:
-            raise InputError(f"A probability is in [0, 1]; got {probability}.")
-        self.probability = float(probability)
+        self.probability = arguments.number("probability", probability, least=0, most=1)
 
     def __call__(self, samples, seed):
         samples = _images(self, samples)
@@ -67,9 +65,7 @@ class Shift(Augmentation):
     """
 
     def __init__(self, pixels: int = 4):
-        if isinstance(pixels, bool) or not isinstance(pixels, int) or pixels < 0:
-            raise InputError(f"pixels must be a whole number, 0 or more; got {pixels!r}.")
-        self.pixels = pixels
+        self.pixels = arguments.integer("pixels", pixels, least=0)
 
     def __call__(self, samples, seed):
         samples = _images(self, samples)

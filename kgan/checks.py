@@ -31,25 +31,6 @@ def output_range(generator) -> tuple[float, float] | None:
     return _SQUASHING.get(_last_activation(generator))
 
 
-def value_range(given) -> tuple[float, float]:
-    """A (low, high) pair of floats, checked."""
-    try:
-        low, high = (float(bound) for bound in given)
-    except (TypeError, ValueError):
-        raise InputError(f"data_range is a pair (low, high) or None; got {given!r}.") from None
-    if not low < high:
-        raise InputError(f"data_range needs low < high; got ({low}, {high}).")
-    return low, high
-
-
-def positive(name: str, value, or_else: str = "") -> int:
-    """`value` as a positive integer; `or_else` names what else would have been fine."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        also = f" or {or_else}" if or_else else ""
-        raise InputError(f"{name} must be a positive integer{also}; got {value!r}.")
-    return int(value)
-
-
 def find_latents(generator, latents, plain: bool, classes: int = 0):
     """The latents given, or standard normal ones of the generator's input shape.
 
@@ -97,16 +78,6 @@ def find_latents(generator, latents, plain: bool, classes: int = 0):
             "Give both the same shape: the generator's input is the latent."
         )
     return latents
-
-
-def class_count(value) -> int:
-    """`classes` of a model: 0, or 2 and more."""
-    if value is None or (isinstance(value, (int, np.integer)) and value == 0):
-        return 0
-    count = positive("classes", value)
-    if count == 1:
-        raise InputError("One class tells nothing apart; leave classes out, or give 2 or more.")
-    return count
 
 
 def labels(given, classes: int):

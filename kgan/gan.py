@@ -9,7 +9,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from kgan import bridge, checks
+from kgan import arguments, bridge, checks
+from kgan.data import kinds
 from kgan.errors import InputError
 from kgan.inference.sampling import LatentSampling
 from kgan.terms import Term, Turn
@@ -49,8 +50,8 @@ class Game(AdversarialModel):
 
     # How many classes the model is told apart; 0 where it is told none.
     classes = 0
-    # What the data is made of: "samples", or the "pairs", "domains" or "crops" of `kgan.data`.
-    reads = "samples"
+    # What the data is made of; a word of `kgan.data.kinds` will do, such as "pairs".
+    reads = kinds.SAMPLES
     # Whether the family is always told a class, and so takes labelled data only.
     needs_labels = False
     # The logs that evaluation reports beside the metrics.
@@ -72,9 +73,9 @@ class Game(AdversarialModel):
         """
         if cls.needs_labels:
             options = {"classes": info.classes} | options
-            checks.data_has_labels(cls.__name__, info, options["classes"])
-        elif options.get("classes"):
-            checks.data_has_labels(cls.__name__, info, options["classes"])
+        if cls.needs_labels or options.get("classes"):
+            classes = arguments.classes(options["classes"])
+            checks.data_has_labels(cls.__name__, info, classes)
         return cls(image_shape=info.sample_shape, **options)
 
     # The players and what they minimise.
@@ -270,7 +271,7 @@ class GAN(LatentSampling, Game):
         for role, network in (("generator", generator), ("discriminator", discriminator)):
             if not isinstance(network, keras.Model):
                 raise InputError(f"The {role} must be a keras.Model; got {network!r}.")
-        self.classes = checks.class_count(classes)
+        self.classes = arguments.classes(classes)
         plain = type(self).forward is GAN.forward
         self.latents = checks.find_latents(generator, latents, plain, self.classes)
         self.generator = generator
@@ -279,7 +280,7 @@ class GAN(LatentSampling, Game):
         if data_range == "auto":
             self.data_range = checks.output_range(generator)
         elif data_range is not None:
-            self.data_range = checks.value_range(data_range)
+            self.data_range = arguments.interval("data_range", data_range, or_else="None")
         self._clips = self.data_range is not None and checks.output_range(generator) is None
         self.sample_shape = self._try_networks()
         self.built = True

@@ -1,12 +1,13 @@
 """Where the generator's noise comes from, and how to move about in it."""
 
 import itertools
+import numbers
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan import random
+from kgan import arguments, random
 from kgan.errors import InputError
 
 
@@ -20,10 +21,8 @@ class Latents:
     """
 
     def __init__(self, shape):
-        shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
-        if not shape or any(not isinstance(n, (int, np.integer)) or n < 1 for n in shape):
-            raise InputError(f"A latent's shape is one or more positive integers; got {shape}.")
-        self.shape = tuple(int(n) for n in shape)
+        shape = (shape,) if isinstance(shape, numbers.Real) else shape
+        self.shape = arguments.shape("A latent's shape", shape, "one or more")
 
     def sample(self, count, seed, truncation=None) -> tf.Tensor:
         """`count` latents, a float32 tensor of shape `(count, *shape)`.
@@ -61,10 +60,8 @@ class Normal(Latents):
         shape = _batch_shape(count, self.shape)
         if truncation is None:
             return random.normal(shape, seed)
-        if not truncation > 0:
-            raise InputError(f"truncation must be positive; got {truncation}.")
         # The inverse of the distribution function draws the truncated law in one go.
-        bound = float(truncation)
+        bound = arguments.number("truncation", truncation, above=0)
         edge = tf.math.erf(bound / np.sqrt(2.0))
         uniform = 2.0 * random.uniform(shape, seed) - 1.0
         latents = np.sqrt(2.0) * tf.math.erfinv(uniform * tf.cast(edge, tf.float32))
@@ -80,14 +77,15 @@ class Uniform(Latents):
 
     def __init__(self, shape, low: float = -1.0, high: float = 1.0):
         super().__init__(shape)
-        self.low, self.high = float(low), float(high)
-        if not self.low < self.high:
-            raise InputError(f"Uniform latents need low < high; got {low} and {high}.")
+        self.low, self.high = arguments.interval("The bounds of uniform latents", (low, high))
 
     def sample(self, count, seed, truncation=None):
         low, high = self.low, self.high
         if truncation is not None:
-            middle, half = (low + high) / 2, (high - low) / 2 * _share(truncation)
+            middle, half = (
+                (low + high) / 2,
+                (high - low) / 2 * _share(truncation),
+            )
             low, high = middle - half, middle + half
         shape = _batch_shape(count, self.shape)
         return low + (high - low) * random.uniform(shape, seed)
@@ -112,10 +110,16 @@ class Codes(Latents):
     """
 
     def __init__(self, noise: int, categorical=(10,), continuous: int = 2):
-        if isinstance(categorical, (int, np.integer)):
+        if isinstance(categorical, numbers.Real) and not isinstance(categorical, bool):
             categorical = (categorical,) if categorical else ()
-        self.noise, self.continuous = _count("noise", noise), _count("continuous", continuous)
-        self.categorical = tuple(_count("A number of categories", k, 2) for k in categorical)
+        if not isinstance(categorical, (tuple, list)):
+            raise InputError(
+                "categorical is the numbers of categories, such as (10,), or one number; got "
+                f"{categorical!r}."
+            )
+        self.noise = arguments.integer("noise", noise, least=0)
+        self.continuous = arguments.integer("continuous", continuous, least=0)
+        self.categorical = tuple(arguments.integer("categorical", k, least=2) for k in categorical)
         super().__init__(self.noise + sum(self.categorical) + self.continuous)
 
     def sample(self, count, seed, truncation=None):
@@ -176,15 +180,7 @@ class Codes(Latents):
 
 
 def _share(truncation):
-    if not 0 < truncation <= 1:
-        raise InputError(f"truncation of uniform latents is in (0, 1]; got {truncation}.")
-    return truncation
-
-
-def _count(name, value, least=0):
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise InputError(f"{name} is an integer of at least {least}; got {value!r}.")
-    return int(value)
+    return arguments.number("truncation of uniform latents", truncation, above=0, most=1)
 
 
 def _each(kind, told, codes):

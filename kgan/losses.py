@@ -8,6 +8,7 @@ batch (and over patches, where a discriminator scores patches).
 import keras
 from keras import ops
 
+from kgan import arguments
 from kgan.errors import InputError, unknown
 
 
@@ -28,9 +29,9 @@ class Loss:
     generator_uses_real = False
 
     def __init__(self, discriminator_weight: float = 1.0):
-        self.discriminator_weight = float(discriminator_weight)
-        if not self.discriminator_weight > 0:
-            raise InputError(f"discriminator_weight must be positive; got {discriminator_weight}.")
+        self.discriminator_weight = arguments.number(
+            "discriminator_weight", discriminator_weight, above=0
+        )
 
     def discriminator(self, real_scores, fake_scores):
         """The discriminator's loss, without `discriminator_weight`: a scalar to minimise."""
@@ -53,12 +54,8 @@ class _LabelledLoss(Loss):
 
     def __init__(self, real_label: float = 1.0, discriminator_weight: float = 1.0):
         super().__init__(discriminator_weight)
-        self.real_label = float(real_label)
-        if not 0 < self.real_label <= 1:
-            raise InputError(
-                f"real_label must be in (0, 1]; got {real_label}. "
-                "One-sided label smoothing uses 0.9; 1 is no smoothing."
-            )
+        # One-sided label smoothing uses 0.9; 1 is no smoothing.
+        self.real_label = arguments.number("real_label", real_label, above=0, most=1)
 
     def get_config(self):
         return {**super().get_config(), "real_label": self.real_label}

@@ -8,7 +8,7 @@ import math
 import keras
 import tensorflow as tf
 
-from kgan.errors import InputError
+from kgan import arguments
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -53,7 +53,8 @@ class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(self, rate: float, steps: int):
-        self.rate, self.steps = float(rate), int(steps)
+        self.rate = arguments.number("rate", rate, least=0)
+        self.steps = arguments.integer("steps", steps)
 
     def __call__(self, step):
         left = 2.0 * (1.0 - keras.ops.cast(step, "float32") / self.steps)
@@ -74,11 +75,8 @@ class HalfLife(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(self, steps: float, warm_up: int = 0):
-        if not steps > 0 or warm_up < 0:
-            raise InputError(
-                f"A half-life needs steps > 0 and warm_up >= 0; got {steps} and {warm_up}."
-            )
-        self.steps, self.warm_up = float(steps), int(warm_up)
+        self.steps = arguments.number("steps", steps, above=0)
+        self.warm_up = arguments.integer("warm_up", warm_up, least=0)
 
     def __call__(self, step):
         half_life = self.steps

@@ -6,14 +6,12 @@ holds the scores near their averages, and `Consistency` those of an image near t
 augmented copy.
 """
 
-import math
-
 import keras
 import tensorflow as tf
 from keras import ops
 
+from kgan import arguments, random, replicas
 from kgan import augment as augmentations
-from kgan import random, replicas
 from kgan.errors import InputError, unknown
 from kgan.terms import Term, Turn
 from kgan.terms import get as get_term
@@ -40,20 +38,10 @@ def _squared_norms(gradients):
 
 
 def _strength(name, value):
-    if isinstance(value, (int, float)) and value < 0:
-        raise InputError(
-            f"{name} must not be negative; got {value}: it would reward what it is to penalise."
-        )
-    return value
-
-
-def _at_least(name, value, least, above=False):
-    """A finite number, not below `least`, or above it."""
-    if not isinstance(value, (int, float)) or not least <= value < math.inf:
-        raise InputError(f"{name} is a number of at least {least}; got {value!r}.")
-    if above and value == least:
-        raise InputError(f"{name} must be above {least}; got {value!r}.")
-    return float(value)
+    # A negative one would reward what it is to penalise.
+    if callable(value) or isinstance(value, dict):
+        return value
+    return arguments.number(name, value, least=0, or_else="a schedule")
 
 
 def _one_each(turn, samples):
@@ -169,8 +157,8 @@ class Dragan(Term):
         **kwargs,
     ):
         super().__init__(weight=_strength("weight", weight), every=every, name=name, **kwargs)
-        self.spread = _at_least("spread", spread, 0, above=True)
-        self.k = _at_least("k", k, 0)
+        self.spread = arguments.number("spread", spread, above=0)
+        self.k = arguments.number("k", k, least=0)
 
     def __call__(self, turn):
         def around(real):
@@ -222,12 +210,8 @@ class LeCam(Term):
         name = name or "lecam"
         super().__init__(weight=_strength("weight", weight), every=every, name=name, **kwargs)
         _of_the_discriminator(self)
-        if not isinstance(decay, (int, float)) or not 0 <= decay < 1:
-            raise InputError(f"decay is in [0, 1), such as 0.99; got {decay!r}.")
-        if isinstance(start, bool) or not isinstance(start, int) or start < 0:
-            raise InputError(f"start is a training step, 0 or more; got {start!r}.")
-        self.decay = float(decay)
-        self.start = start
+        self.decay = arguments.fraction("decay", decay)
+        self.start = arguments.integer("start", start, least=0)
         # Weighted sums of both kinds of scores, and the sum of the weights. Not aggregated over
         # replicas: that would be an all-reduce in a condition, where lazy terms are computed.
         self._sums = keras.Variable(
@@ -330,7 +314,7 @@ class Consistency(Term):
     ):
         super().__init__(weight=_strength("weight", weight), every=every, name=name, **kwargs)
         _of_the_discriminator(self)
-        self.fake_weight = _at_least("fake_weight", fake_weight, 0)
+        self.fake_weight = arguments.number("fake_weight", fake_weight, least=0)
         if augment is None:
             augment = [augmentations.Flip(), augmentations.Shift(4)]
         self.augment = augmentations.get(augment)

@@ -1,6 +1,5 @@
 """What a player must please beside its loss."""
 
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from typing import Any
 
 import keras
 
+from kgan import arguments
 from kgan.errors import InputError
 
 # The players of most games; a family may have more.
@@ -103,12 +103,10 @@ class Term:
     def __init__(self, weight=1.0, every: int = 1, name: str | None = None, player=None):
         if isinstance(weight, dict):
             weight = keras.saving.deserialize_keras_object(weight)
-        if not callable(weight) and not math.isfinite(weight):
-            raise InputError(f"A weight is a finite number or a schedule; got {weight!r}.")
-        if not isinstance(every, int) or every < 1:
-            raise InputError(f"every must be a positive integer; got {every!r}.")
+        if not callable(weight):
+            weight = arguments.number("weight", weight, or_else="a schedule")
         self.weight = weight
-        self.every = every
+        self.every = arguments.integer("every", every)
         self.name = name or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).lower()
         self.player = player or self.player
         if not isinstance(self.player, str):

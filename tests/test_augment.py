@@ -97,7 +97,7 @@ def test_what_cannot_be_is_said(images):
         augment.get(4)
     with pytest.raises(InputError, match=r"in \[0, 1\]"):
         augment.Flip(1.5)
-    with pytest.raises(InputError, match="whole number"):
+    with pytest.raises(InputError, match="an integer"):
         augment.Shift(0.5)
     with pytest.raises(InputError, match="Flip changes images"):
         augment.Flip()(np.zeros((8, 2)), [1, 2])

@@ -80,7 +80,7 @@ def test_a_subclass_may_feed_its_generator_more_than_noise():
         ),
         (lambda: kgan.GAN(two_inputs(), discriminator()), "takes 2 inputs"),
         (lambda: kgan.GAN(generator(), discriminator(), data_range=(1, -1)), "low < high"),
-        (lambda: kgan.GAN(generator(), discriminator(), data_range=3), "pair"),
+        (lambda: kgan.GAN(generator(), discriminator(), data_range=3), "data_range must be"),
     ],
 )
 def test_networks_that_do_not_fit(make, message):
@@ -123,7 +123,7 @@ def test_the_range_is_read_off_the_generator(activation, expected):
         ({"penalties": ["r1", "r1"]}, "Two logs are named 'r1'"),
         ({"penalties": "r11"}, "Unknown penalty 'r11'"),
         ({"g_optimizer": "adamm"}, "Did you mean 'adam"),
-        ({"jit_compile": "yes"}, "jit_compile is True, False or 'auto'"),
+        ({"jit_compile": "yes"}, "jit_compile must be True, False or 'auto'"),
         ({"metrics": [keras.metrics.Mean(name="d_loss")]}, "'d_loss', which is taken"),
         ({"terms": [3]}, "A term is a kgan.Term"),
         ({"metrics": [3]}, "metrics takes names of kgan.metrics"),
@@ -142,7 +142,7 @@ def test_settings_that_make_no_sense(gan, settings, message):
         (lambda gan: gan.generate(latents=np.zeros((4, 9))), r"expected \(n, 3\)"),
         (lambda gan: gan.generate(3, latents=np.zeros((4, 3))), "n=3 was asked for"),
         (lambda gan: gan.generate(2, seed=1.7), "seed must be an integer"),
-        (lambda gan: gan.generate(2, truncation=-1), "truncation must be positive"),
+        (lambda gan: gan.generate(2, truncation=-1), "truncation must be a positive"),
     ],
 )
 def test_what_generate_refuses(gan, ask, message):

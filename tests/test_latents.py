@@ -77,9 +77,9 @@ def test_great_circle_keeps_the_norm_and_meets_the_ends():
     [
         (lambda: latents.Normal(0), "positive integers"),
         (lambda: latents.Uniform(3, 1, 1), "low < high"),
-        (lambda: latents.Normal(2).sample(1, SEED, truncation=-1), "must be positive"),
-        (lambda: latents.Codes(-1), "noise is an integer of at least 0"),
-        (lambda: latents.Codes(1, (1,)), "categories is an integer of at least 2"),
+        (lambda: latents.Normal(2).sample(1, SEED, truncation=-1), "must be a positive"),
+        (lambda: latents.Codes(-1), "noise must be an integer of at least 0"),
+        (lambda: latents.Codes(1, (1,)), "categorical must be an integer of at least 2"),
         (lambda: latents.Codes(1, 3, 0).with_codes([[0] * 4], 0, 0.5), "no continuous code 0"),
         (lambda: latents.Codes(1, 3).with_codes([[0] * 6], 1.5), "categories 0..2"),
         (lambda: latents.get("normal"), "latents=100"),

@@ -138,5 +138,5 @@ def test_unknown_names_and_foreign_losses_get_a_message():
         losses.get("hing")
     with pytest.raises(InputError, match="cannot judge two players"):
         losses.get(keras.losses.BinaryCrossentropy())
-    with pytest.raises(InputError, match="real_label must be in"):
+    with pytest.raises(InputError, match="real_label must be a number in"):
         losses.NonSaturating(real_label=1.2)

@@ -377,9 +377,9 @@ def test_names_weights_and_schedules_survive_serialization():
     assert float(copy.weight_at(50)) == pytest.approx(float(schedule(50)))
     with pytest.raises(InputError, match="Did you mean .*'r1'"):
         penalties.get("r3")
-    with pytest.raises(InputError, match="must not be negative"):
+    with pytest.raises(InputError, match="must be a number of at least 0"):
         penalties.R1(-1.0)
-    with pytest.raises(InputError, match="finite number"):
+    with pytest.raises(InputError, match="weight must be a number"):
         penalties.GradientPenalty(float("nan"))
 
 
@@ -402,13 +402,13 @@ def test_settings_survive_serialization():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: penalties.Dragan(-1.0), "weight must not be negative"),
-        (lambda: penalties.Dragan(spread=0.0), "spread must be above 0"),
-        (lambda: penalties.Dragan(k=-1.0), "k is a number of at least 0"),
-        (lambda: penalties.LeCam(decay=1.0), r"decay is in \[0, 1\)"),
-        (lambda: penalties.LeCam(start=0.5), "start is a training step"),
+        (lambda: penalties.Dragan(-1.0), "weight must be a number of at least 0"),
+        (lambda: penalties.Dragan(spread=0.0), "spread must be a positive number"),
+        (lambda: penalties.Dragan(k=-1.0), "k must be a number of at least 0"),
+        (lambda: penalties.LeCam(decay=1.0), r"decay must be a number in \[0, 1\)"),
+        (lambda: penalties.LeCam(start=0.5), "start must be an integer"),
         (lambda: penalties.LeCam(player="generator"), "regularizes the discriminator"),
-        (lambda: penalties.Consistency(fake_weight=float("nan")), "fake_weight is a number"),
+        (lambda: penalties.Consistency(fake_weight=float("nan")), "fake_weight must be a number"),
         (lambda: penalties.Consistency(player="generator"), "regularizes the discriminator"),
         (lambda: penalties.Consistency(augment="flop"), "Did you mean 'flip'"),
     ],

@@ -70,7 +70,12 @@ def cli():
     metavar="NAME=VALUE",
     help="An option of the model, such as latent_size=32. May be repeated.",
 )
-@click.option("--variant", metavar="NAME", help="Short for -O variant=NAME.")
+@click.option(
+    "--preset",
+    "--variant",
+    metavar="NAME",
+    help="A named setting of the model; short for -O preset=NAME.",
+)
 @click.option("--loss", metavar="NAME", help="Such as hinge. Default: the paper's.")
 @click.option(
     "--penalty",
@@ -130,7 +135,7 @@ def cli():
 )
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @click.pass_context
-def train(context, out, resume, overwrite, quiet, variant, channels, **settings):
+def train(context, out, resume, overwrite, quiet, preset, channels, **settings):
     """Train MODEL into a run folder.
 
     MODEL is a name from `kgan models`. Without it the main job runs: a vanilla GAN in its
@@ -145,7 +150,7 @@ def train(context, out, resume, overwrite, quiet, variant, channels, **settings)
         raise InputError("--steps and --epochs both say how long to train; give one.")
     from kgan.cli.training import train as run_training
 
-    settings["options"] = [*settings["options"], *([f"variant={variant}"] if variant else [])]
+    settings["options"] = [*settings["options"], *([f"preset={preset}"] if preset else [])]
     settings["penalties"] = list(settings["penalties"])
     settings["channels"] = int(channels) if channels else None
     given = {
@@ -153,7 +158,7 @@ def train(context, out, resume, overwrite, quiet, variant, channels, **settings)
         for name in context.params
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
     }
-    if variant:
+    if preset:
         given.add("options")
     run_training(settings, given & settings.keys(), out, resume, overwrite, quiet)
 

@@ -1,11 +1,12 @@
 """`kgan evaluate`: what a trained run scores, and what the figures rest on."""
 
+import inspect
 import json
 import math
-from typing import Any
 
 import click
 
+from kgan.data import kinds
 from kgan.data.splits import overlap
 from kgan.errors import InputError
 from kgan.runs import RunFolder, provenance, trained
@@ -54,14 +55,19 @@ def evaluate(
     settings = run.config()["settings"]
     extractor = None if extractor == "auto" else extractor
     gan = trained(run)
-    if floor and gan.reads != "samples":
+    kind = kinds.of(gan)
+    if floor and kind.from_images:
         raise InputError(
             "--floor puts training samples in the place of generated ones; of a model that starts "
             "from images it says nothing. Leave it out."
         )
-    default = PAIRED if gan.reads in ("pairs", "crops") else DEFAULT
-    metrics = _metrics(names, extractor, reference, default)
+    default = PAIRED if kind.paired else DEFAULT
+    wanted = _wanted(names or default, reference)
     real, split = _load(settings, data, split, gan)
+    metrics = [_metric(name, bool(names), extractor, reference, real.info.modes) for name in wanted]
+    for metric in metrics:
+        if getattr(metric, "uses_training", False):
+            metric.training, _ = _load(settings, None, settings["split"], gan)
     if real.info.modes is not None and not names:
         from kgan.metrics import ModeCoverage
 
@@ -109,20 +115,44 @@ def evaluate(
     _print(run, record)
 
 
-def _metrics(names, extractor, reference, default) -> list[Any]:
-    from kgan import metrics
+def _wanted(names, reference) -> list[str]:
+    """The names of metrics, each once, checked before anything is loaded."""
+    from kgan.metrics.named import METRICS
 
-    found = []
-    for name in dict.fromkeys(names or default):
-        settings = {} if extractor is None else {"extractor": extractor}
-        if name in PAIRED or (name == "diversity" and not names):
-            settings = {}
-        if name == "frechet_distance" and reference is not None:
-            settings["reference"] = reference
-        found.append(metrics.get(name, **settings))
-    if reference is not None and "frechet_distance" not in {metric.name for metric in found}:
+    for name in names:
+        METRICS.find(name)
+    if reference is not None and "frechet_distance" not in names:
         raise InputError("--reference is for the metric frechet_distance; name that too.")
-    return found
+    return list(dict.fromkeys(names))
+
+
+def _metric(name: str, asked: bool, extractor, reference, modes):
+    """The metric of that name, told what the command line and the data say.
+
+    Args:
+        name: of the metric.
+        asked: whether the user named it.
+        extractor: name of the extractor, or None.
+        reference: statistics file, or None.
+        modes: of the data, or None.
+    """
+    from kgan.metrics.named import METRICS
+
+    make = METRICS.find(name).load()
+    known = inspect.signature(make).parameters
+    settings = {}
+    if extractor is not None and "extractor" in known and (asked or name != "diversity"):
+        settings["extractor"] = extractor
+    if name == "frechet_distance" and reference is not None:
+        settings["reference"] = reference
+    if name == "mode_coverage":
+        if modes is None:
+            raise InputError(
+                "mode_coverage counts the modes of data whose modes are known: 'ring', 'grid' and "
+                "'stacked_mnist'. Leave it out for other data."
+            )
+        settings["modes"] = modes
+    return make(**settings)
 
 
 def _tells_classes(extractor, gan, trained_on: str, info) -> bool:
@@ -141,7 +171,7 @@ def _load(settings, data, split, gan):
     from kgan.cli import reading
 
     settings = settings | ({"data": data, "data_b": None} if data else {})
-    batch_size = 250 if gan.reads == "samples" else 1
+    batch_size = 1 if kinds.of(gan).from_images else 250
 
     def load(split):
         return reading.load(type(gan), settings, split, batch_size, measuring=gan)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kgan.data import kinds
 from kgan.errors import InputError
 from kgan.runs import RunFolder, trained
 from kgan.runs.files import check_free, replace
@@ -24,9 +25,11 @@ def write_samples(
     config = run.config()
     check_free(out, overwrite, _is_samples if kind == "" else Path.is_file)
     gan = trained(run)
-    if gan.reads != "samples":
-        verb = "upscale" if gan.reads == "crops" else "translate"
-        raise InputError(f"The run {run.path} starts from images: `kgan {verb} {run.path} FOLDER`.")
+    reads = kinds.of(gan)
+    if reads.from_images:
+        raise InputError(
+            f"The run {run.path} starts from images: `kgan {reads.command} {run.path} FOLDER`."
+        )
     names = config.get("data", {}).get("class_names", ())
     wanted = [_number(label, names, gan.classes) for label in labels]
     if gan.classes:

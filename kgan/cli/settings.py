@@ -71,7 +71,7 @@ def continued(before: dict, now: dict, given: set[str]) -> dict:
     for name in sorted(given - MAY_CHANGE):
         old, new = before.get(name), now[name]
         if name in ("options", "penalties"):
-            old, new = sorted(old or []), sorted(new)
+            old, new = (sorted(map(_renamed, pairs)) for pairs in (old or [], new))
         if old != new:
             option = {"model": "MODEL", "options": "-O", "penalties": "--penalty"}.get(
                 name, f"--{name.replace('_', '-')}"
@@ -85,6 +85,12 @@ def continued(before: dict, now: dict, given: set[str]) -> dict:
         changed = {"steps": None, "epochs": None} | changed
     # An option that is younger than the run has its default.
     return now | before | changed
+
+
+def _renamed(option: str) -> str:
+    """An option by its name of today: presets were variants in some families."""
+    name, separator, value = option.partition("=")
+    return f"preset{separator}{value}" if name == "variant" else option
 
 
 def _shown(option, value) -> str:

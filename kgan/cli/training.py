@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from kgan.cli import settings as given_settings
+from kgan.data import kinds
 from kgan.errors import InputError
 from kgan.runs import RunFolder, provenance
 from kgan.runs.files import replace, write_saved_model
@@ -193,7 +194,7 @@ def fit(job: Job, quiet: bool) -> None:
         # What it sees of the samples joins the logs, and so the history.
         *(
             [callbacks.CollapseMonitor(job.dataset, every_steps=max(1, total // 100))]
-            if job.gan.reads == "samples"
+            if not kinds.of(job.gan).from_images
             else []
         ),
         History(run),
@@ -297,10 +298,5 @@ def finish(job: Job) -> None:
 
 def _next_command(gan, path) -> str:
     """How a user gets pictures of the finished model."""
-    if gan.reads == "samples":
-        label = " --label 0" if gan.classes else ""
-        return f"New samples:          kgan generate {path} -n 64{label} -o grid.png"
-    if gan.reads == "crops":
-        return f"Larger images:        kgan upscale {path} photo.png"
-    direction = " --direction a2b" if gan.reads == "domains" else ""
-    return f"Translated images:    kgan translate {path} FOLDER{direction}"
+    usage = kinds.of(gan).usage.replace("LABEL", " --label 0" if gan.classes else "")
+    return usage.replace("RUN", str(path))

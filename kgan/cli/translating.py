@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kgan.data import kinds
 from kgan.errors import InputError
 from kgan.runs import RunFolder, trained
 from kgan.runs.files import check_free, replace
@@ -12,13 +13,9 @@ from kgan.runs.files import check_free, replace
 def translate(run: RunFolder, source: str, direction, out, overwrite: bool) -> str:
     """Translates the images of a file or a folder; returns what to tell the user."""
     files, target = _files(source, out, overwrite, "translated")
-    gan = trained(run)
-    if gan.reads not in ("pairs", "domains"):
-        raise InputError(
-            f"The run {run.path} does not translate images; it was trained for {gan.reads}."
-        )
+    gan, kind = _trained(run, "translate", "translate")
     options = {}
-    if gan.reads == "domains":
+    if kind.directions:
         options["direction"] = direction or "a2b"
     elif direction:
         raise InputError("This run translates one way; leave --direction out.")
@@ -36,13 +33,21 @@ def translate(run: RunFolder, source: str, direction, out, overwrite: bool) -> s
 def upscale(run: RunFolder, source: str, out, tile: int, overwrite: bool) -> str:
     """Enlarges the images of a file or a folder; returns what to tell the user."""
     files, target = _files(source, out, overwrite, "upscaled")
-    gan = trained(run)
-    if gan.reads != "crops":
-        raise InputError(
-            f"The run {run.path} does not enlarge images; it was trained for {gan.reads}."
-        )
+    gan, _ = _trained(run, "upscale", "enlarge")
     _work(files, target, gan.channels, lambda pixels: gan.upscale(pixels, tile=tile), (0, 255))
     return f"{_count(files)} made {gan.scale} times larger, in {target}"
+
+
+def _trained(run: RunFolder, command: str, verb: str):
+    """The model of a run, and the kind of data that it reads, which must be the command's."""
+    gan = trained(run)
+    kind = kinds.of(gan)
+    if kind.command != command:
+        raise InputError(
+            f"The run {run.path} does not {verb} images; it was trained for {kind}. "
+            f"`kgan {kind.command}` draws from it."
+        )
+    return gan, kind
 
 
 def _files(source: str, out, overwrite: bool, suffix: str):

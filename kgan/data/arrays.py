@@ -32,10 +32,19 @@ def read(samples: object, labels: object = None, *, batch_size: int, name: str =
     """
     values = checks.array("samples", samples)
     checks.finite(values, batch_size)
-    class_names = ()
+    class_names, classes = (), 0
     if labels is not None:
+        columns = np.shape(labels)[1:]
         labels, class_names = checks.labels(labels, len(values))
-    return Source(name=name, split="train", values=values, labels=labels, class_names=class_names)
+        classes = columns[0] if columns and columns[0] > 1 else int(labels.max(initial=-1)) + 1
+    return Source(
+        name=name,
+        split="train",
+        values=values,
+        labels=labels,
+        class_names=class_names,
+        classes=classes,
+    )
 
 
 def compact(values: np.ndarray) -> np.ndarray:
@@ -97,6 +106,7 @@ def sliced(source: Source, split: str) -> Source:
         values=source.values[part],
         labels=None if source.labels is None else source.labels[part],
         class_names=source.class_names,
+        classes=source.classes,
         range=source.range,
     )
 

@@ -1,27 +1,15 @@
 """Checks of what the user gave; each failure says what to give instead."""
 
-import operator
 from collections.abc import Iterable
 
 import numpy as np
 
+from kgan import arguments
 from kgan.data.info import Range
 from kgan.errors import InputError, unknown
 
 # Samples looked at in one go: keeps the temporary arrays of a check small.
 CHUNK = 4096
-
-
-def natural(name: str, value: object, least: int = 0) -> int:
-    """`value` as an int of at least `least`, or an `InputError` that names it."""
-    try:
-        # True and False pass for integers in Python; as a count they are a slip.
-        number = None if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or number < least:
-        raise InputError(f"{name} must be a whole number of at least {least}; got {value!r}.")
-    return number
 
 
 def image_size(size: object) -> tuple[int, int] | None:
@@ -31,8 +19,8 @@ def image_size(size: object) -> tuple[int, int] | None:
     if isinstance(size, (tuple, list)):
         if len(size) != 2:
             raise InputError(f"size must be one number or (height, width); got {size!r}.")
-        return natural("size", size[0], 1), natural("size", size[1], 1)
-    side = natural("size", size, 1)
+        return arguments.integer("size", size[0]), arguments.integer("size", size[1])
+    side = arguments.integer("size", size)
     return side, side
 
 
@@ -47,17 +35,7 @@ def channel_count(channels: object) -> int | None:
 
 def value_range(name: str, given: object) -> Range | None:
     """A pair of finite numbers, the lower first, or None."""
-    if given is None:
-        return None
-    try:
-        low, high = (float(number) for number in given)
-    except (TypeError, ValueError):
-        low = high = 0.0
-    if not (np.isfinite([low, high]).all() and low < high):
-        raise InputError(
-            f"{name} must be two numbers (lowest, highest), like (-1, 1), or None; got {given!r}."
-        )
-    return low, high
+    return None if given is None else arguments.interval(name, given, or_else="None")
 
 
 def options(source: str, given: Iterable[str], known: Iterable[str]) -> None:

@@ -77,6 +77,8 @@ class Source:
         shape: of one sample.
         labels: int32 array `(samples,)`, or True where the store has them, or None.
         class_names: names of the classes, if known.
+        classes: how many there are in the whole, of which this may be a part without some; 0
+            where the names or the labels tell.
         range: of the values at the source, or None if nothing bounds them.
         modes: of a distribution that is known.
     """
@@ -89,6 +91,7 @@ class Source:
     shape: tuple[int, ...] = ()
     labels: np.ndarray | bool | None = None
     class_names: tuple[str, ...] = ()
+    classes: int = 0
     range: Range | None = None
     modes: Modes | None = None
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import tensorflow as tf
 
+from kgan import arguments
 from kgan.data import arrays, checks, pipeline, ranges, reading
 from kgan.data.info import DataInfo, Range, Source
 from kgan.data.stores import Mapped, Memory
@@ -86,8 +87,8 @@ def load(
         InputError: anything that cannot be used, before training starts; the message
             says how to mend it.
     """
-    batch_size = checks.natural("batch_size", batch_size, 1)
-    seed = checks.natural("seed", seed)
+    batch_size = arguments.integer("batch_size", batch_size)
+    seed = arguments.integer("seed", seed, least=0)
     size, channels = checks.image_size(size), checks.channel_count(channels)
     if not (isinstance(cache, bool) or cache == "auto"):
         raise InputError(f'cache must be True, False or "auto"; got {cache!r}.')
@@ -147,14 +148,14 @@ def from_arrays(
     Raises:
         InputError: see `load`; NaN and infinity by the number of the sample.
     """
-    batch_size = checks.natural("batch_size", batch_size, 1)
+    batch_size = arguments.integer("batch_size", batch_size)
     return _dataset(
         arrays.read(samples, labels, batch_size=batch_size, name=name),
         batch_size=batch_size,
         value_range=checks.value_range("value_range", value_range),
         source_range=checks.value_range("source_range", source_range),
         labels=True,
-        seed=checks.natural("seed", seed),
+        seed=arguments.integer("seed", seed, least=0),
         shuffle=shuffle,
         drop=drop_remainder,
     )
@@ -170,7 +171,7 @@ def _dataset(
 
     labelled = labels and source.labels is not None and source.labels is not False
     class_names = source.class_names if labelled else ()
-    classes = len(class_names)
+    classes = (len(class_names) or source.classes) if labelled else 0
     if labelled and not classes:
         classes = len(source.modes.probabilities) if source.modes else int(source.labels.max()) + 1
     if source.values is not None:

@@ -1,13 +1,11 @@
 """Synthetic mixtures of Gaussians in the plane: the usual tests for mode collapse."""
 
-import math
-
 import numpy as np
 
-from kgan.data.checks import natural
+from kgan import arguments
 from kgan.data.info import Modes, Source
 from kgan.data.splits import bounds, parse
-from kgan.errors import InputError, unknown
+from kgan.errors import unknown
 
 # PacGAN's experiments draw this many points for training and as many for validation.
 SAMPLES = 100_000
@@ -27,8 +25,9 @@ def ring(
     each axis, 100,000 points), which takes the test over from VEEGAN (Srivastava et
     al. 2017). `radius=2, std=0.02` is the ring of unrolled GANs (Metz et al. 2017).
     """
+    radius = arguments.number("radius", radius, above=0)
     angles = np.arange(8) * (2 * np.pi / 8)
-    centres = _positive("radius", radius) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    centres = radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     return _mixture("ring", centres, std, n, split, seed)
 
 
@@ -47,8 +46,8 @@ def _mixture(name, centres, std, n, split, seed) -> Source:
     part = parse(split)[0]
     if part not in ("train", "test"):
         raise unknown(f"split of {name!r}:", part, ("train", "test"))
-    std = _positive("std", std)
-    n = natural("n", n, 1)
+    std = arguments.number("std", std, above=0)
+    n = arguments.integer("n", n)
     # A stream of its own for each part: the test points are never the training points.
     random = np.random.default_rng([seed, part == "test"])
     modes = random.integers(len(centres), size=n)
@@ -61,9 +60,3 @@ def _mixture(name, centres, std, n, split, seed) -> Source:
         labels=modes.astype("int32")[kept],
         modes=Modes(np.full(len(centres), 1 / len(centres)), centres.astype("float32"), std),
     )
-
-
-def _positive(name: str, value: object) -> float:
-    if isinstance(value, (int, float, np.number)) and math.isfinite(value) and value > 0:
-        return float(value)
-    raise InputError(f"{name} must be a number above 0; got {value!r}.")

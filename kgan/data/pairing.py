@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from kgan import arguments
 from kgan.data import arrays, checks, folder, images, loading, pipeline, ranges, reading
 from kgan.data.info import DataInfo, Range, Source
 from kgan.data.splits import bounds, parse
@@ -64,8 +65,8 @@ def pairs(
         InputError: for a side that is missing, files without a partner (by name), unequal
             numbers or sizes of images, and what `kgan.data.load` refuses.
     """
-    batch_size = checks.natural("batch_size", batch_size, 1)
-    seed, size = checks.natural("seed", seed), checks.image_size(size)
+    batch_size = arguments.integer("batch_size", batch_size)
+    seed, size = arguments.integer("seed", seed, least=0), checks.image_size(size)
     channels = checks.channel_count(channels)
     if isinstance(inputs, (str, os.PathLike)):
         left, right = _pair_folders(inputs, targets, split, size, channels)
@@ -139,8 +140,8 @@ def domains(
     Raises:
         InputError: for a domain that is missing or empty, and what `kgan.data.load` refuses.
     """
-    batch_size = checks.natural("batch_size", batch_size, 1)
-    seed, size = checks.natural("seed", seed), checks.image_size(size)
+    batch_size = arguments.integer("batch_size", batch_size)
+    seed, size = arguments.integer("seed", seed, least=0), checks.image_size(size)
     channels = checks.channel_count(channels)
     found = {}
     for name, (source, part) in _two_domains(a, b, split).items():

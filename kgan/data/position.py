@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 
-from kgan.data.checks import natural
+from kgan import arguments
 
 
 class Position:
@@ -46,8 +46,8 @@ class Position:
         Raises:
             InputError: a negative number, or not a whole one.
         """
-        epoch = natural("epoch", epoch)
-        skip = natural("skip_batches", skip_batches)
+        epoch = arguments.integer("epoch", epoch, least=0)
+        skip = arguments.integer("skip_batches", skip_batches, least=0)
         with self._lock:
             self._epoch = epoch + skip // self._steps_per_epoch
             self._skip = skip % self._steps_per_epoch

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+from kgan import arguments
 from kgan.data import checks, folder, images, pipeline, ranges
 from kgan.data.info import DataInfo, Range
 from kgan.data.splits import bounds, parse
@@ -62,19 +63,20 @@ def crops(
     Raises:
         InputError: no images, damaged ones, or ones smaller than a crop (all by name).
     """
-    scale, seed = checks.natural("scale", scale, 2), checks.natural("seed", seed)
-    per_image = checks.natural("per_image", per_image, 1)
+    scale = arguments.integer("scale", scale, least=2)
+    seed = arguments.integer("seed", seed, least=0)
+    per_image = arguments.integer("per_image", per_image)
     target = checks.value_range("value_range", value_range)
     if target is None or channels not in (1, 3):
         raise InputError("value_range is a pair (lowest, highest), and channels is 1 or 3.")
     whole = size is None
     if whole:
         batch_size = per_image = 1
-    elif checks.natural("size", size, scale) % scale:
+    elif arguments.integer("size", size, least=scale) % scale:
         raise InputError(
             f"size={size} is no multiple of scale={scale}; take {size // scale * scale}."
         )
-    batch_size = checks.natural("batch_size", batch_size, 1)
+    batch_size = arguments.integer("batch_size", batch_size)
     high, names, name = _images(source, split, channels)
     _check_sizes(high, names, size or scale)
     high = [

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kgan.data import checks
+from kgan import arguments
 from kgan.data.info import Modes, Source
 from kgan.data.splits import bounds, parse
 from kgan.data.stores import Stacked
@@ -49,7 +49,7 @@ def read(
     part = parse(split)[0]
     if part not in SAMPLES:
         raise unknown(f"split of {NAME!r}:", part, SAMPLES)
-    n = SAMPLES[part] if n is None else checks.natural("n", n, 1)
+    n = SAMPLES[part] if n is None else arguments.integer("n", n)
     digits = _digits(digits_of, part, of)
     # A stream of its own for each part, as mixtures have.
     random = np.random.default_rng([seed, part == "test"])

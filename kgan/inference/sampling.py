@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kgan import bridge, checks, random
+from kgan import arguments, bridge, checks, random
 from kgan.errors import InputError
 from kgan.inference import exporting
 from kgan.training.execution import kernels
@@ -87,9 +87,8 @@ class LatentSampling(Sampling):
             InputError: for a count that is no positive integer, latents of another shape, or
                 labels that the model does not know.
         """
-        checks.positive("batch_size", batch_size)
-        if seed is not None and not isinstance(seed, (int, np.integer)):
-            raise InputError(f"seed must be an integer or None; got {seed!r}.")
+        arguments.integer("batch_size", batch_size)
+        seed = arguments.seed(seed)
         if seed is None:
             seed = ops.cast(self._sampling_seeds.next(), "int32")
         else:
@@ -99,7 +98,7 @@ class LatentSampling(Sampling):
         if latents is None:
             if n is None:
                 raise InputError("generate needs a number of samples: `generate(16)`.")
-            n = checks.positive("n", n)
+            n = arguments.integer("n", n)
             latents = self.draw(n, seed, truncation)
         else:
             latents = ops.convert_to_tensor(latents, "float32")

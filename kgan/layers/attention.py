@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from kgan import arguments
 from kgan.layers import checks
 from kgan.layers.weights import SpectralNormalization
 
@@ -44,7 +45,7 @@ class SelfAttention(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.reduction = checks.positive_integer("reduction", reduction)
+        self.reduction = arguments.integer("reduction", reduction)
         self.pool = bool(pool)
         self.spectral_normalization = bool(spectral_normalization)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)

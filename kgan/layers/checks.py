@@ -1,22 +1,6 @@
-"""What the layers ask of their arguments and of the shapes they are built for."""
-
-import numbers
+"""What the layers ask of the shapes they are built for."""
 
 from kgan.errors import InputError
-
-
-def positive_integer(name: str, value) -> int:
-    """`value` as an integer, refused below 1."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
-        raise InputError(f"{name} must be a positive integer; got {value!r}.")
-    return int(value)
-
-
-def positive_number(name: str, value) -> float:
-    """`value` as a float, refused at or below 0."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not value > 0:
-        raise InputError(f"{name} must be a positive number; got {value!r}.")
-    return float(value)
 
 
 def feature_maps(layer, shape) -> None:

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
+from kgan import arguments
 from kgan.errors import InputError
-from kgan.layers import checks
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -44,7 +44,7 @@ class ConditionalBatchNormalization(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.classes = checks.positive_integer("classes", classes)
+        self.classes = arguments.integer("classes", classes)
         self.momentum = float(momentum)
         self.epsilon = float(epsilon)
         self.synchronized = bool(synchronized)

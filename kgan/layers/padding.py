@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kgan import arguments
 from kgan.errors import InputError
 from kgan.layers import checks
 
@@ -23,7 +24,7 @@ class ReflectionPadding2D(keras.layers.Layer):
 
     def __init__(self, padding: int = 1, **kwargs):
         super().__init__(**kwargs)
-        self.padding = checks.positive_integer("padding", padding)
+        self.padding = arguments.integer("padding", padding)
 
     def build(self, input_shape):
         checks.feature_maps(self, input_shape)

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from kgan import arguments
 from kgan.errors import InputError
 from kgan.layers import checks
 
@@ -11,7 +12,7 @@ from kgan.layers import checks
 class _Shuffling(keras.layers.Layer):
     def __init__(self, scale: int = 2, **kwargs):
         super().__init__(**kwargs)
-        self.scale = checks.positive_integer("scale", scale)
+        self.scale = arguments.integer("scale", scale)
 
     def build(self, input_shape):
         checks.feature_maps(self, input_shape)

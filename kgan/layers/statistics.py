@@ -4,8 +4,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from kgan import arguments
 from kgan.errors import InputError
-from kgan.layers import checks
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -35,8 +35,8 @@ class MinibatchStdDev(keras.layers.Layer):
 
     def __init__(self, group_size: int = 4, features: int = 1, **kwargs):
         super().__init__(**kwargs)
-        self.group_size = checks.positive_integer("group_size", group_size)
-        self.features = checks.positive_integer("features", features)
+        self.group_size = arguments.integer("group_size", group_size)
+        self.features = arguments.integer("features", features)
 
     def build(self, input_shape):
         channels = input_shape[-1]

@@ -5,8 +5,8 @@ import math
 import keras
 from keras import ops
 
+from kgan import arguments
 from kgan.errors import InputError
-from kgan.layers import checks
 
 _TRANSPOSED = (
     keras.layers.Conv1DTranspose,
@@ -113,8 +113,8 @@ class SpectralNormalization(_Reweighted):
 
     def __init__(self, layer, iterations: int = 1, epsilon: float = 1e-12, **kwargs):
         super().__init__(layer, **kwargs)
-        self.iterations = checks.positive_integer("iterations", iterations)
-        self.epsilon = checks.positive_number("epsilon", epsilon)
+        self.iterations = arguments.integer("iterations", iterations)
+        self.epsilon = arguments.number("epsilon", epsilon, above=0)
 
     def build(self, input_shape=None):
         super().build(input_shape)
@@ -204,8 +204,8 @@ class EqualizedLearningRate(_Reweighted):
 
     def __init__(self, layer, gain: float = math.sqrt(2), multiplier: float = 1.0, **kwargs):
         super().__init__(layer, **kwargs)
-        self.gain = checks.positive_number("gain", gain)
-        self.multiplier = checks.positive_number("multiplier", multiplier)
+        self.gain = arguments.number("gain", gain, above=0)
+        self.multiplier = arguments.number("multiplier", multiplier, above=0)
         name = "depthwise_initializer" if isinstance(layer, _DEPTHWISE) else "kernel_initializer"
         if not hasattr(layer, name):
             raise InputError(

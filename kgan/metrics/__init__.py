@@ -2,6 +2,8 @@
 
 import importlib
 
+from kgan.metrics.named import METRICS
+
 # Public names load when first used (PEP 562): the command line lists them without TensorFlow.
 _OBJECTS = {
     "ClassifierAccuracy": "class_accuracy",
@@ -29,6 +31,7 @@ _OBJECTS = {
     "manifold": "neighbours",
     "measure": "measuring",
     "psnr": "paired",
+    "register": "named",
     "ssim": "paired",
     "truncation_curve": "truncation",
 }
@@ -48,6 +51,8 @@ def register_all() -> None:
     """Imports every metric and extractor, so that saved models find their classes."""
     for module in {*_OBJECTS.values(), "extractors.classifiers", "extractors.inception"}:
         importlib.import_module(f"kgan.metrics.{module}")
+    for registry in (METRICS, importlib.import_module("kgan.metrics.extractors").EXTRACTORS):
+        registry.load_all()
 
 
 def __dir__():

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kgan import arguments
 from kgan.errors import InputError
 from kgan.metrics.distances import with_norms, within
 from kgan.metrics.feature_metric import FeatureMetric
@@ -98,9 +99,7 @@ class Diversity(FeatureMetric):
 
     def __init__(self, extractor="values", most: int = 1000, value_range=None, name="diversity"):
         super().__init__(extractor, value_range, name)
-        if isinstance(most, bool) or not isinstance(most, int) or most < 2:
-            raise InputError(f"most must be a whole number of at least 2; got {most!r}.")
-        self.most = most
+        self.most = arguments.integer("most", most, least=2)
 
     def prepare(self, sample_shape, value_range=None, shared=None):
         # A record of its own: in a shared one every sample of an evaluation would be kept, and

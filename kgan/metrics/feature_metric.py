@@ -55,6 +55,8 @@ class FeatureMetric(keras.metrics.Metric):
     _direction = None
     # A model passes its condition to `update_state`.
     uses_condition = True
+    # Whether it has an attribute `training` that asks for the samples the model was trained on.
+    uses_training = False
     # States are kept in NumPy, outside of any graph.
     supports_jit = False
 

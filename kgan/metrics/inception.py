@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from kgan import arguments
 from kgan.errors import InputError
 from kgan.metrics.feature_metric import FeatureMetric
 
@@ -52,9 +53,7 @@ class InceptionScore(FeatureMetric):
         self, extractor="auto", splits: int = 10, value_range=None, name="inception_score"
     ):
         super().__init__(extractor, value_range, name)
-        if isinstance(splits, bool) or not isinstance(splits, int) or splits < 1:
-            raise InputError(f"splits must be a whole number of at least 1; got {splits!r}.")
-        self.splits = splits
+        self.splits = arguments.integer("splits", splits)
 
     @property
     def figures(self):

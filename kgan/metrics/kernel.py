@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from kgan import arguments
 from kgan.errors import InputError
 from kgan.metrics.feature_metric import FeatureMetric
 
@@ -101,13 +102,8 @@ class KernelDistance(FeatureMetric):
         name="kernel_distance",
     ):
         super().__init__(extractor, value_range, name)
-        for argument, value, least in (("subsets", subsets, 1), ("subset_size", subset_size, 2)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise InputError(
-                    f"{argument} must be a whole number of at least {least}; got {value!r}."
-                )
-        self.subsets = subsets
-        self.subset_size = subset_size
+        self.subsets = arguments.integer("subsets", subsets)
+        self.subset_size = arguments.integer("subset_size", subset_size, least=2)
         self.seed = seed
 
     @property

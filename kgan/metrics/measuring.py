@@ -1,31 +1,16 @@
 """Metrics by name, and over two sets of samples without a model."""
 
-import importlib
 from collections.abc import Iterable, Iterator
 
 import keras
 import numpy as np
 
-from kgan.errors import InputError, unknown
+from kgan.errors import InputError
+from kgan.metrics.named import METRICS
 from kgan.metrics.reading import batches, range_of
 
 # Samples of each side looked at in one go.
 _BATCH = 250
-
-# Made without arguments; ModeCoverage and Memorisation need to be told more.
-BUILT_IN = {
-    "classifier_accuracy": "ClassifierAccuracy",
-    "coverage": "Coverage",
-    "density": "Density",
-    "diversity": "Diversity",
-    "frechet_distance": "FrechetDistance",
-    "inception_score": "InceptionScore",
-    "kernel_distance": "KernelDistance",
-    "precision": "Precision",
-    "psnr": "PSNR",
-    "recall": "Recall",
-    "ssim": "SSIM",
-}
 
 
 def get(metric, **settings):
@@ -40,9 +25,7 @@ def get(metric, **settings):
     """
     if not isinstance(metric, str):
         return metric
-    if metric not in BUILT_IN:
-        raise unknown("metric", metric, BUILT_IN)
-    return getattr(importlib.import_module("kgan.metrics"), BUILT_IN[metric])(**settings)
+    return METRICS.find(metric).load()(**settings)
 
 
 def measure(

@@ -93,6 +93,7 @@ class Memorisation(FeatureMetric):
     """
 
     keeps = {"real": "features", "fake": "features"}
+    uses_training = True
 
     def __init__(self, training=None, extractor="auto", value_range=None, name="memorisation"):
         super().__init__(extractor, value_range, name)

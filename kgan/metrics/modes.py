@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kgan import arguments
 from kgan.errors import InputError
 from kgan.metrics.feature_metric import FeatureMetric
 
@@ -86,10 +87,8 @@ class ModeCoverage(FeatureMetric):
         elif extractor == "auto" and len(modes.probabilities) == 1000:
             extractor = "stacked_digits"
         super().__init__(extractor, value_range, name)
-        if isinstance(least, bool) or not isinstance(least, int) or least < 1:
-            raise InputError(f"least must be a whole number of at least 1; got {least!r}.")
         self.modes = modes
-        self.least = least
+        self.least = arguments.integer("least", least)
 
     @property
     def figures(self):

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import keras
 import numpy as np
 
+from kgan import arguments
 from kgan.errors import InputError
 from kgan.metrics.distances import between, with_norms, within
 from kgan.metrics.feature_metric import FeatureMetric
@@ -80,9 +81,7 @@ class _Neighbours(FeatureMetric):
 
     def __init__(self, extractor, k, value_range, name):
         super().__init__(extractor, value_range, name)
-        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-            raise InputError(f"k must be a whole number of at least 1; got {k!r}.")
-        self.k = k
+        self.k = arguments.integer("k", k)
 
     def prepare(self, sample_shape, value_range=None, shared=None):
         super().prepare(sample_shape, value_range, shared)

@@ -12,7 +12,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from kgan.errors import InputError, unknown
+from kgan import arguments
+from kgan.errors import InputError
 
 PEAK = 255.0
 # ITU-R BT.601, Y = 16 + 65.481 R + 128.553 G + 24.966 B with R, G and B in [0, 1].
@@ -119,7 +120,7 @@ def _levels(real, fake, value_range, color, crop, rounded, least):
             f"{given[0]}. Give a single image as image[None]."
         )
     _check_image(given[0][1:], crop, least)
-    low, high = _checked_range(value_range)
+    low, high = arguments.interval("value_range", value_range)
     for images in (real, fake):
         kind = keras.backend.standardize_dtype(images.dtype)
         if "int" in kind and high - low <= 2:
@@ -143,26 +144,9 @@ def _as_level(images, low, high, color, crop, rounded):
 
 
 def _check_settings(color, crop):
-    if color not in COLORS:
-        raise unknown("color", color, COLORS)
-    if isinstance(crop, bool) or not isinstance(crop, (int, np.integer)) or crop < 0:
-        raise InputError(
-            f"crop is a number of pixels, an integer of 0 or more; got {crop!r}. "
-            "Super-resolution crops the scale, 4 for 4x."
-        )
-
-
-def _checked_range(value_range):
-    try:
-        low, high = map(float, value_range)
-        if math.isfinite(low) and math.isfinite(high) and low < high:
-            return low, high
-    except (TypeError, ValueError):
-        pass
-    raise InputError(
-        f"value_range must be (low, high) with low < high; got {value_range!r}. "
-        "For example (-1, 1), (0, 1) or (0, 255)."
-    )
+    arguments.choice("color", color, COLORS)
+    # Super-resolution crops the scale, 4 for 4x.
+    arguments.integer("crop", crop, least=0)
 
 
 def _check_image(shape, crop, least):
@@ -187,7 +171,9 @@ class _Paired(keras.metrics.Metric):
     def __init__(self, value_range=None, color="y", crop=0, rounded=True, name=None):
         super().__init__(name=name)
         _check_settings(color, crop)
-        self.value_range = None if value_range is None else _checked_range(value_range)
+        if value_range is not None:
+            value_range = arguments.interval("value_range", value_range)
+        self.value_range = value_range
         self.color = color
         self.crop = int(crop)
         self.rounded = bool(rounded)
@@ -211,7 +197,7 @@ class _Paired(keras.metrics.Metric):
         """
         _check_image(tuple(sample_shape), self.crop, self._least)
         if value_range is not None:
-            self._told_range = _checked_range(value_range)
+            self._told_range = arguments.interval("value_range", value_range)
 
     def update_state(self, real, fake, sample_weight=None):
         """Adds a batch.
@@ -329,8 +315,8 @@ class PSNR(_Paired):
         name="psnr",
     ):
         super().__init__(value_range, color, crop, rounded, name=name or "psnr")
-        if ceiling is not None and not ceiling > 0:
-            raise InputError(f"ceiling is a number of dB above 0, or None; got {ceiling!r}.")
+        if ceiling is not None:
+            ceiling = arguments.number("ceiling", ceiling, above=0, or_else="None")
         self.ceiling = ceiling
 
     def _values(self, real, fake):

@@ -1,9 +1,9 @@
 """The families: one file a paper."""
 
-import importlib
 from dataclasses import dataclass
+from typing import Any
 
-from kgan.errors import unknown
+from kgan.registry import Entry, Registry
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Family:
         module: where it lives.
         paper: who proposed it, and where.
         data: what data it takes.
+        target: where the class is, "module:Class", or the class itself.
     """
 
     name: str
@@ -23,128 +24,145 @@ class Family:
     module: str
     paper: str
     data: str
+    target: Any = None
+
+    def __post_init__(self):
+        if self.target is None:
+            object.__setattr__(self, "target", f"{self.module}:{self.class_name}")
+
+    def load(self):
+        """The class."""
+        return Entry(self.name, self.target).load()
 
 
 _SIZES = "images whose sides are 4 to 7 times a power of two (8, 28, 32, 64, ...)"
 
-CATALOGUE = {
-    family.name: family
-    for family in [
-        Family(
-            "vanilla",
-            "VanillaGAN",
-            "kgan.models.vanilla",
-            "Goodfellow et al. 2014, Generative adversarial nets",
-            "small images of any shape; labels are ignored",
-        ),
-        Family(
-            "conditional",
-            "ConditionalGAN",
-            "kgan.models.conditional",
-            "Mirza & Osindero 2014, Conditional generative adversarial nets",
-            "small labelled images",
-        ),
-        Family(
-            "dcgan",
-            "DCGAN",
-            "kgan.models.dcgan",
-            "Radford et al. 2016, Unsupervised representation learning with deep convolutional "
-            "generative adversarial networks",
-            _SIZES,
-        ),
-        Family(
-            "wgan",
-            "WGAN",
-            "kgan.models.wgan",
-            "Arjovsky et al. 2017, Wasserstein generative adversarial networks",
-            f"{_SIZES}; points",
-        ),
-        Family(
-            "wgangp",
-            "WGANGP",
-            "kgan.models.wgan",
-            "Gulrajani et al. 2017, Improved training of Wasserstein GANs",
-            f"{_SIZES}; points",
-        ),
-        Family(
-            "began",
-            "BEGAN",
-            "kgan.models.began",
-            "Berthelot et al. 2017, BEGAN: boundary equilibrium generative adversarial networks",
-            _SIZES,
-        ),
-        Family(
-            "acgan",
-            "ACGAN",
-            "kgan.models.acgan",
-            "Odena et al. 2017, Conditional image synthesis with auxiliary classifier GANs",
-            f"labelled {_SIZES}",
-        ),
-        Family(
-            "infogan",
-            "InfoGAN",
-            "kgan.models.infogan",
-            "Chen et al. 2016, InfoGAN: interpretable representation learning by information "
-            "maximizing generative adversarial nets",
-            _SIZES,
-        ),
-        Family(
-            "sngan",
-            "SNGAN",
-            "kgan.models.sngan",
-            "Miyato et al. 2018, Spectral normalization for GANs; with classes: Miyato & Koyama "
-            "2018, cGANs with projection discriminator",
-            f"{_SIZES}; labels with -O classes=N",
-        ),
-        Family(
-            "sagan",
-            "SAGAN",
-            "kgan.models.sagan",
-            "Zhang et al. 2019, Self-attention generative adversarial networks",
-            f"{_SIZES}; labels with -O classes=N",
-        ),
-        Family(
-            "r3gan",
-            "R3GAN",
-            "kgan.models.r3gan",
-            "Huang et al. 2024, The GAN is dead; long live the GAN! A modern GAN baseline",
-            f"{_SIZES}; points; labels with -O classes=N",
-        ),
-        Family(
-            "lapgan",
-            "LAPGAN",
-            "kgan.models.lapgan",
-            "Denton et al. 2015, Deep generative image models using a Laplacian pyramid of "
-            "adversarial networks",
-            "images whose sides 4 divides; labels with -O classes=N",
-        ),
-        Family(
-            "srgan",
-            "SRGAN",
-            "kgan.models.srgan",
-            "Ledig et al. 2017, Photo-realistic single image super-resolution using a generative "
-            "adversarial network",
-            "photographs of any sizes, larger than a crop",
-        ),
-        Family(
-            "pix2pix",
-            "Pix2Pix",
-            "kgan.models.pix2pix",
-            "Isola et al. 2017, Image-to-image translation with conditional adversarial networks",
-            "pairs of images whose sides 4 divides",
-        ),
-        Family(
-            "cyclegan",
-            "CycleGAN",
-            "kgan.models.cyclegan",
-            "Zhu et al. 2017, Unpaired image-to-image translation using cycle-consistent "
-            "adversarial networks",
-            "two domains of images whose sides 4 divides",
-        ),
-    ]
-}
+_OWN = (
+    Family(
+        "vanilla",
+        "VanillaGAN",
+        "kgan.models.vanilla",
+        "Goodfellow et al. 2014, Generative adversarial nets",
+        "small images of any shape; labels are ignored",
+    ),
+    Family(
+        "conditional",
+        "ConditionalGAN",
+        "kgan.models.conditional",
+        "Mirza & Osindero 2014, Conditional generative adversarial nets",
+        "small labelled images",
+    ),
+    Family(
+        "dcgan",
+        "DCGAN",
+        "kgan.models.dcgan",
+        "Radford et al. 2016, Unsupervised representation learning with deep convolutional "
+        "generative adversarial networks",
+        _SIZES,
+    ),
+    Family(
+        "wgan",
+        "WGAN",
+        "kgan.models.wgan",
+        "Arjovsky et al. 2017, Wasserstein generative adversarial networks",
+        f"{_SIZES}; points",
+    ),
+    Family(
+        "wgangp",
+        "WGANGP",
+        "kgan.models.wgan",
+        "Gulrajani et al. 2017, Improved training of Wasserstein GANs",
+        f"{_SIZES}; points",
+    ),
+    Family(
+        "began",
+        "BEGAN",
+        "kgan.models.began",
+        "Berthelot et al. 2017, BEGAN: boundary equilibrium generative adversarial networks",
+        _SIZES,
+    ),
+    Family(
+        "acgan",
+        "ACGAN",
+        "kgan.models.acgan",
+        "Odena et al. 2017, Conditional image synthesis with auxiliary classifier GANs",
+        f"labelled {_SIZES}",
+    ),
+    Family(
+        "infogan",
+        "InfoGAN",
+        "kgan.models.infogan",
+        "Chen et al. 2016, InfoGAN: interpretable representation learning by information "
+        "maximizing generative adversarial nets",
+        _SIZES,
+    ),
+    Family(
+        "sngan",
+        "SNGAN",
+        "kgan.models.sngan",
+        "Miyato et al. 2018, Spectral normalization for GANs; with classes: Miyato & Koyama "
+        "2018, cGANs with projection discriminator",
+        f"{_SIZES}; labels with -O classes=N",
+    ),
+    Family(
+        "sagan",
+        "SAGAN",
+        "kgan.models.sagan",
+        "Zhang et al. 2019, Self-attention generative adversarial networks",
+        f"{_SIZES}; labels with -O classes=N",
+    ),
+    Family(
+        "r3gan",
+        "R3GAN",
+        "kgan.models.r3gan",
+        "Huang et al. 2024, The GAN is dead; long live the GAN! A modern GAN baseline",
+        f"{_SIZES}; points; labels with -O classes=N",
+    ),
+    Family(
+        "lapgan",
+        "LAPGAN",
+        "kgan.models.lapgan",
+        "Denton et al. 2015, Deep generative image models using a Laplacian pyramid of "
+        "adversarial networks",
+        "images whose sides 4 divides; labels with -O classes=N",
+    ),
+    Family(
+        "srgan",
+        "SRGAN",
+        "kgan.models.srgan",
+        "Ledig et al. 2017, Photo-realistic single image super-resolution using a generative "
+        "adversarial network",
+        "photographs of any sizes, larger than a crop",
+    ),
+    Family(
+        "pix2pix",
+        "Pix2Pix",
+        "kgan.models.pix2pix",
+        "Isola et al. 2017, Image-to-image translation with conditional adversarial networks",
+        "pairs of images whose sides 4 divides",
+    ),
+    Family(
+        "cyclegan",
+        "CycleGAN",
+        "kgan.models.cyclegan",
+        "Zhu et al. 2017, Unpaired image-to-image translation using cycle-consistent "
+        "adversarial networks",
+        "two domains of images whose sides 4 divides",
+    ),
+)
 
-__all__ = sorted(["CATALOGUE", "Family", "find", *(f.class_name for f in CATALOGUE.values())])
+
+def _family(name, target, paper="", data="what its documentation says"):
+    if isinstance(target, str):
+        module, _, class_name = target.partition(":")
+    else:
+        module, class_name = target.__module__, target.__name__
+    return Family(name, class_name, module, paper, data, target)
+
+
+CATALOGUE = Registry("model", "kgan.families", _OWN, _family)
+
+__all__ = sorted(["CATALOGUE", "Family", "find", "register", *(f.class_name for f in _OWN)])
 
 
 def find(name: str):
@@ -153,20 +171,37 @@ def find(name: str):
     Raises:
         InputError: for an unknown name, with the nearest ones.
     """
-    family = CATALOGUE.get(str(name).lower())
-    if family is None:
-        raise unknown("model", name, CATALOGUE)
-    return getattr(importlib.import_module(family.module), family.class_name)
+    lower = str(name).lower()
+    return CATALOGUE.find(lower if lower in CATALOGUE else name).load()
+
+
+def register(name: str, family, paper: str = "", data: str | None = None) -> None:
+    """Adds a family of your own to the catalogue, and so to `kgan train`.
+
+    A package whose users run `kgan` names it under the entry points `kgan.families` instead; see
+    `kgan.registry`.
+
+    Args:
+        name: as on the command line.
+        family: a class of `kgan.GAN` or `kgan.gan.Game`, or where it is, "module:Class".
+        paper: who proposed it, and where.
+        data: what data it takes.
+
+    Raises:
+        InputError: where the name is taken.
+    """
+    CATALOGUE.register(name, family, paper)
+    if data is not None:
+        CATALOGUE[name] = _family(name, family, paper, data)
 
 
 def register_all() -> None:
     """Imports every family, so that saved models find their classes."""
-    for family in CATALOGUE.values():
-        importlib.import_module(family.module)
+    CATALOGUE.load_all()
 
 
 def __getattr__(name):
-    for family in CATALOGUE.values():
+    for family in _OWN:
         if family.class_name == name:
-            return find(family.name)
+            return family.load()
     raise AttributeError(f"module 'kgan.models' has no attribute {name!r}")

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from kgan import checks
+from kgan import arguments
 from kgan.gan import GAN
 from kgan.latents import Normal
 from kgan.models.blocks import auxiliary, strided
@@ -58,11 +58,12 @@ class ACGAN(GAN):
         seed=None,
         name=None,
     ):
-        image_shape = strided.checked_image_shape(image_shape)
-        classes = checks.class_count(checks.positive("classes", classes))
-        latent_size = checks.positive("latent_size", latent_size)
-        width = checks.positive("width", width)
-        dropout = auxiliary.fraction("dropout", dropout)
+        arguments.seed_and_name(seed, name)
+        image_shape = arguments.image_shape(image_shape)
+        classes = arguments.classes(classes, needed=True)
+        latent_size = arguments.integer("latent_size", latent_size)
+        width = arguments.integer("width", width)
+        dropout = arguments.fraction("dropout", dropout)
         super().__init__(
             _generator(image_shape, classes, latent_size, width),
             _discriminator(image_shape, classes, width, dropout),

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 import keras
 from keras import layers, ops
 
-from kgan import checks, replicas
-from kgan.errors import InputError, unknown
+from kgan import arguments, replicas
+from kgan.errors import InputError
 from kgan.gan import GAN, Recipe
 from kgan.latents import Uniform
 from kgan.losses import Loss
-from kgan.models.blocks.strided import checked_image_shape, plan
+from kgan.models.blocks import presets
+from kgan.models.blocks.strided import plan
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -34,11 +35,8 @@ class Equilibrium(Loss):
 
     def __init__(self, gamma=0.5, lambda_k=0.001, discriminator_weight=1.0):
         super().__init__(discriminator_weight)
-        self.gamma, self.lambda_k = float(gamma), float(lambda_k)
-        if not 0 < self.gamma <= 1:
-            raise InputError(f"gamma must be in (0, 1]; got {gamma}.")
-        if not 0 <= self.lambda_k < float("inf"):
-            raise InputError(f"lambda_k must be a number from 0; got {lambda_k}.")
+        self.gamma = arguments.number("gamma", gamma, above=0, most=1)
+        self.lambda_k = arguments.number("lambda_k", lambda_k, least=0)
         self.k = keras.Variable(
             0.0, dtype="float32", trainable=False, aggregation="only_first_replica", name="k"
         )
@@ -68,7 +66,7 @@ class Equilibrium(Loss):
 
 
 @dataclass(frozen=True)
-class Preset:
+class Preset(presets.Preset):
     """The sizes and the schedules of one setting.
 
     Attributes:
@@ -79,7 +77,6 @@ class Preset:
         beta_1: of both.
         cosine: where a cosine over the training leads the rates, as a part of them; None keeps
             them constant.
-        steps: of the training.
     """
 
     width: int
@@ -89,20 +86,20 @@ class Preset:
     rates: tuple[float, float]
     beta_1: float
     cosine: float | None
-    steps: int
 
 
 PRESETS = {
-    # Sections 3.4 and 4.1; the number of steps is not told.
-    "paper": Preset(64, 64, 0.5, 0.001, (1e-4, 1e-4), 0.9, None, 200_000),
-    "narrow": Preset(16, 32, 1.0, 0.05, (6e-4, 2e-3), 0.5, 0.1, 10_000),
+    # Sections 3.4 and 4.1; neither the number of steps is told nor the batch size, of which 16 is
+    # common in others' implementations.
+    "paper": Preset(Recipe(16, 200_000), 64, 64, 0.5, 0.001, (1e-4, 1e-4), 0.9, None),
+    "narrow": Preset(Recipe(16, 10_000), 16, 32, 1.0, 0.05, (6e-4, 2e-3), 0.5, 0.1),
 }
 # What of a preset may be set one by one.
 _OPTIONS = ("latent_size", "width", "gamma", "lambda_k")
 
 
 @keras.saving.register_keras_serializable("kgan")
-class BEGAN(GAN):
+class BEGAN(presets.WithPresets, GAN):
     """Berthelot et al. 2017, BEGAN: boundary equilibrium generative adversarial networks.
 
     The discriminator is an autoencoder. A score is the mean absolute error with which it
@@ -150,8 +147,8 @@ class BEGAN(GAN):
         InputError: for a size that doublings cannot make, or options out of range.
     """
 
-    # The paper does not tell; it is common in others' implementations.
-    batch_size = 16
+    presets, usual = PRESETS, "paper"
+    batch_size, training_steps = PRESETS[usual].recipe
     game_logs = ("convergence", "equilibrium_k", "diversity")
 
     def __init__(
@@ -165,12 +162,14 @@ class BEGAN(GAN):
         seed=None,
         name=None,
     ):
-        settings = _settings(preset)
+        arguments.seed_and_name(seed, name)
+        preset = self.named(preset)
+        settings = PRESETS[preset]
         given = zip(_OPTIONS, (latent_size, width, gamma, lambda_k), strict=True)
         settings = replace(settings, **{name: v for name, v in given if v is not None})
-        image_shape = checked_image_shape(image_shape)
+        image_shape = arguments.image_shape(image_shape)
         for option in ("latent_size", "width"):
-            checks.positive(option, getattr(settings, option))
+            arguments.integer(option, getattr(settings, option))
         Equilibrium(settings.gamma, settings.lambda_k)
         super().__init__(
             _generator(image_shape, settings),
@@ -182,13 +181,7 @@ class BEGAN(GAN):
         )
         self.image_shape = image_shape
         self.preset = preset
-        self.settings = settings
-        # Set it before `compile` to train for longer or shorter: schedules end there.
-        self.training_steps = settings.steps
-
-    @classmethod
-    def recipe(cls, preset="paper", **options):
-        return Recipe(cls.batch_size, _settings(preset).steps)
+        self.train_as(settings)
 
     def defaults(self):
         """Section 4.1: Adam."""
@@ -241,12 +234,6 @@ class BEGAN(GAN):
             "seed": self.seed,
             "name": self.name,
         }
-
-
-def _settings(preset) -> Preset:
-    if not isinstance(preset, str) or preset not in PRESETS:
-        raise unknown("preset of BEGAN", preset, PRESETS)
-    return PRESETS[preset]
 
 
 def _spread(fake, real):

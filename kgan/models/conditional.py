@@ -5,24 +5,31 @@ import math
 import keras
 from keras import layers, ops
 
-from kgan import checks
-from kgan.errors import unknown
+from kgan import arguments
 from kgan.gan import GAN, Recipe
 from kgan.latents import Normal, Uniform
 from kgan.models.blocks import strided
+from kgan.models.blocks.presets import Preset, WithPresets
 
-VARIANTS = ("convolutional", "paper")
+PRESETS = {
+    # 20 epochs of MNIST.
+    "convolutional": Preset(Recipe(64, 18_740)),
+    # As many steps as the paper's learning rate takes to its end.
+    "paper": Preset(Recipe(100, 288_000)),
+}
+# What they were called before.
+VARIANTS = PRESETS
 
 
 @keras.saving.register_keras_serializable("kgan")
-class ConditionalGAN(GAN):
+class ConditionalGAN(WithPresets, GAN):
     """Mirza & Osindero 2014, Conditional generative adversarial nets.
 
     The label, as a one-hot vector, goes into both networks: beside the noise in the generator, and
     in the discriminator beside what was seen of the sample, before they meet in a joint layer.
 
     ==============  =================================================  ========================
-    variant         networks                                           training
+    preset          networks                                           training
     ==============  =================================================  ========================
     convolutional   those of DCGAN, with a dense layer for the label;  Adam 2e-4, beta_1 0.5;
                     in the discriminator one for the features, too,    batch 64
@@ -42,13 +49,14 @@ class ConditionalGAN(GAN):
     Args:
         image_shape: (height, width, channels). For `convolutional` see `kgan.models.strided.plan`.
         classes: how many classes the data has.
-        variant: one of the names above.
+        preset: one of the names above; None means "convolutional".
         latent_size: length of the noise, standard normal or, in `paper`, uniform in [0, 1).
         width: of `convolutional`: channels of the largest feature maps. Less is faster.
         seed, name: as in `kgan.GAN`.
+        variant: another word for `preset`.
 
     Raises:
-        InputError: for an unknown variant, or a size that no doublings of 4 to 7 make.
+        InputError: for an unknown preset, or a size that no doublings of 4 to 7 make.
 
     Example:
 
@@ -64,21 +72,24 @@ class ConditionalGAN(GAN):
         self,
         image_shape=(28, 28, 1),
         classes=10,
-        variant="convolutional",
+        preset=None,
         latent_size=100,
         width=32,
         seed=None,
         name=None,
+        variant=None,
     ):
-        image_shape = strided.checked_image_shape(image_shape)
-        classes = checks.class_count(checks.positive("classes", classes))
-        latent_size = checks.positive("latent_size", latent_size)
-        width = checks.positive("width", width)
+        arguments.seed_and_name(seed, name)
+        preset = self.named(preset, variant)
+        image_shape = arguments.image_shape(image_shape)
+        classes = arguments.classes(classes, needed=True)
+        latent_size = arguments.integer("latent_size", latent_size)
+        width = arguments.integer("width", width)
         noise = keras.Input((latent_size,), name="noise")
         image = keras.Input(image_shape, name="image")
         label = keras.Input((), dtype="int32", name="label")
         known = ops.one_hot(label, classes)
-        if _checked(variant) == "paper":
+        if preset == "paper":
             made, score = _generated(noise, known, image_shape), _score(image, known)
         else:
             told = layers.Concatenate()([noise, _embedded(known, latent_size)])
@@ -87,34 +98,32 @@ class ConditionalGAN(GAN):
         super().__init__(
             keras.Model([noise, label], made, name="generator"),
             keras.Model([image, label], score, name="discriminator"),
-            latents=Uniform(latent_size, 0, 1) if variant == "paper" else Normal(latent_size),
+            latents=Uniform(latent_size, 0, 1) if preset == "paper" else Normal(latent_size),
             classes=classes,
             seed=seed,
             name=name,
         )
-        self.variant = variant
+        self.preset = preset
         self.image_shape = image_shape
         self.latent_size = latent_size
         self.width = width
-        self.training_steps = self.recipe(variant)[1]
+        self.train_as(PRESETS[preset])
 
+    presets, usual = PRESETS, "convolutional"
+    batch_size, training_steps = PRESETS[usual].recipe
     needs_labels = True
 
-    @classmethod
-    def recipe(cls, variant="convolutional", **options):
-        # 20 epochs of MNIST, and as many steps as the paper's learning rate takes to its end.
-        return Recipe(100, 288_000) if _checked(variant) == "paper" else Recipe(64, 18_740)
-
     @property
-    def batch_size(self) -> int:
-        """The variant's."""
-        return self.recipe(self.variant)[0]
+    def variant(self) -> str:
+        """The name of the preset."""
+        return self.preset
 
     def defaults(self):
-        if self.variant != "paper":
+        if self.preset != "paper":
             return super().defaults()
         # 1.00004^288,000 = 10^5: from 0.1 to the paper's last rate of 10^-6.
-        rate = keras.optimizers.schedules.ExponentialDecay(0.1, 288_000, 1e-5)
+        steps = PRESETS["paper"].steps
+        rate = keras.optimizers.schedules.ExponentialDecay(0.1, steps, 1e-5)
         return super().defaults() | {
             "d_optimizer": keras.optimizers.SGD(rate, momentum=0.5),
             "g_optimizer": keras.optimizers.SGD(rate, momentum=0.5),
@@ -124,18 +133,12 @@ class ConditionalGAN(GAN):
         return {
             "image_shape": self.image_shape,
             "classes": self.classes,
-            "variant": self.variant,
+            "preset": self.preset,
             "latent_size": self.latent_size,
             "width": self.width,
             "seed": self.seed,
             "name": self.name,
         }
-
-
-def _checked(variant):
-    if variant not in VARIANTS:
-        raise unknown("variant of the conditional GAN", variant, VARIANTS)
-    return variant
 
 
 def _dense(x, units, reach, activation=None, dtype=None):

@@ -4,7 +4,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from kgan import checks, losses
+from kgan import arguments, losses
+from kgan.data import kinds
 from kgan.errors import InputError, unknown
 from kgan.layers import History
 from kgan.models.blocks import image_networks
@@ -77,7 +78,7 @@ class CycleGAN(ImageToImage):
     ```
     """
 
-    reads, takes = "domains", "images of two domains (kgan.data.domains)"
+    reads, takes = kinds.DOMAINS, "images of two domains (kgan.data.domains)"
     signatures = "a2b(images) and b2a(images)"
     stride = 4
     batch_size = 1
@@ -99,28 +100,25 @@ class CycleGAN(ImageToImage):
         super().__init__(seed=seed, name=name)
         self.image_shape = self.sample_shape = image_networks.checked_image_shape(image_shape)
         height, wide, channels = self.image_shape
-        self.width = checks.positive("width", width)
+        self.width = arguments.integer("width", width)
         blocks = (9 if min(height, wide) >= 256 else 6) if blocks is None else blocks
-        self.blocks = checks.positive("blocks", blocks)
+        self.blocks = arguments.integer("blocks", blocks)
         depth = image_networks.patch_depth(height, wide) if patch_depth is None else patch_depth
-        self.patch_depth = checks.positive("patch_depth", depth)
-        if not (cycle > 0 and identity >= 0):
-            raise InputError(
-                f"cycle is positive and identity at least 0; got {cycle!r} and {identity!r}."
-            )
-        self.cycle, self.identity = float(cycle), float(identity)
+        self.patch_depth = arguments.integer("patch_depth", depth)
+        self.cycle = arguments.number("cycle", cycle, above=0)
+        self.identity = arguments.number("identity", identity, least=0)
+        self.pool = arguments.integer("pool", pool, least=0)
         self.data_range = (-1.0, 1.0)
         for name in ("generator_ab", "generator_ba"):
-            setattr(self, name, image_networks.resnet(channels, channels, width, self.blocks))
+            setattr(self, name, image_networks.resnet(channels, channels, self.width, self.blocks))
         for name in ("discriminator_a", "discriminator_b"):
             images = keras.Input((None, None, channels))
-            scores = image_networks.patch_scores(images, width, self.patch_depth)
+            scores = image_networks.patch_scores(images, self.width, self.patch_depth)
             setattr(self, name, keras.Model(images, scores))
-        if isinstance(pool, bool) or not isinstance(pool, int) or pool < 0:
-            raise InputError(f"pool is a number of images, 0 for none; got {pool!r}.")
-        self.pool = pool
-        if pool:
-            self.history_a, self.history_b = (History(pool, self.image_shape) for _ in range(2))
+        if self.pool:
+            self.history_a, self.history_b = (
+                History(self.pool, self.image_shape) for _ in range(2)
+            )
         self.built = True
 
     @classmethod

@@ -2,7 +2,7 @@
 
 import keras
 
-from kgan import checks
+from kgan import arguments
 from kgan.gan import GAN
 from kgan.latents import Uniform
 from kgan.models.blocks import strided
@@ -41,9 +41,10 @@ class DCGAN(GAN):
     training_steps = 11_700
 
     def __init__(self, image_shape=(28, 28, 1), latent_size=100, width=64, seed=None, name=None):
-        image_shape = strided.checked_image_shape(image_shape)
-        latent_size = checks.positive("latent_size", latent_size)
-        width = checks.positive("width", width)
+        arguments.seed_and_name(seed, name)
+        image_shape = arguments.image_shape(image_shape)
+        latent_size = arguments.integer("latent_size", latent_size)
+        width = arguments.integer("width", width)
         latents = keras.Input((latent_size,), name="latents")
         images = keras.Input(image_shape, name="images")
         super().__init__(

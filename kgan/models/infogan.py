@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from kgan import checks
+from kgan import arguments
 from kgan.errors import InputError
 from kgan.gan import GAN
 from kgan.inference.sampling import seed_pair
@@ -70,8 +70,14 @@ class InfoGAN(GAN):
         seed=None,
         name=None,
     ):
-        image_shape = strided.checked_image_shape(image_shape)
-        width = checks.positive("width", width)
+        arguments.seed_and_name(seed, name)
+        image_shape = arguments.image_shape(image_shape)
+        width = arguments.integer("width", width)
+        weights = [
+            arguments.number("categorical_weight", categorical_weight, least=0),
+            arguments.number("continuous_weight", continuous_weight, least=0),
+        ]
+        noise_size = arguments.integer("noise_size", noise_size, least=0)
         codes = Codes(noise_size, categorical, continuous)
         if codes.shape == (codes.noise,):
             raise InputError("InfoGAN needs a code: categorical=(10,), continuous=2, or both.")
@@ -86,8 +92,7 @@ class InfoGAN(GAN):
         self.head = _head(codes, self.discriminator.output_shape[1][1:], width)
         self.image_shape = image_shape
         self.width = width
-        self.categorical_weight = auxiliary.at_least_0("categorical_weight", categorical_weight)
-        self.continuous_weight = auxiliary.at_least_0("continuous_weight", continuous_weight)
+        self.categorical_weight, self.continuous_weight = weights
 
     batch_size = 128
     # 50 epochs of 100 batches in the authors' code.
@@ -163,7 +168,7 @@ class InfoGAN(GAN):
         if n is None and not sizes:
             raise InputError("generate needs a number of samples: `generate(16, categorical=3)`.")
         seed = self._sampling_seeds.next() if seed is None else seed_pair(seed)
-        n = checks.positive("n", sizes[0] if n is None else n)
+        n = arguments.integer("n", sizes[0] if n is None else n)
         return self.draw(n, ops.cast(seed, "int32"), truncation)
 
     @property

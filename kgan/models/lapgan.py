@@ -5,7 +5,7 @@ import itertools
 import keras
 from keras import layers, ops
 
-from kgan import checks
+from kgan import arguments, checks
 from kgan.gan import Game
 from kgan.inference.sampling import LatentSampling
 from kgan.latents import Uniform
@@ -90,10 +90,10 @@ class LAPGAN(LatentSampling, Game):
     ):
         super().__init__(seed=seed, name=name)
         self.image_shape = self.sample_shape = checked_image_shape(image_shape)
-        self.classes = checks.class_count(classes)
-        self.latent_size = checks.positive("latent_size", latent_size)
-        self.width = checks.positive("width", width)
-        self.units = checks.positive("units", units)
+        self.classes = arguments.classes(classes)
+        self.latent_size = arguments.integer("latent_size", latent_size)
+        self.width = arguments.integer("width", width)
+        self.units = arguments.integer("units", units)
         self.data_range = (-1.0, 1.0)
         height, wide, channels = self.image_shape
         self.levels = 0
@@ -106,7 +106,10 @@ class LAPGAN(LatentSampling, Game):
         for level, size in enumerate(sizes):
             last = level == self.levels
             make = (_dense_pair if last else _convolutional_pair)(
-                (*size, channels), self.classes, latent_size, units if last else width
+                (*size, channels),
+                self.classes,
+                self.latent_size,
+                self.units if last else self.width,
             )
             setattr(self, f"generator_{level}", make[0])
             setattr(self, f"discriminator_{level}", make[1])

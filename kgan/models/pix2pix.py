@@ -3,7 +3,8 @@
 import keras
 from keras import layers, ops
 
-from kgan import checks, losses
+from kgan import arguments, losses
+from kgan.data import kinds
 from kgan.errors import InputError
 from kgan.models.blocks import image_networks
 from kgan.models.blocks.image_to_image import ImageToImage
@@ -60,7 +61,7 @@ class Pix2Pix(ImageToImage):
     ```
     """
 
-    reads, takes = "pairs", "pairs of images (kgan.data.pairs)"
+    reads, takes = kinds.PAIRS, "pairs of images (kgan.data.pairs)"
     batch_size = 1
     # 200 epochs of the 400 facades.
     training_steps = 80_000
@@ -78,22 +79,20 @@ class Pix2Pix(ImageToImage):
         super().__init__(seed=seed, name=name)
         height, wide, channels = image_networks.checked_image_shape(image_shape)
         input_channels = channels if input_channels is None else input_channels
-        self.input_channels = checks.positive("input_channels", input_channels)
-        self.width = checks.positive("width", width)
+        self.input_channels = arguments.integer("input_channels", input_channels)
+        self.width = arguments.integer("width", width)
         depth = image_networks.patch_depth(height, wide) if patch_depth is None else patch_depth
-        self.patch_depth = checks.positive("patch_depth", depth)
-        if not l1 >= 0:
-            raise InputError(f"l1 is a weight of at least 0; got {l1!r}.")
-        self.l1 = float(l1)
+        self.patch_depth = arguments.integer("patch_depth", depth)
+        self.l1 = arguments.number("l1", l1, least=0)
         self.image_shape = self.sample_shape = (height, wide, channels)
         self.data_range = (-1.0, 1.0)
         levels = image_networks.halvings(height, wide)
         self.stride = 2**levels
-        self.generator = image_networks.unet(self.input_channels, channels, width, levels)
+        self.generator = image_networks.unet(self.input_channels, channels, self.width, levels)
         inputs = keras.Input((None, None, self.input_channels))
         images = keras.Input((None, None, channels))
         both = layers.Concatenate()([inputs, images])
-        scores = image_networks.patch_scores(both, width, self.patch_depth)
+        scores = image_networks.patch_scores(both, self.width, self.patch_depth)
         self.discriminator = keras.Model([images, inputs], scores)
         self.built = True
 

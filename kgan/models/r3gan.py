@@ -6,17 +6,17 @@ from dataclasses import dataclass
 import keras
 from keras import layers, ops
 
-from kgan import checks, penalties
-from kgan.errors import unknown
+from kgan import arguments, penalties
 from kgan.gan import GAN, Recipe
 from kgan.latents import Normal
 from kgan.layers import Downsample, PixelShuffle, PixelUnshuffle, Upsample
-from kgan.models.blocks.strided import checked_image_shape, plan
+from kgan.models.blocks import presets
+from kgan.models.blocks.strided import plan
 from kgan.optimizers import HalfLife, ScheduledAdam
 
 
 @dataclass(frozen=True)
-class Preset:
+class Preset(presets.Preset):
     """The sizes and the schedules of one setting.
 
     Attributes:
@@ -27,7 +27,6 @@ class Preset:
         group: channels of a group of the 3x3 convolutions; None means one group.
         patch: side of the squares of pixels that the networks begin and end with.
         latent_size: length of a latent.
-        batch_size, steps: of the training.
         gamma: strength of R1 and R2, at the start and the end.
         rate: of both players' Adam, at the start and the end.
         output: activation of the generator's last layer.
@@ -39,8 +38,6 @@ class Preset:
     group: int | None
     patch: int
     latent_size: int
-    batch_size: int
-    steps: int
     gamma: tuple[float, float]
     rate: tuple[float, float]
     output: str = "linear"
@@ -48,14 +45,16 @@ class Preset:
 
 PRESETS = {
     # Appendix, the CIFAR-10 column: 96 groups of the 1,536 channels within a block.
-    "paper": Preset((768,), 2, 2, 16, 1, 64, 512, 200_000, (0.05, 0.005), (2e-4, 5e-5)),
-    "narrow": Preset((96, 48), 1, 1, None, 2, 64, 64, 10_000, (1.0, 0.3), (2e-3, 2e-4), "tanh"),
-    "points": Preset((128,), 3, 1, None, 1, 2, 256, 12_000, (0.05, 0.005), (1e-3, 0.0)),
+    "paper": Preset(Recipe(512, 200_000), (768,), 2, 2, 16, 1, 64, (0.05, 0.005), (2e-4, 5e-5)),
+    "narrow": Preset(
+        Recipe(64, 10_000), (96, 48), 1, 1, None, 2, 64, (1.0, 0.3), (2e-3, 2e-4), "tanh"
+    ),
+    "points": Preset(Recipe(256, 12_000), (128,), 3, 1, None, 1, 2, (0.05, 0.005), (1e-3, 0.0)),
 }
 
 
 @keras.saving.register_keras_serializable("kgan")
-class R3GAN(GAN):
+class R3GAN(presets.WithPresets, GAN):
     """Huang et al. 2024, The GAN is dead; long live the GAN! A modern GAN baseline.
 
     The relativistic pairing loss with R1 and R2 at every step (section 2), on residual networks
@@ -100,12 +99,13 @@ class R3GAN(GAN):
         seed=None,
         name=None,
     ):
-        image_shape = tuple(image_shape)
-        settings = _settings(preset, image_shape)
-        latent_size = settings.latent_size if latent_size is None else latent_size
-        latent_size = checks.positive("latent_size", latent_size)
-        classes = checks.class_count(classes)
+        arguments.seed_and_name(seed, name)
+        image_shape = arguments.image_shape(image_shape, points=True)
         points = len(image_shape) == 1
+        settings = PRESETS["points" if points and preset is None else self.named(preset)]
+        latent_size = settings.latent_size if latent_size is None else latent_size
+        latent_size = arguments.integer("latent_size", latent_size)
+        classes = arguments.classes(classes)
         super().__init__(
             _generator(settings, image_shape, latent_size, classes),
             _discriminator(settings, image_shape, classes),
@@ -118,20 +118,10 @@ class R3GAN(GAN):
         self.image_shape = image_shape
         self.preset = preset
         self.latent_size = latent_size
-        self.settings = settings
-        # Set it before `compile` to train for longer or shorter: schedules end there.
-        self.training_steps = settings.steps
+        self.train_as(settings)
 
-    @classmethod
-    def recipe(cls, preset="narrow", **options):
-        if preset not in PRESETS:
-            raise unknown("preset of R3GAN", preset, PRESETS)
-        return Recipe(PRESETS[preset].batch_size, PRESETS[preset].steps)
-
-    @property
-    def batch_size(self) -> int:
-        """The preset's."""
-        return self.settings.batch_size
+    presets, usual = PRESETS, "narrow"
+    batch_size, training_steps = PRESETS[usual].recipe
 
     def defaults(self):
         steps, settings = self.training_steps, self.settings
@@ -158,14 +148,6 @@ class R3GAN(GAN):
             "seed": self.seed,
             "name": self.name,
         }
-
-
-def _settings(preset, image_shape) -> Preset:
-    if preset is None:
-        preset = "points" if len(image_shape) == 1 else "narrow"
-    if preset not in PRESETS:
-        raise unknown("preset of R3GAN", preset, PRESETS)
-    return PRESETS[preset]
 
 
 def _scaled(gain):
@@ -266,7 +248,7 @@ class Octaves(layers.Layer):
 
 def _stages(settings, image_shape):
     """The plan of the feature maps and the width of each stage, the smallest map first."""
-    height, width, channels = checked_image_shape(image_shape)
+    height, width, channels = image_shape
     if height % settings.patch or width % settings.patch:
         plan(image_shape)
     to = plan((height, width, channels))

@@ -2,8 +2,7 @@
 
 import keras
 
-from kgan import checks
-from kgan.errors import InputError
+from kgan import arguments
 from kgan.gan import GAN
 from kgan.latents import Normal
 from kgan.models.blocks import residual
@@ -56,10 +55,11 @@ class SAGAN(GAN):
         seed=None,
         name=None,
     ):
-        image_shape = tuple(image_shape)
-        classes = checks.class_count(classes)
-        latent_size = checks.positive("latent_size", latent_size)
-        width = checks.positive("width", width)
+        arguments.seed_and_name(seed, name)
+        image_shape = arguments.image_shape(image_shape)
+        classes = arguments.classes(classes)
+        latent_size = arguments.integer("latent_size", latent_size)
+        width = arguments.integer("width", width)
         doublings = plan(image_shape).doublings
         at = _attended(image_shape, attention)
         # From the image to the base.
@@ -113,9 +113,6 @@ def _attended(image_shape, attention):
     heights = [to.base[0] * 2**place for place in range(to.doublings)]
     if attention is None:
         return max([height for height in heights if height <= 32], default=heights[0])
-    if attention not in (0, *heights):
-        raise InputError(
-            f"attention is the height of a feature map: one of {heights}, or 0 for none; got "
-            f"{attention!r}."
-        )
-    return attention or None
+    if arguments.integer("attention", attention, least=0) == 0:
+        return None
+    return arguments.choice("attention", attention, heights, or_else="0 for none")

@@ -4,7 +4,7 @@ import math
 
 import keras
 
-from kgan import checks
+from kgan import arguments
 from kgan.gan import GAN
 from kgan.latents import Normal
 from kgan.models.blocks import residual
@@ -60,10 +60,12 @@ class SNGAN(GAN):
         seed=None,
         name=None,
     ):
-        image_shape = tuple(image_shape)
-        classes = checks.class_count(classes)
-        latent_size = checks.positive("latent_size", latent_size)
-        width = checks.positive("width", width)
+        arguments.seed_and_name(seed, name)
+        image_shape = arguments.image_shape(image_shape)
+        classes = arguments.classes(classes)
+        latent_size = arguments.integer("latent_size", latent_size)
+        width = arguments.integer("width", width)
+        steps = arguments.integer("discriminator_steps", discriminator_steps)
         up, down = _widths(image_shape, width)
         # The blocks' first weights are √2 larger than Glorot's in the authors' code.
         plain, normalized = (
@@ -82,7 +84,7 @@ class SNGAN(GAN):
         self.image_shape = image_shape
         self.latent_size = latent_size
         self.width = width
-        self.steps_of_discriminator = checks.positive("discriminator_steps", discriminator_steps)
+        self.steps_of_discriminator = steps
 
     def defaults(self):
         # Set `training_steps` before `compile` to train for longer or shorter.

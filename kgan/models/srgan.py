@@ -1,23 +1,48 @@
 """SRGAN (Ledig et al. 2017): photographs several times larger, in two stages."""
 
 import math
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from kgan import checks
+from kgan import arguments
+from kgan.data import kinds
 from kgan.errors import InputError
+from kgan.gan import Recipe
 from kgan.inference.tiles import in_tiles
 from kgan.layers import PixelShuffle, Upsample
+from kgan.models.blocks import presets
 from kgan.models.blocks.content import Content, VGG19Features, content_features, vgg19_available
 from kgan.models.blocks.image_to_image import ImageToImage, first_samples
 from kgan.training import feed
 
 
+@dataclass(frozen=True)
+class Preset(presets.Preset):
+    """The sizes of one setting.
+
+    Attributes:
+        width: channels of the first layer of both networks.
+        blocks: residual blocks of the generator.
+        normalized: whether its layers are normalized.
+    """
+
+    width: int
+    blocks: int
+    normalized: bool
+
+
+PRESETS = {
+    "paper": Preset(Recipe(16, 200_000), 64, 16, True),
+    "narrow": Preset(Recipe(16, 200_000), 32, 8, False),
+}
+
+
 @keras.saving.register_keras_serializable("kgan")
-class SRGAN(ImageToImage):
+class SRGAN(presets.WithPresets, ImageToImage):
     """Ledig et al. 2017, Photo-realistic single image super-resolution using a generative
     adversarial network.
 
@@ -63,9 +88,9 @@ class SRGAN(ImageToImage):
     ```
     """
 
-    reads, takes = "crops", "images and their reductions (kgan.data.crops)"
-    batch_size = 16
-    training_steps = 200_000
+    reads, takes = kinds.CROPS, "images and their reductions (kgan.data.crops)"
+    presets, usual = PRESETS, "narrow"
+    batch_size, training_steps = PRESETS[usual].recipe
     preview_columns = 3
 
     def __init__(
@@ -82,23 +107,25 @@ class SRGAN(ImageToImage):
         name=None,
     ):
         super().__init__(seed=seed, name=name)
-        if scale not in (2, 4):
-            raise InputError(f"scale is 2 or 4; got {scale!r}.")
-        if channels not in (1, 3):
-            raise InputError(f"channels is 1 or 3; got {channels!r}.")
-        if preset not in PRESETS:
-            raise InputError(f"preset is one of {', '.join(PRESETS)}; got {preset!r}.")
-        if not callable(content) and content not in ("auto", "vgg19", "pixels"):
-            raise InputError(
-                f'content is "auto", "vgg19", "pixels" or a function of images; got {content!r}.'
-            )
-        self.scale, self.channels, self.preset = scale, channels, preset
-        own_width, own_blocks, self.normalized = PRESETS[preset]
-        self.width = checks.positive("width", own_width if width is None else width)
-        self.blocks = checks.positive("blocks", own_blocks if blocks is None else blocks)
+        self.scale = scale = arguments.choice("scale", scale, (2, 4))
+        self.channels = channels = arguments.choice("channels", channels, (1, 3))
+        self.preset = self.named(preset)
+        settings = PRESETS[self.preset]
+        self.train_as(settings)
+        self.normalized = settings.normalized
+        self.width = arguments.integer("width", settings.width if width is None else width)
+        self.blocks = arguments.integer("blocks", settings.blocks if blocks is None else blocks)
+        if not callable(content):
+            known = ("auto", "vgg19", "pixels")
+            content = arguments.choice("content", content, known, or_else="a function of images")
         self._content = lambda: content
         self._loading = False
-        self.content_weight, self.adversarial_weight = content_weight, adversarial_weight
+        self.content_weight = arguments.number("content_weight", content_weight, least=0)
+        if adversarial_weight is not None:
+            adversarial_weight = arguments.number(
+                "adversarial_weight", adversarial_weight, least=0, or_else="None"
+            )
+        self.adversarial_weight = adversarial_weight
         self.sample_shape = (None, None, channels)
         self.data_range = (-1.0, 1.0)
         self._clips = True
@@ -307,10 +334,6 @@ class SRGAN(ImageToImage):
         if isinstance(config["content"], dict):
             config["content"] = keras.saving.deserialize_keras_object(config["content"])
         return cls(**config)
-
-
-# Channels, blocks, and whether layers are normalized.
-PRESETS = {"paper": (64, 16, True), "narrow": (32, 8, False)}
 
 
 def _generator(scale, channels, width, blocks, normalized):

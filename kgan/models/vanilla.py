@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
-from kgan import checks, latents, losses, penalties
-from kgan.errors import InputError, unknown
+from kgan import arguments, latents, losses, penalties
 from kgan.gan import GAN, Recipe
+from kgan.models.blocks.presets import Preset, WithPresets
 
 
 @dataclass(frozen=True)
-class Variant:
+class Form(Preset):
     """The settings of one form.
 
     Attributes:
@@ -22,8 +22,7 @@ class Variant:
         latents: class of the noise.
         loss: the loss and its settings.
         learning_rate, beta_1: of both players' Adam.
-        batch_size: as its tutorials have it.
-        steps: training steps, as its tutorials have them for MNIST.
+        recipe: as its tutorials have it for MNIST.
         stddev: of the truncated normal weights; None is Keras's own initializer.
         joint_batch: whether real and generated samples are scored in one batch.
         latent_size: length of a latent.
@@ -40,8 +39,6 @@ class Variant:
     loss: losses.Loss
     learning_rate: float
     beta_1: float
-    batch_size: int
-    steps: int
     stddev: float | None = None
     joint_batch: bool = False
     latent_size: int = 100
@@ -51,45 +48,47 @@ class Variant:
     cosine: bool = False
 
 
-VARIANTS = {
-    "relu": Variant(
-        (128, 128), "relu", "tanh", latents.Uniform,
-        losses.NonSaturating(real_label=0.9), 1e-3, 0.9, 100, 60_000,
+PRESETS = {
+    "relu": Form(
+        Recipe(100, 60_000), (128, 128), "relu", "tanh", latents.Uniform,
+        losses.NonSaturating(real_label=0.9), 1e-3, 0.9,
     ),
-    "leaky_relu": Variant(
-        (128, 128), "leaky_relu", "tanh", latents.Uniform,
-        losses.NonSaturating(real_label=0.9), 1e-3, 0.9, 100, 300_000,
+    "leaky_relu": Form(
+        Recipe(100, 300_000), (128, 128), "leaky_relu", "tanh", latents.Uniform,
+        losses.NonSaturating(real_label=0.9), 1e-3, 0.9,
     ),
     # Half the sum of two means is the mean over the joint batch.
-    "joint_batch": Variant(
-        (256, 256), "leaky_relu", "tanh", latents.Normal,
-        losses.NonSaturating(real_label=0.9, discriminator_weight=0.5), 2e-4, 0.5, 128,
-        46_800, joint_batch=True,
+    "joint_batch": Form(
+        Recipe(128, 46_800), (256, 256), "leaky_relu", "tanh", latents.Normal,
+        losses.NonSaturating(real_label=0.9, discriminator_weight=0.5), 2e-4, 0.5,
+        joint_batch=True,
     ),
-    "minimax": Variant(
-        (128,), "relu", "sigmoid", latents.Normal,
-        losses.Minimax(), 1e-3, 0.9, 32, 100_000,
+    "minimax": Form(
+        Recipe(32, 100_000), (128,), "relu", "sigmoid", latents.Normal,
+        losses.Minimax(), 1e-3, 0.9,
         stddev=0.01,
     ),
     # No tutorial's, but the modern game on the same kind of networks: the loss and penalties of
     # Huang et al. 2024 with their Adam momenta, and the average of Karras et al. 2018.
-    "stable": Variant(
-        (512, 512), "leaky_relu", "tanh", latents.Normal,
-        losses.Relativistic(), 5e-4, 0.0, 64, 12_000,
+    "stable": Form(
+        Recipe(64, 12_000), (512, 512), "leaky_relu", "tanh", latents.Normal,
+        losses.Relativistic(), 5e-4, 0.0,
         latent_size=64, beta_2=0.99, gamma=0.3, ema=0.999,
     ),
     # The same game for points in the plane: narrow modes ask for depth, a weaker penalty and a
     # learning rate that comes to rest, and latents of the points' own dimension.
-    "points": Variant(
-        (256, 256, 256), "leaky_relu", "linear", latents.Normal,
-        losses.Relativistic(), 1e-3, 0.0, 256, 10_000,
+    "points": Form(
+        Recipe(256, 10_000), (256, 256, 256), "leaky_relu", "linear", latents.Normal,
+        losses.Relativistic(), 1e-3, 0.0,
         latent_size=2, beta_2=0.99, gamma=0.1, ema=0.999, cosine=True,
     ),
 }  # fmt: skip
+# What they were called before.
+VARIANTS = PRESETS
 
 
 @keras.saving.register_keras_serializable("kgan")
-class VanillaGAN(GAN):
+class VanillaGAN(WithPresets, GAN):
     """Goodfellow et al. 2014, Generative adversarial nets, for small images.
 
     Four forms are those of the classic MNIST tutorials, settings and all. On MNIST `joint_batch`
@@ -100,7 +99,7 @@ class VanillaGAN(GAN):
     0.999.
 
     ===========  ===============================  =======================  ==================
-    variant      networks, hidden layers          latents, loss            Adam, batch
+    preset       networks, hidden layers          latents, loss            Adam, batch
     ===========  ===============================  =======================  ==================
     relu         2x128 ReLU, tanh output          100, uniform(-1, 1);     1e-3; 100
                                                   non-saturating, 0.9
@@ -118,35 +117,35 @@ class VanillaGAN(GAN):
 
     Args:
         image_shape: (height, width, channels), or any other shape of a sample.
-        variant: one of the names above.
-        latent_size: length of a latent; None means the variant's.
+        preset: one of the names above; None means "stable".
+        latent_size: length of a latent; None means the preset's.
         output: activation of the generator's last layer, for samples that are not images:
-            "linear" for points and signals of any size. None means the variant's.
+            "linear" for points and signals of any size. None means the preset's.
         seed, name: as in `kgan.GAN`.
+        variant: another word for `preset`.
 
     Raises:
-        InputError: for an unknown variant or a shape that is none.
+        InputError: for an unknown preset or a shape that is none.
     """
 
     def __init__(
         self,
         image_shape=(28, 28, 1),
-        variant="stable",
+        preset=None,
         latent_size=None,
         output=None,
         seed=None,
         name=None,
+        variant=None,
     ):
-        if output not in (None, "tanh", "sigmoid", "linear"):
-            raise unknown("output activation", output, ["tanh", "sigmoid", "linear"])
-        settings = _settings(variant)
-        image_shape = tuple(image_shape)
+        arguments.seed_and_name(seed, name)
+        preset = self.named(preset, variant)
+        settings = self.presets[preset]
+        image_shape = arguments.shape("image_shape", image_shape, "(height, width, channels)")
         latent_size = settings.latent_size if latent_size is None else latent_size
-        latent_size = checks.positive("latent_size", latent_size)
-        if not image_shape or not all(isinstance(n, int) and n > 0 for n in image_shape):
-            raise InputError(
-                f"image_shape is (height, width, channels), positive integers; got {image_shape}."
-            )
+        latent_size = arguments.integer("latent_size", latent_size)
+        if output is not None:
+            arguments.choice("output", output, ("tanh", "sigmoid", "linear"), of="VanillaGAN")
         super().__init__(
             _generator(settings, image_shape, latent_size, output or settings.output),
             _discriminator(settings, image_shape),
@@ -154,12 +153,14 @@ class VanillaGAN(GAN):
             seed=seed,
             name=name,
         )
-        self.variant = variant
+        self.preset = preset
         self.image_shape = image_shape
         self.latent_size = latent_size
         self.output_activation = output
-        # Set it before `compile` to train for longer or shorter: schedules end there.
-        self.training_steps = settings.steps
+        self.train_as(settings)
+
+    presets, usual = PRESETS, "stable"
+    batch_size, training_steps = PRESETS[usual].recipe
 
     @classmethod
     def for_data(cls, info, **options):
@@ -168,19 +169,9 @@ class VanillaGAN(GAN):
         return super().for_data(info, **output | options)
 
     @property
-    def settings(self) -> Variant:
-        """The settings of this variant."""
-        return VARIANTS[self.variant]
-
-    @classmethod
-    def recipe(cls, variant="stable", **options):
-        settings = _settings(variant)
-        return Recipe(settings.batch_size, settings.steps)
-
-    @property
-    def batch_size(self) -> int:
-        """The batch size its tutorials use."""
-        return self.settings.batch_size
+    def variant(self) -> str:
+        """The name of the preset."""
+        return self.preset
 
     def defaults(self):
         settings = self.settings
@@ -205,18 +196,12 @@ class VanillaGAN(GAN):
     def get_config(self):
         return {
             "image_shape": self.image_shape,
-            "variant": self.variant,
+            "preset": self.preset,
             "latent_size": self.latent_size,
             "output": self.output_activation,
             "seed": self.seed,
             "name": self.name,
         }
-
-
-def _settings(variant):
-    if not isinstance(variant, str) or variant not in VARIANTS:
-        raise unknown("variant of the vanilla GAN", variant, VARIANTS)
-    return VARIANTS[variant]
 
 
 def _hidden(settings, units):

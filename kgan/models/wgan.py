@@ -1,12 +1,9 @@
 """WGAN (Arjovsky et al. 2017) and WGAN-GP (Gulrajani et al. 2017)."""
 
-import math
-
 import keras
 from keras import layers, ops
 
-from kgan import checks, penalties
-from kgan.errors import InputError
+from kgan import arguments, penalties
 from kgan.gan import GAN
 from kgan.latents import Normal
 from kgan.models.blocks import strided
@@ -29,10 +26,7 @@ class ClipWeights(keras.constraints.Constraint):
     """
 
     def __init__(self, clip=0.01):
-        number = isinstance(clip, (int, float)) and not isinstance(clip, bool)
-        if not number or not 0 < clip < math.inf:
-            raise InputError(f"clip must be a positive number, such as 0.01; got {clip!r}.")
-        self.clip = float(clip)
+        self.clip = arguments.number("clip", clip, above=0)
 
     def __call__(self, w):
         return ops.clip(w, -self.clip, self.clip)
@@ -53,11 +47,12 @@ class WassersteinGAN(GAN):
     image_latents = 100
 
     def __init__(self, image_shape=(28, 28, 1), latent_size=None, width=None, seed=None, name=None):
-        image_shape = tuple(image_shape)
+        arguments.seed_and_name(seed, name)
+        image_shape = arguments.image_shape(image_shape, points=True)
         points = len(image_shape) == 1
         latent_size = (2 if points else self.image_latents) if latent_size is None else latent_size
         width = (512 if points else 64) if width is None else width
-        sizes = checks.positive("latent_size", latent_size), checks.positive("width", width)
+        sizes = arguments.integer("latent_size", latent_size), arguments.integer("width", width)
         if points:
             generator, critic = _for_points(image_shape, *sizes)
         else:
@@ -195,15 +190,13 @@ class WGANGP(WassersteinGAN):
 
 def _for_images(image_shape, latent_size, width, normalization):
     latents = keras.Input((latent_size,), name="latents")
-    images = keras.Input(strided.checked_image_shape(image_shape), name="images")
+    images = keras.Input(image_shape, name="images")
     fake = strided.generated(latents, image_shape, width, strided.batch_normalization)
     score = strided.score(strided.features(images, width, normalization))
     return keras.Model(latents, fake, name="generator"), keras.Model(images, score, name="critic")
 
 
 def _for_points(shape, latent_size, width):
-    checks.positive("image_shape of points", shape[0])
-
     def perceptron(size, outputs, name):
         hidden = [
             layers.Dense(width, "relu", kernel_initializer=keras.initializers.HeUniform())

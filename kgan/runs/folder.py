@@ -127,17 +127,41 @@ class RunFolder:
         if not self.history.is_file():
             return []
         with self.history.open(newline="") as file:
-            return list(csv.DictReader(file))
+            rows = list(csv.DictReader(file))
+        # What stands beyond the last name has none.
+        return [{name: value or "" for name, value in row.items() if name} for row in rows]
 
     def add_to_history(self, epoch: int, step: int, logs: dict) -> None:
-        """Adds an epoch's row to `history.csv`."""
+        """Adds an epoch's row to `history.csv`.
+
+        Where it has figures that no row had before, all are written anew, with blanks in those.
+        """
         row = {"epoch": epoch, "step": step, **{k: float(v) for k, v in logs.items()}}
-        new = not self.history.is_file()
+        names = self._columns()
+        if not row.keys() <= set(names):
+            self._write_history([*self.rows(), row])
+            return
         with writing(self.history), self.history.open("a", newline="") as file:
-            writer = csv.DictWriter(file, row)
-            if new:
+            csv.DictWriter(file, names, restval="").writerow(row)
+
+    def _columns(self) -> list[str]:
+        """The names in the head of `history.csv`; none where there is no file."""
+        if not self.history.is_file():
+            return []
+        with self.history.open(newline="") as file:
+            return next(csv.reader(file), [])
+
+    def _write_history(self, rows: list[dict]) -> None:
+        """Writes `history.csv` anew: a column for each name that a row has."""
+        names = list(dict.fromkeys(name for row in rows for name in row))
+
+        def write(part):
+            with part.open("w", newline="") as file:
+                writer = csv.DictWriter(file, names, restval="")
                 writer.writeheader()
-            writer.writerow(row)
+                writer.writerows(rows)
+
+        replace(self.history, write)
 
     def evaluated(self) -> list[dict]:
         """What `kgan evaluate` has measured so far, the latest last.
@@ -163,14 +187,7 @@ class RunFolder:
         if not rows:
             self.history.unlink(missing_ok=True)
             return
-
-        def write(part):
-            with part.open("w", newline="") as file:
-                writer = csv.DictWriter(file, rows[0])
-                writer.writeheader()
-                writer.writerows(rows)
-
-        replace(self.history, write)
+        self._write_history(rows)
 
 
 def trained(run: RunFolder):

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from kgan import bridge, replicas
+from kgan import arguments, bridge, replicas
 from kgan.errors import InputError
 from kgan.training import evaluation, feed, frozen, settings, state, step
 from kgan.training.execution import choice, loops
@@ -55,8 +55,9 @@ class AdversarialModel(keras.Model):
     """
 
     def __init__(self, seed=None, name=None):
+        arguments.seed_and_name(seed, name)
         super().__init__(name=name)
-        self.seed = random.randrange(2**31) if seed is None else int(seed)
+        self.seed = random.randrange(2**31) if seed is None else arguments.seed(seed)
         # Training, and sampling by the way, draw apart: looking must not change the run.
         self._training_seeds = keras.random.SeedGenerator(self.seed)
         self._sampling_seeds = keras.random.SeedGenerator(self.seed + 1)

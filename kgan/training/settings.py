@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from kgan import bridge, checks, losses, penalties, terms
+from kgan import arguments, bridge, checks, losses, penalties, terms
 from kgan.errors import InputError, unknown
 from kgan.training.averaging import WeightAverage
 from kgan.training.logs import Logs
@@ -74,8 +74,8 @@ def checked(model, given: dict[str, Any]) -> Settings:
     asked = {name: papers[name] if given[name] is None else given[name] for name in _PAPERS}
     loss = losses.get(asked["loss"])
     model.check_loss(loss)
-    discriminator_steps = checks.positive("discriminator_steps", asked["discriminator_steps"])
-    accumulation_steps = checks.positive("accumulation_steps", given["accumulation_steps"])
+    discriminator_steps = arguments.integer("discriminator_steps", asked["discriminator_steps"])
+    accumulation_steps = arguments.integer("accumulation_steps", given["accumulation_steps"])
     shared_forward = bool(asked["shared_forward"])
     if shared_forward and (discriminator_steps > 1 or accumulation_steps > 1):
         raise InputError(
@@ -84,9 +84,9 @@ def checked(model, given: dict[str, Any]) -> Settings:
             f"accumulation_steps={accumulation_steps}. Set both to 1 or turn it off."
         )
     if given["steps_per_execution"] != "auto":
-        checks.positive("steps_per_execution", given["steps_per_execution"], or_else="'auto'")
-    if given["jit_compile"] not in (True, False, "auto"):
-        raise InputError(f"jit_compile is True, False or 'auto'; got {given['jit_compile']!r}.")
+        arguments.integer("steps_per_execution", given["steps_per_execution"], or_else="'auto'")
+    if given["jit_compile"] != "auto":
+        arguments.boolean("jit_compile", given["jit_compile"], or_else="'auto'")
     if given["run_eagerly"] and given["jit_compile"] is True:
         raise InputError("run_eagerly runs no graph that jit_compile could compile; give one.")
     game_terms = tuple(model.game_terms())
@@ -114,7 +114,7 @@ def checked(model, given: dict[str, Any]) -> Settings:
     metrics = checks.metrics(checks.listed(given["metrics"]), model.evaluated_logs)
     ema = asked["ema"] or None
     average = WeightAverage(model.networks_of("generator"), ema) if ema is not None else None
-    arguments = given | asked | {
+    again = given | asked | {
         "loss": loss,
         # The game's own come with the family.
         "penalties": list(given_terms),
@@ -127,8 +127,8 @@ def checked(model, given: dict[str, Any]) -> Settings:
     }  # fmt: skip
     for player in players:
         if player.prefix in ("d", "g"):
-            arguments[f"{player.prefix}_optimizer"] = player.optimizer
-            del arguments["optimizers"][player.name]
+            again[f"{player.prefix}_optimizer"] = player.optimizer
+            del again["optimizers"][player.name]
     return Settings(
         players=players,
         loss=loss,
@@ -147,7 +147,7 @@ def checked(model, given: dict[str, Any]) -> Settings:
         run_eagerly=bool(given["run_eagerly"]),
         steps_per_execution=given["steps_per_execution"],
         jit_compile=given["jit_compile"],
-        arguments=arguments,
+        arguments=again,
     )
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 
 import keras
-import numpy as np
 
+from kgan import arguments
 from kgan.errors import InputError
 from kgan.training.frozen import walk
 
@@ -58,8 +58,7 @@ def hold(layers: Iterable[keras.layers.Layer]) -> None:
 
 def first_layers(network, count: int) -> list[tuple[str, keras.layers.Layer]]:
     """The layers that `freeze` would freeze, with their names."""
-    if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
-        raise InputError(f"freeze takes a number of layers, 1 or more; got {count!r}.")
+    count = arguments.integer("The number of layers to freeze", count)
     if not isinstance(network, keras.Model):
         raise InputError(f"freeze takes a keras.Model such as gan.discriminator; got {network!r}.")
     found = list(_with_weights(network, set()))

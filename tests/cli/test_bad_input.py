@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from command_line import SHORT, command, refused
+from PIL import Image
 
 
 @pytest.fixture
@@ -29,6 +30,18 @@ def out(tmp_path):
         (("train", "-O", "latent_size"), ["NAME=VALUE", "'latent_size'"]),
         (("train", "-O", "variant=[1]"), ["'variant=[1]'"]),
         (("train", "-O", "latent_size=many"), ["latent_size", "'many'"]),
+        (("train", "r3gan", "-O", "preset=typo"), ["preset of R3GAN 'typo'", "Known: narrow"]),
+        (("train", "r3gan", "-O", "preset=3"), ["preset of R3GAN 3"]),
+        (("train", "began", "-O", "gamma=typo"), ["gamma", "'typo'"]),
+        (("train", "began", "-O", "gamma=NaN"), ["gamma", "nan"]),
+        (("train", "acgan", "-O", "dropout=true"), ["dropout", "True"]),
+        (("train", "acgan", "-O", "classes=null"), ["classes", "None"]),
+        (("train", "sngan", "-O", "classes=many"), ["classes", "'many'"]),
+        (("train", "sagan", "-O", "attention=3"), ["attention", "3"]),
+        (("train", "wgan", "-O", "clip=Infinity"), ["clip", "inf"]),
+        (("train", "infogan", "-O", "categorical=typo"), ["categorical", "'typo'"]),
+        (("train", "conditional", "-O", "preset=papr"), ["Did you mean 'paper'?"]),
+        (("train", "-O", "variant=relu", "-O", "preset=relu"), ["give preset"]),
         (("train", "--split", "tset"), ["tset"]),
         (("train", "--batch-size", "2000"), ["1497 samples", "Use --batch-size 1497 or less."]),
         (("train", "--accumulation-steps", "7"), ["--accumulation-steps 7"]),
@@ -38,6 +51,31 @@ def out(tmp_path):
 )
 def test_names_and_numbers(out, words, said):
     message = refused(*words, "--steps", 2, "--out", out)
+    for part in said:
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("cyclegan", "-O", "cycle=-1"), ["cycle", "-1"]),
+        (("pix2pix", "-O", "l1=typo"), ["l1", "'typo'"]),
+        (("srgan", "-O", "content_weight=NaN"), ["content_weight", "nan"]),
+        (("srgan", "-O", "scale=typo"), ["scale", "'typo'"]),
+    ],
+)
+def test_options_of_families_that_start_from_images(out, words, said, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+    for index in range(2):
+        for name in ("a", "b", "."):
+            picture = Image.new("RGB", (16, 8) if words[0] == "pix2pix" else (96, 96))
+            picture.save(tmp_path / "images" / name / f"{index}.png")
+    source = tmp_path / "images"
+    places = ("--data", source)
+    if words[0] == "cyclegan":
+        places = ("--data", source / "a", "--data-b", source / "b")
+    message = refused("train", *words, *places, "--batch-size", 1, "--out", out)
     for part in said:
         assert part in message
 

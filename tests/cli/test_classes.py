@@ -163,3 +163,21 @@ def test_data_without_labels_is_refused_before_anything_is_written(pictures, tmp
         assert "has no labels" in message and str(data) in message
     assert "10" in refused(*TRAIN, "-O", "classes=5", "--out", tmp_path / "run")
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_class_metrics_of_a_game_whose_condition_is_more_than_labels(tmp_path):
+    run = tmp_path / "lapgan"
+    options = ("-O", "classes=10", "-O", "width=4", "-O", "units=16")
+    done("train", "lapgan", *options, "--steps", 2, "--quiet", "--out", run)
+    result = command("evaluate", run, "-m", "classifier_accuracy", "-m", "inception_score")
+    assert result.status == 0, result.err
+    record = json.loads((run / "evaluations.json").read_text())[-1]
+    # Two steps of training: the classifier sees the class asked for as often as by chance.
+    assert 0 <= record["figures"]["classifier_accuracy"] < 0.4
+    assert record["rests_on"]["classifier_accuracy"]["extractor"] == "digits"
+    gan = kgan.load(run / "gan.keras")
+    test = kgan.data.load("digits", split="test", batch_size=250, drop_remainder=False)
+    found = gan.evaluate(test, metrics=["classifier_accuracy"], verbose=0)
+    assert found["classifier_accuracy"] == pytest.approx(
+        record["figures"]["classifier_accuracy"], abs=0.05
+    )

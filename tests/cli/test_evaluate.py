@@ -63,6 +63,23 @@ def test_measuring_what_was_trained_on_is_called_that(ring):
     assert json.loads((ring / "evaluations.json").read_text())[-1]["trained_on_it"]
 
 
+def test_memorisation_compares_with_what_the_run_was_trained_on(run):
+    result = command("evaluate", run, "-m", "memorisation", "--floor")
+    assert result.status == 0, result.err
+    record = json.loads((run / "evaluations.json").read_text())[-1]
+    # Training samples are copies; what the model draws is near none of them.
+    assert record["floor"]["memorisation"] > 0.99
+    assert record["figures"]["memorisation"] < 0.4
+    assert record["rests_on"]["memorisation"]["training"] == 1497
+
+
+def test_modes_are_counted_where_the_data_knows_them(ring, run):
+    result = command("evaluate", ring, "-n", 1500, "-m", "mode_coverage")
+    assert result.status == 0, result.err
+    assert json.loads((ring / "evaluations.json").read_text())[-1]["rests_on"].keys() >= {"modes"}
+    assert "'ring', 'grid'" in refused("evaluate", run, "-m", "mode_coverage")
+
+
 def test_a_reference_stands_in_for_real_samples(ring, tmp_path):
     data = kgan.data.load("ring", split="test", batch_size=500)
     kgan.metrics.Statistics.of(data, "values").save(tmp_path / "ring.npz")

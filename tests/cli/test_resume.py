@@ -16,6 +16,7 @@ from PIL import Image
 
 from kgan import callbacks
 from kgan.cli.watchers import Stop
+from kgan.runs import RunFolder, trained
 
 LONG = (*TRAIN, "--steps", 60)
 EVERY = ("--snapshot-every", 10, "--checkpoint-every", 10)
@@ -135,8 +136,8 @@ def test_epochs_can_take_the_place_of_steps(run, prepared):
     ("words", "named"),
     [
         (("--seed", 3), "--seed 0"),
-        (("--variant", "minimax"), "-O variant=relu"),
-        (("-O", "latent_size=9"), "-O variant=relu"),
+        (("--variant", "minimax"), "-O preset=relu"),
+        (("-O", "latent_size=9"), "-O preset=relu"),
         (("--data", "ring"), "--data digits"),
         (("--batch-size", 50), "--batch-size 100"),
         (("--loss", "hinge"), "--loss left at its default"),
@@ -221,3 +222,15 @@ def test_the_step_under_way_is_the_last(capfd):
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_run_of_before_presets_goes_on(run, prepared):
+    said = config(run)
+    said["settings"]["options"] = ["variant=relu"]
+    said["model"] = {
+        {"preset": "variant"}.get(name, name): value for name, value in said["model"].items()
+    }
+    (run / "config.json").write_text(json.dumps(said))
+    job = prepared("train", "--resume", "--out", run, "--steps", 60, "--preset", "relu")
+    assert (job.gan.preset, job.total) == ("relu", 60)
+    assert trained(RunFolder(run)).preset == "relu"

@@ -181,3 +181,19 @@ def test_a_mapped_file_stays_on_disk_and_gives_the_same_batches(tmp_path, dtype)
     (tmp_path / "broken.npy").write_bytes(b"no array")
     with pytest.raises(InputError, match=r"cannot be read as an \.npy file"):
         data.load(str(tmp_path / "broken.npy"))
+
+
+def test_classes_are_those_of_the_whole(tmp_path):
+    samples = np.linspace(-1, 1, 40, dtype="float32").reshape(20, 2)
+    numbers = np.arange(20) // 2
+    for labels in (numbers, np.eye(12)[numbers], np.array(list("abcdefghij"))[numbers]):
+        expected = 12 if labels.ndim == 2 else 10
+        for split in ("train[:50%]", "train[:2]", "train"):
+            data = kgan.data.load((samples, labels), split=split, batch_size=2)
+            assert data.info.classes == expected, (labels.dtype, split)
+    np.savez(tmp_path / "sorted.npz", x_train=samples, y_train=numbers)
+    assert (
+        kgan.data.load(tmp_path / "sorted.npz", split="train[:50%]", batch_size=2).info.classes
+        == 10
+    )
+    assert kgan.data.load((samples, numbers), labels=False, batch_size=2).info.classes == 0

@@ -8,7 +8,7 @@ from kgan.errors import InputError
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"batch_size": 0}, "batch_size must be a whole number of at least 1; got 0"),
+        ({"batch_size": 0}, "batch_size must be a positive integer; got 0"),
         ({"batch_size": 2.5}, "batch_size"),
         ({"batch_size": "64"}, "batch_size"),
         ({"batch_size": True}, "batch_size"),

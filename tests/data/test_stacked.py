@@ -100,7 +100,7 @@ def test_resized():
 def test_bad_settings(tmp_path):
     with pytest.raises(InputError, match=r"'valid'.*test, train"):
         load(split="valid")
-    with pytest.raises(InputError, match=r"n must be a whole number"):
+    with pytest.raises(InputError, match=r"n must be a positive integer"):
         load(n=0)
     with pytest.raises(InputError, match=r"'off'.*'of'"):
         load(off="digits")

@@ -119,7 +119,7 @@ def test_bad_options_and_data_get_a_message():
         gan.fit(unlabelled)
     with pytest.raises(InputError, match=r"expected \(n, 8, 8, 1\)"):
         gan.classify(np.zeros((2, 28, 28, 1)))
-    with pytest.raises(InputError, match="dropout is a number in"):
+    with pytest.raises(InputError, match="dropout must be a number in"):
         ACGAN((8, 8, 1), dropout=1)
     with pytest.raises(InputError, match="classes must be a positive integer"):
         ACGAN((8, 8, 1), classes=0)

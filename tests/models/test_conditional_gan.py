@@ -118,6 +118,7 @@ def test_bad_options_and_data_get_a_message():
         ConditionalGAN(variant="convolution")
     with pytest.raises(InputError, match="Did you mean 'paper'"):
         ConditionalGAN.recipe(variant="papers")
+    assert ConditionalGAN.recipe(preset="paper") == ConditionalGAN.recipe(variant="paper")
     with pytest.raises(InputError, match="cannot be made by doubling"):
         ConditionalGAN((30, 30, 1))
     with pytest.raises(InputError, match="One class tells nothing apart"):

@@ -141,5 +141,5 @@ def test_bad_input_gets_a_message(trained):
         CycleGAN.for_data(kgan.data.domains(digits, digits.repeat(3, -1)).info)
     with pytest.raises(InputError, match="pool"):
         small(pool=-1)
-    with pytest.raises(InputError, match="cycle is positive"):
+    with pytest.raises(InputError, match="cycle must be a positive"):
         small(cycle=0)

@@ -193,7 +193,7 @@ def test_bad_options_get_a_message():
         InfoGAN((8, 8, 1), categorical=(), continuous=0)
     with pytest.raises(InputError, match="integer of at least 2"):
         InfoGAN((8, 8, 1), categorical=(1,))
-    with pytest.raises(InputError, match="continuous_weight is a number"):
+    with pytest.raises(InputError, match="continuous_weight must be a number"):
         InfoGAN((8, 8, 1), continuous_weight=-1)
     with pytest.raises(InputError, match=r"expected \(n, 8, 8, 1\)"):
         InfoGAN((8, 8, 1), width=2).recover(np.zeros((0, 8, 8, 1)))

@@ -146,5 +146,5 @@ def test_a_half_life_halves_and_warms_up():
     assert float(ramp(0)) == 0
     assert float(ramp(50)) ** 25 == pytest.approx(0.5, rel=1e-4)
     assert float(ramp(500)) == pytest.approx(float(HalfLife(50)(0)))
-    with pytest.raises(InputError, match="steps > 0"):
+    with pytest.raises(InputError, match="steps must be a positive"):
         HalfLife(0)

@@ -102,10 +102,21 @@ def test_bad_options_get_a_message():
         VanillaGAN((8, None, 1))
     with pytest.raises(InputError, match="latent_size must be"):
         VanillaGAN((8, 8, 1), latent_size=0)
-    with pytest.raises(InputError, match="output activation"):
+    with pytest.raises(InputError, match="output of VanillaGAN"):
         VanillaGAN((2,), output="softmax")
     with pytest.raises(InputError, match="Unknown model 'vanila'"):
         kgan.models.find("vanila")
+
+
+def test_a_preset_was_a_variant():
+    config = VanillaGAN((8, 8, 1), preset="relu", seed=1).get_config()
+    older = {name: value for name, value in config.items() if name != "preset"}
+    gan = VanillaGAN.from_config(older | {"variant": "minimax"})
+    assert (gan.preset, gan.variant, gan.batch_size) == ("minimax", "minimax", 32)
+    assert VanillaGAN.recipe(variant="minimax") == VanillaGAN.recipe(preset="minimax")
+    assert gan.get_config()["preset"] == "minimax"
+    with pytest.raises(InputError, match="give preset"):
+        VanillaGAN((8, 8, 1), preset="relu", variant="relu")
 
 
 def test_the_catalogue_finds_every_class():

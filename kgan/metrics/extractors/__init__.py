@@ -1,27 +1,32 @@
 """What looks at samples for a metric: from samples in the data's range to features."""
 
-import importlib
-
 import keras
 
 from kgan.errors import InputError, unknown
 from kgan.metrics.extractors.applications import NETWORKS, Application
 from kgan.metrics.extractors.base import Extractor, Features
 from kgan.metrics.extractors.plain import KerasModel, Values
+from kgan.registry import Entry, Registry
+
+_HERE = "kgan.metrics.extractors"
 
 # Loaded when asked for: each by the name that results record.
-_NAMED = {
-    "values": ("kgan.metrics.extractors.plain", "Values"),
-    "digits": ("kgan.metrics.extractors.classifiers", "Digits"),
-    "cifar10": ("kgan.metrics.extractors.classifiers", "Cifar10"),
-    "stacked_digits": ("kgan.metrics.extractors.stacked", "StackedDigits"),
-    "inception": ("kgan.metrics.extractors.inception", "Inception"),
-}
+EXTRACTORS = Registry(
+    "extractor",
+    "kgan.extractors",
+    [
+        Entry("values", f"{_HERE}.plain:Values"),
+        Entry("digits", f"{_HERE}.classifiers:Digits"),
+        Entry("cifar10", f"{_HERE}.classifiers:Cifar10"),
+        Entry("stacked_digits", f"{_HERE}.stacked:StackedDigits"),
+        Entry("inception", f"{_HERE}.inception:Inception"),
+    ],
+)
 
 # Grey images that "auto" takes for handwritten digits: MNIST's size and scikit-learn's.
 _DIGIT_SHAPES = ((28, 28, 1), (8, 8, 1))
 
-_CLASSES = {name: module for module, name in _NAMED.values()}
+_CLASSES = {entry.target.partition(":")[2]: entry for entry in EXTRACTORS.own()}
 
 __all__ = [
     "Application",
@@ -36,18 +41,39 @@ __all__ = [
     "check",
     "get",
     "names",
+    "register",
 ]
 
 
 def __getattr__(name):
     if name in _CLASSES:
-        return getattr(importlib.import_module(_CLASSES[name]), name)
+        return _CLASSES[name].load()
     raise AttributeError(f"module 'kgan.metrics.extractors' has no attribute {name!r}")
 
 
 def names() -> list[str]:
     """The names that `get` knows."""
-    return ["auto", *_NAMED, *sorted(NETWORKS)]
+    return ["auto", *EXTRACTORS, *sorted(NETWORKS)]
+
+
+def register(name: str, extractor, description: str = "") -> None:
+    """Adds an extractor of your own, and so a name for metrics and `kgan evaluate --extractor`.
+
+    A package whose users run `kgan` names it under the entry points `kgan.extractors` instead; see
+    `kgan.registry`.
+
+    Args:
+        name: what it goes by.
+        extractor: what makes one without arguments, such as a class of
+            `kgan.metrics.Extractor`; or where it is, "module:Class".
+        description: one line for people.
+
+    Raises:
+        InputError: where the name is taken.
+    """
+    if name == "auto" or name in NETWORKS:
+        raise InputError(f"There is an extractor named {name!r} already; take another name.")
+    EXTRACTORS.register(name, extractor, description)
 
 
 def check(extractor) -> None:
@@ -91,5 +117,4 @@ def get(extractor, sample_shape) -> Extractor:
             extractor = "digits" if shape in _DIGIT_SHAPES else "inception"
     if extractor in NETWORKS:
         return Application(extractor)
-    module, name = _NAMED[extractor]
-    return getattr(importlib.import_module(module), name)()
+    return EXTRACTORS.find(extractor).load()()

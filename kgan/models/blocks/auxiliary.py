@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from kgan import checks
+from kgan import arguments, checks
 from kgan.errors import InputError
 from kgan.latents import Codes
 from kgan.terms import Term
@@ -108,7 +108,7 @@ def read(gan, images, said, batch_size: int = 256):
     Raises:
         InputError: for images of another shape, or none.
     """
-    checks.positive("batch_size", batch_size)
+    arguments.integer("batch_size", batch_size)
     images = np.asarray(images)
     if not len(images) or not checks.same_shape(images.shape[1:], gan.sample_shape):
         raise InputError(
@@ -120,17 +120,3 @@ def read(gan, images, said, batch_size: int = 256):
         for start in range(0, len(images), batch_size)
     ]
     return tf.nest.map_structure(lambda *part: np.concatenate(part), *parts)
-
-
-def fraction(name: str, value) -> float:
-    """`value` as a number in [0, 1)."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
-        raise InputError(f"{name} is a number in [0, 1); got {value!r}.")
-    return float(value)
-
-
-def at_least_0(name: str, value) -> float:
-    """`value` as a finite number of at least 0."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-        raise InputError(f"{name} is a number of at least 0; got {value!r}.")
-    return float(value)

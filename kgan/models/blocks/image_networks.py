@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from kgan import arguments
 from kgan.errors import InputError
 from kgan.layers import ReflectionPadding2D
 
@@ -27,9 +28,7 @@ def halvings(height: int, width: int, most: int = 8) -> int:
 
 def checked_image_shape(image_shape) -> tuple[int, int, int]:
     """`image_shape` as three positive integers, with sides that 4 divides."""
-    shape = tuple(image_shape)
-    if len(shape) != 3 or not all(isinstance(n, int) and n > 0 for n in shape):
-        raise InputError(f"An image has (height, width, channels); got {image_shape!r}.")
+    shape = arguments.image_shape(image_shape)
     if shape[0] % 4 or shape[1] % 4:
         near = tuple(max(4, 4 * round(side / 4)) for side in shape[:2])
         raise InputError(

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from kgan import checks, replicas
+from kgan import arguments, checks, replicas
 from kgan.errors import InputError
 from kgan.gan import Game
 from kgan.inference import exporting
@@ -85,7 +85,7 @@ class ImageToImage(Sampling, Game):
         Raises:
             InputError: for images of another number of channels or another range.
         """
-        checks.positive("batch_size", batch_size)
+        arguments.integer("batch_size", batch_size)
         images = self.checked_images(images, network)
         if self._sampling is None:
             self._sampling = {}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
+from kgan import arguments
 from kgan.errors import InputError
 
 
@@ -31,7 +32,7 @@ def plan(image_shape) -> Plan:
     Raises:
         InputError: where the shape is no image's, or no doublings of a base of 4 to 7 make it.
     """
-    height, width, channels = image_shape = checked_image_shape(image_shape)
+    height, width, channels = image_shape = arguments.image_shape(image_shape)
     doublings = 0
     while height % 2 == width % 2 == 0 and min(height, width) >= 8:
         height, width, doublings = height // 2, width // 2, doublings + 1
@@ -52,16 +53,6 @@ def _nearest_size(height, width):
         base = [max(4, round(side / 2**doublings)) for side in (height, width)]
         if min(base) <= 7:
             return [side * 2**doublings for side in base]
-
-
-def checked_image_shape(image_shape) -> tuple[int, int, int]:
-    """`image_shape` as three positive integers."""
-    shape = tuple(image_shape)
-    if len(shape) != 3 or not all(isinstance(n, int) and n > 0 for n in shape):
-        raise InputError(
-            f"image_shape is (height, width, channels), positive integers; got {shape}."
-        )
-    return shape
 
 
 def generated(

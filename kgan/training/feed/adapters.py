@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan import checks, data
+from kgan import arguments, checks, data
 from kgan.errors import InputError
 
 
@@ -83,7 +83,7 @@ def _from_arrays(model, x, y, batch_size, *, shuffle, training) -> Source:
     if len(x) == 0:
         raise InputError("The data is empty: it holds no samples.")
     checks.batch_fits(x[:1], model.sample_shape, model.data_range)
-    batch_size = checks.positive("batch_size", batch_size or model.batch_size)
+    batch_size = arguments.integer("batch_size", batch_size or model.batch_size)
     if training and len(x) < batch_size:
         raise InputError(
             f"The data has {len(x)} samples, fewer than one batch of {batch_size}. "
