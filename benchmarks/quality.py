@@ -88,6 +88,7 @@ BOARD = [
     Entry("wgangp", "wgangp", {"width": 32}, steps=4000, minutes=20, xla=False),
     Entry("began", "began", {"preset": "narrow"}, steps=8000, minutes=10),
     Entry("infogan", "infogan", {"width": 16}, steps=10_000, minutes=12),
+    Entry("vaegan", "vaegan", {"width": 16, "latent_size": 32}, steps=8000, minutes=10),
     Entry("sngan", "sngan", {"width": 32, "discriminator_steps": 1}, steps=5000, xla=False),
     Entry("sagan", "sagan", {"width": 16}, steps=5000),
     Entry("r3gan", "r3gan"),
