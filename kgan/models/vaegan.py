@@ -105,7 +105,7 @@ class VAEGAN(GAN):
         image_shape=(28, 28, 1),
         latent_size=128,
         width=64,
-        gamma=0.01,
+        gamma=0.001,
         seed=None,
         name=None,
     ):
