@@ -239,7 +239,7 @@ def test_it_trains_with_any_setting(images, settings):
     gan = small()
     gan.compile(run_eagerly=True, **settings)
     before = [np.array(w) for w in gan.encoder.get_weights()]
-    history = gan.fit(images[:32], batch_size=8, verbose=0).history
+    history = gan.fit(images[:16], batch_size=8, verbose=0).history
     assert all(np.isfinite(values).all() for values in history.values())
     assert history["e_loss"][0] == pytest.approx(
         history["reconstruction"][0] + history["prior"][0], rel=1e-4
@@ -279,7 +279,7 @@ def test_it_trains_in_half_precision(images, policy):
     finally:
         keras.config.set_dtype_policy("float32")
     gan.compile(run_eagerly=True)
-    history = gan.fit(images[:24], batch_size=8, verbose=0).history
+    history = gan.fit(images[:16], batch_size=8, verbose=0).history
     assert np.isfinite(history["e_loss"]).all()
     scaled = isinstance(player(gan, "encoder").optimizer, keras.optimizers.LossScaleOptimizer)
     assert scaled == (policy == "mixed_float16")
@@ -377,6 +377,19 @@ def test_the_first_images_of_any_data_are_kept(images):
     bytes_ = tf.data.Dataset.from_tensor_slices((images, np.zeros(48))).batch(8)
     np.testing.assert_array_equal(gan._first(bytes_), images[:8])
     assert gan._first(iter([images])) is None
+
+
+def test_looking_at_the_data_first_changes_no_training(images):
+    arrays = []
+    for examples in (None, images):
+        keras.utils.set_random_seed(3)
+        gan = small()
+        gan.examples = examples
+        gan.compile(run_eagerly=True)
+        gan.fit(kgan.data.load(images, batch_size=8, seed=4), verbose=0, steps_per_epoch=2)
+        arrays.append(gan.encoder.get_weights())
+    for one, other in zip(*arrays, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 # State.
