@@ -17,7 +17,8 @@ Models that are told a class are also measured class by class: recall and covera
 against the test images of it, the least and the mean. Of InfoGAN the share of samples is counted
 whose categorical code agrees with the digit, under the best pairing of codes and digits.
 
-It writes `quality.md` (the table), `quality.json`, a sheet of samples for each model and
+It writes `quality.md` (the table), `quality.json`, a sheet of samples for each model (of VAE/GAN
+also test images above their reconstructions) and
 `side_by_side.png`, with 64 samples of every unconditional MNIST model, into
 `benchmarks/results/`. What is finished is not trained again; a training that was broken off goes
 on from its last checkpoint under `--work`. `--again` starts anew.
@@ -88,6 +89,7 @@ BOARD = [
     Entry("wgangp", "wgangp", {"width": 32}, steps=4000, minutes=20, xla=False),
     Entry("began", "began", {"preset": "narrow"}, steps=8000, minutes=10),
     Entry("infogan", "infogan", {"width": 16}, steps=10_000, minutes=12),
+    Entry("vaegan", "vaegan", {"width": 16, "latent_size": 16}, steps=8000, minutes=10),
     Entry("sngan", "sngan", {"width": 32, "discriminator_steps": 1}, steps=5000, xla=False),
     Entry("sagan", "sagan", {"width": 16}, steps=5000),
     Entry("r3gan", "r3gan"),
@@ -288,12 +290,17 @@ def result(entry, seed, seconds, work):
     if entry.model == "infogan":
         figures["code_agreement"] = code_agreement(gan)
     points = len(test.info.sample_shape) == 1
-    samples = gan.preview(2000 if points else 64)["samples"]
+    if entry.model == "vaegan":
+        # What it reconstructs it has not seen.
+        gan.examples = next(iter(test))[0].numpy()
     reference = next(iter(test.unbatch().batch(2000)))[0] if points else None
-    picture = pictures.draw(
-        samples, value_range=gan.data_range, reference=reference, columns=gan.preview_columns
-    )
-    pictures.save_png(work / "samples.png", picture)
+    sheets = [
+        pictures.draw(
+            samples, value_range=gan.data_range, reference=reference, columns=gan.preview_columns
+        )
+        for samples in gan.preview(2000 if points else 64).values()
+    ]
+    pictures.save_png(work / "samples.png", np.concatenate(sheets, axis=1))
     return {
         "figures": {name: figures[name] for name in COLUMNS if name in figures},
         "rests_on": found[0].report(),
@@ -325,7 +332,11 @@ def side_by_side(results, out):
     for place, entry in enumerate(entries):
         left, top = place % across * (side + 8), place // across * (side + caption + 8)
         with Image.open(out / f"{entry.name}.png") as sheet:
-            page.paste(sheet.convert("RGB").resize((side, side)), (left, top + caption))
+            samples = sheet.convert("RGB")
+            if sheet.width >= 2 * sheet.height:
+                # The samples are the left one of two sheets.
+                samples = samples.crop((0, 0, sheet.width // 2, sheet.height))
+            page.paste(samples.resize((side, side)), (left, top + caption))
         draw.text((left + 2, top + 3), entry.name, fill="black")
     page.save(out / "side_by_side.png")
 

@@ -186,7 +186,7 @@ def save_state(model: keras.Model, path: Path) -> None:
 
 def state_size(model: keras.Model) -> int:
     """About how many bytes the training state takes on disk, on the safe side."""
-    owners = [model, model.d_optimizer, model.g_optimizer]
+    owners = [model, *(player.optimizer for player in model.players)]
     owners += getattr(model.optimizer, "optimizers", ())
     variables = {id(v): v for owner in owners for v in owner.variables}.values()
     arrays = sum(tf.as_dtype(v.dtype).size * math.prod(v.shape) for v in variables)

@@ -230,12 +230,10 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
     def _learning_rates(self) -> dict[str, float]:
         rates = {}
-        for player in ("d", "g"):
-            optimizer = getattr(self.model, f"{player}_optimizer", None)
-            optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-            if optimizer is not None:
-                rate = keras.ops.convert_to_numpy(optimizer.learning_rate)
-                rates[f"{player}_learning_rate"] = float(rate)
+        for player in self.model.players:
+            optimizer = getattr(player.optimizer, "inner_optimizer", player.optimizer)
+            rate = keras.ops.convert_to_numpy(optimizer.learning_rate)
+            rates[f"{player.prefix}_learning_rate"] = float(rate)
         return rates
 
     def _log_samples(self, epoch: int) -> None:

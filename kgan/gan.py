@@ -194,6 +194,14 @@ class Game(AdversarialModel):
 
     # Data and networks.
 
+    def produce(self, real, condition=None) -> tuple[Any, Any]:
+        """(what the generator is fed in a turn, what it makes of that), in training mode.
+
+        Here a fresh latent for each real sample.
+        """
+        latents = self.draw(step.count(real), self.next_seed())
+        return latents, self.forward(latents, condition, training=True)
+
     def judge(self, samples, condition=None, training=False) -> tuple[Any, Any]:
         """(scores, what else the discriminator's heads say), in one pass; None without others."""
         return self.score(samples, condition, training), None

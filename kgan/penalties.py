@@ -121,6 +121,10 @@ class GradientPenalty(Term):
 
     def __call__(self, turn):
         def between(real, fake):
+            # Some discriminators see several generated samples for each real one.
+            times = ops.shape(fake)[0] // ops.shape(real)[0]
+            if not (isinstance(times, int) and times == 1):
+                real = ops.tile(real, (times, *[1] * (len(real.shape) - 1)))
             mix = _one_each(turn, real)
             return real + mix * (ops.cast(fake, real.dtype) - real)
 

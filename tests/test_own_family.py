@@ -19,9 +19,9 @@ def blocks():
 def test_the_page_runs(blocks, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {}
-    family, use = blocks
-    exec(compile(family, str(PAGE), "exec"), names)
-    exec(compile(use.replace("compile()", "compile(jit_compile=False)"), str(PAGE), "exec"), names)
+    family, use, third, its_use = blocks
+    run(family, names)
+    run(use, names)
     gan = names["gan"]
     assert gan.discriminator.input_shape == (None, 8, 8, 2)
     real = next(iter(names["dataset"]))[0]
@@ -37,6 +37,28 @@ def test_the_page_runs(blocks, tmp_path, monkeypatch):
     assert figures["frechet_distance"] < 0.5 * before["frechet_distance"]
     loaded = kgan.load("pacgan.keras")
     np.testing.assert_allclose(loaded.generate(4, seed=1), gan.generate(4, seed=1), atol=1e-6)
+    run(third, names)
+    run(its_use, names)
+    check_the_third_player(names)
+
+
+def run(block, names):
+    block = block.replace("compile()", "compile(jit_compile=False)")
+    block = block.replace("compile(optimizers", "compile(jit_compile=False, optimizers")
+    exec(compile(block, str(PAGE), "exec"), names)
+
+
+def check_the_third_player(names):
+    gan, images, again = (names[name] for name in ("gan", "images", "again"))
+    player = gan.players[-1]
+    assert (player.name, player.prefix, player.networks) == ("encoder", "e", [gan.encoder])
+    assert float(gan.e_optimizer.learning_rate) == pytest.approx(2e-3)
+    # The encoder finds images again; how far others are apart is the measure.
+    apart = np.square(images - np.roll(images, 1, axis=0)).mean()
+    assert np.square(again - images).mean() < 0.3 * apart
+    gan.save("invertible.keras")
+    loaded = kgan.load("invertible.keras")
+    np.testing.assert_allclose(loaded.encoder(images), gan.encoder(images), atol=1e-6)
 
 
 def test_the_class_stays_a_page(blocks):

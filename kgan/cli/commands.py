@@ -84,7 +84,7 @@ def cli():
     metavar="NAME[=WEIGHT]",
     help="Such as r1=10. May be repeated. Default: the paper's.",
 )
-@click.option("--learning-rate", type=POSITIVE, metavar="X", help="Of both players.")
+@click.option("--learning-rate", type=POSITIVE, metavar="X", help="Of every player.")
 @click.option(
     "--clip-norm", type=POSITIVE, metavar="X", help="Clip each player's gradient to this norm."
 )

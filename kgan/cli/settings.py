@@ -146,15 +146,15 @@ def game(settings: dict) -> dict:
     return arguments
 
 
-def optimizers(settings: dict, defaults: dict) -> dict:
-    """The model's own optimizers, with what the command line changes of them."""
+def optimizers(settings: dict, model) -> dict:
+    """A model's own optimizers by player, with what the command line changes of them."""
     changes = {"learning_rate": settings["learning_rate"], "global_clipnorm": settings["clip_norm"]}
     changes = {name: value for name, value in changes.items() if value is not None}
-    players = {}
-    for name in ("d_optimizer", "g_optimizer"):
-        optimizer = defaults[name]
+    papers, players = model.defaults(), {}
+    for player in model.make_players():
+        optimizer = papers[f"{player.prefix}_optimizer"]
         # Made anew, for a schedule in place of a rate cannot be set.
-        players[name] = type(optimizer).from_config(optimizer.get_config() | changes)
+        players[player.name] = type(optimizer).from_config(optimizer.get_config() | changes)
     return players
 
 

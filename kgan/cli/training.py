@@ -107,10 +107,7 @@ def prepare(run: RunFolder, settings: dict, resume: bool) -> Job:
     total = settings["steps"] or epochs * per_epoch
     # Schedules of the model end where the run does.
     gan.training_steps = total
-    gan.compile(
-        **game,
-        **given_settings.optimizers(settings, gan.defaults()),
-    )
+    gan.compile(**game, optimizers=given_settings.optimizers(settings, gan))
     click.echo(
         f"{settings['model']} on {info.name}: {info.size} samples of "
         f"{' x '.join(map(str, info.sample_shape))}, batch {info.batch_size}, {total} steps, "

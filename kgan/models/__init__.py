@@ -97,6 +97,13 @@ _OWN = (
         _SIZES,
     ),
     Family(
+        "vaegan",
+        "VAEGAN",
+        "kgan.models.vaegan",
+        "Larsen et al. 2016, Autoencoding beyond pixels using a learned similarity metric",
+        _SIZES,
+    ),
+    Family(
         "sngan",
         "SNGAN",
         "kgan.models.sngan",

@@ -33,8 +33,7 @@ def train_step(game, data) -> None:
 def discriminator_plays(game, real, condition, generated, earlier):
     """Tells real samples from generated ones: (its loss, the turn)."""
     if generated is None:
-        latents = game.draw(count(real), game.next_seed())
-        fake = game.forward(latents, condition, training=True)
+        latents, fake = game.produce(real, condition)
     else:
         latents, fake = generated.latents, generated.samples
     fake = game.shown(tf.nest.map_structure(tf.stop_gradient, fake), condition)
@@ -47,8 +46,7 @@ def discriminator_plays(game, real, condition, generated, earlier):
 def generator_plays(game, real, condition, generated, earlier):
     """Makes samples that the discriminator takes for real: (its loss, the turn)."""
     if generated is None:
-        latents = game.draw(count(real), game.next_seed())
-        fake = game.forward(latents, condition, training=True)
+        latents, fake = game.produce(real, condition)
         own_losses = game.own_losses("generator")
     else:
         latents, fake, own_losses = generated.latents, *generated.outputs
@@ -62,11 +60,9 @@ def generator_plays(game, real, condition, generated, earlier):
 
 def generate(game, real, condition) -> Generated:
     """One forward pass of the generator for both players, recorded."""
-    with state.held_back(game) as changes:
-        latents = game.draw(count(real), game.next_seed())
-        with tf.GradientTape() as tape:
-            samples = game.forward(latents, condition, training=True)
-            own_losses = tf.convert_to_tensor(game.own_losses("generator"))
+    with state.held_back(game) as changes, tf.GradientTape() as tape:
+        latents, samples = game.produce(real, condition)
+        own_losses = tf.convert_to_tensor(game.own_losses("generator"))
     return Generated(latents, samples, own_losses, tape, state.seeds_moved(game, changes))
 
 

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kgan.training.players import Player
+
 
 class StandIn(keras.Model):
     """Each step adds one to the generator's weights; `quality` follows a script, epoch by epoch."""
@@ -32,6 +34,8 @@ class StandIn(keras.Model):
         self.d_optimizer, self.g_optimizer = optimizer(rate), optimizer(2 * rate)
         self.d_optimizer.build(self.discriminator.trainable_variables)
         self.g_optimizer.build(self.generator.trainable_variables)
+        optimizers = {"discriminator": self.d_optimizer, "generator": self.g_optimizer}
+        self.players = [Player(name, None, optimizer=each) for name, each in optimizers.items()]
         return self
 
     def train_step(self, data):

@@ -108,6 +108,24 @@ def read(gan, images, said, batch_size: int = 256):
     Raises:
         InputError: for images of another shape, or none.
     """
+    return in_batches(gan, images, lambda batch: said(gan.judge(batch)[1]), batch_size)
+
+
+def in_batches(gan, images, function, batch_size: int = 256):
+    """What a function makes of images, some at a time.
+
+    Args:
+        gan: the model.
+        images: `(n, *sample_shape)`, in the data's range.
+        function: from a float32 tensor of images to a tensor, or a structure of such.
+        batch_size: images in one go.
+
+    Returns:
+        NumPy arrays `(n, ...)` in the structure that the function makes.
+
+    Raises:
+        InputError: for images of another shape, or none.
+    """
     arguments.integer("batch_size", batch_size)
     images = np.asarray(images)
     if not len(images) or not checks.same_shape(images.shape[1:], gan.sample_shape):
@@ -116,7 +134,7 @@ def read(gan, images, said, batch_size: int = 256):
             f"{', '.join(map(str, gan.sample_shape))}), with n of 1 or more."
         )
     parts = [
-        said(gan.judge(tf.constant(images[start : start + batch_size], tf.float32))[1])
+        function(tf.constant(images[start : start + batch_size], tf.float32))
         for start in range(0, len(images), batch_size)
     ]
     return tf.nest.map_structure(lambda *part: np.concatenate(part), *parts)
