@@ -54,6 +54,9 @@ class AdversarialModel(keras.Model):
         measures: the metrics of evaluations.
     """
 
+    # The `WeightAverage` of the generator, where `compile(ema=...)` asked for one.
+    average = None
+
     def __init__(self, seed=None, name=None):
         arguments.seed_and_name(seed, name)
         super().__init__(name=name)
