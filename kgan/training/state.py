@@ -37,8 +37,8 @@ def variables(model) -> dict[str, Any]:
     """All variables of a training, by name."""
     found, taken = {}, set()
 
-    def add(prefix, these):
-        for name, variable in named(these, prefix).items():
+    def add(prefix, these, **how):
+        for name, variable in named(these, prefix, **how).items():
             if id(variable) not in taken and variable.name != _SEED:
                 taken.add(id(variable))
                 found[name] = variable
@@ -48,7 +48,7 @@ def variables(model) -> dict[str, Any]:
     for name, layer in _attributes(model, keras.layers.Layer):
         add(name, layer.variables)
     for player in model.players:
-        add(f"{player.prefix}_optimizer", player.optimizer.variables)
+        add(f"{player.prefix}_optimizer", player.optimizer.variables, of_slots=True)
     found |= beside_keras(model)
     taken |= {id(v) for v in found.values()}
     add("others", model.variables)
@@ -98,16 +98,19 @@ def _attributes(model, kind):
             yield name, value
 
 
-def named(these, prefix: str) -> dict[str, Any]:
+def named(these, prefix: str, of_slots: bool = False) -> dict[str, Any]:
     """Variables by names that are the same in every process that builds the same layers.
 
     Keras numbers layers in the order in which a process makes them (`dense_7`); here they are
-    counted from the start of each network.
+    counted from the start of each network. The names of an optimizer's slots have such numbers
+    within them (`of_slots`).
     """
     layers, found = {}, {}
     for variable in these:
         path = getattr(variable, "path", variable.name).split("/")
         layer, kind = "/".join(path[:-1]), re.sub(r":\d+$", "", path[-1])
+        if of_slots:
+            kind = re.sub(r"_\d+(?=_|$)", "", kind)
         if layer not in layers:
             base = re.sub(r"_\d+$", "", path[-2]) if len(path) > 1 else ""
             taken = set(layers.values())
