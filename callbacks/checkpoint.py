@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 import kgan
+from kgan import bridge
 from kgan.errors import InputError
 
 from . import checkpoint_files as files
@@ -133,7 +134,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         # It has done its part; a later fit counts its epochs itself.
-        self.model._initial_epoch = None
+        bridge.begin_with_epoch(self.model, None)
         self._epoch = epoch
         self._epoch_ended = False
         self._epoch_start = self._iterations()
@@ -171,7 +172,7 @@ class Checkpoint(keras.callbacks.Callback):
             self._save(value)
 
     def on_train_end(self, logs=None):
-        self.model._initial_epoch = None
+        bridge.begin_with_epoch(self.model, None)
         if self._last is None or self._last.iterations != self._iterations():
             self._save(_number(self._logs.get(self.monitor)))
 
@@ -208,7 +209,7 @@ class Checkpoint(keras.callbacks.Callback):
             damaged.path.rename(aside)
         self._last = saved
         epoch, inside = saved.note["epoch"], saved.note["steps_in_epoch"]
-        self.model._initial_epoch = epoch
+        bridge.begin_with_epoch(self.model, epoch)
         self._resumed_inside = inside
         if inside:
             self.model.resume_within_epoch = True

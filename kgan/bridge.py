@@ -138,6 +138,43 @@ def cached_evaluation(kwargs: dict) -> bool:
     return bool(kwargs.get("_use_cached_eval_dataset"))
 
 
+class EvaluatesByResults(keras.Model):
+    """A model that is asked `get_metrics_result` once an evaluation is over.
+
+    Keras would go by the names in the logs of a step, which cannot tell the figures of a metric
+    that has several. A release that asks elsewhere returns those logs.
+
+    Attributes:
+        evaluating: whether an evaluation is going on.
+    """
+
+    evaluating = False
+
+    def _get_metrics_result_or_logs(self, logs):
+        if self.evaluating:
+            return self.get_metrics_result()
+        return super()._get_metrics_result_or_logs(logs)
+
+
+def first_epoch(model) -> int | None:
+    """The epoch that a callback has made `fit` begin with; None where none has."""
+    return getattr(model, "_initial_epoch", None)
+
+
+def begin_with_epoch(model, epoch: int | None) -> None:
+    """Makes a `fit` that begins just now go on with an epoch, counted from 0; None takes it back.
+
+    Where Keras does not ask for it, `fit` counts its epochs itself.
+    """
+    model._initial_epoch = epoch
+
+
+def direction(metric) -> str | None:
+    """`"up"` or `"down"`, the way in which a Keras metric is better; None where it does not say."""
+    found = getattr(metric, "_direction", None)
+    return found if found in ("up", "down") else None
+
+
 # Adam.
 
 

@@ -85,6 +85,17 @@ class FeatureMetric(keras.metrics.Metric):
         """(samples of a side this metric needs, why fewer mislead), for the warning."""
         return None
 
+    @property
+    def record(self) -> Record:
+        """What this metric, and others over the same extractor, have seen."""
+        return self._record
+
+    @property
+    def extractor_name(self) -> str | None:
+        """Of the extractor that saw the samples, or of the loaded state; None before either."""
+        extractor = self._record.extractor
+        return self._loaded_from if extractor is None else extractor.name
+
     def kept(self, side: str):
         """The state of a side: `kgan.metrics.states.Moments` or `Rows`."""
         return self._record.state(self.sides()[side], side)
@@ -213,14 +224,14 @@ class FeatureMetric(keras.metrics.Metric):
         for metric in (self, *metrics):
             if metric.sides() != self.sides():
                 raise InputError(f"{metric.name} keeps other states than {self.name}.")
-            name = metric.report()["extractor"] or metric._loaded_from
+            name = metric.extractor_name
             names.add(name)
             if len(names - {None}) > 1:
                 raise InputError(
                     f"Features of {name!r} cannot join features of another extractor in "
                     f"{self.name}. Merge metrics over one extractor."
                 )
-            record.merge(metric._record, self.sides())
+            record.merge(metric.record, self.sides())
         self.__dict__["_record"] = record
         self.preparations += 1
 

@@ -7,6 +7,7 @@ image looks: blurred ones score high (Blau and Michaeli 2018).
 """
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -260,7 +261,7 @@ class _Paired(keras.metrics.Metric):
                     f"{self.name} is a {type(self).__name__}; a {type(other).__name__} cannot be "
                     "added to it."
                 )
-            mine, theirs = self._settings(), other._settings()
+            mine, theirs = self.settings(), other.settings()
             apart = [key for key in mine if mine[key] != theirs[key]]
             if apart:
                 raise InputError(
@@ -281,7 +282,8 @@ class _Paired(keras.metrics.Metric):
             "name": self.name,
         }
 
-    def _settings(self):
+    def settings(self) -> dict[str, Any]:
+        """What figures must have in common to be added up."""
         settings = {**self.get_config(), "value_range": self._range()}
         del settings["name"]
         return settings

@@ -10,7 +10,8 @@ from keras import ops
 
 from kgan import bridge, replicas
 from kgan.errors import InputError
-from kgan.training import evaluation, feed, frozen, settings, state, step
+from kgan.training import feed, frozen, settings, state, step
+from kgan.training.evaluation import EvaluatedModel, Measures
 from kgan.training.execution import choice, loops
 from kgan.training.execution.choice import Execution
 from kgan.training.players import Optimizers, Player
@@ -38,7 +39,7 @@ def _counter(name):
     )
 
 
-class AdversarialModel(keras.Model):
+class AdversarialModel(EvaluatedModel):
     """A Keras model of several players; `kgan.GAN` is the one with two networks.
 
     What it is made of is said by the methods of `kgan.gan.Game`, which families override. This
@@ -61,14 +62,13 @@ class AdversarialModel(keras.Model):
         self._training_seeds = keras.random.SeedGenerator(self.seed)
         self._sampling_seeds = keras.random.SeedGenerator(self.seed + 1)
         self._counters = _Counters()
-        self._evaluating = False
         self._settings = None
         self._sampling = None
         self._joint_optimizer = None
         self.average = None
         self.logs = None
         self.loss = None
-        self.measures = evaluation.Measures()
+        self.measures = Measures()
         self.resume_within_epoch = False
         self.updates_are_unknown = False
         self.execution = Execution()
@@ -232,11 +232,6 @@ class AdversarialModel(keras.Model):
     accelerate = _setting("accelerate", True)
     del _setting
 
-    @property
-    def evaluation_metrics(self) -> tuple:
-        """The metrics of evaluations, as `compile` was given them."""
-        return self.measures.metrics
-
     def get_compile_config(self):
         if not self.compiled:
             return None
@@ -358,113 +353,6 @@ class AdversarialModel(keras.Model):
             # Keras reduces logs over workers along an axis, which a scalar has not.
             logs = {name: tf.reshape(value, (1,)) for name, value in logs.items()}
         return logs
-
-    # Evaluation.
-
-    def evaluate(
-        self,
-        x=None,
-        y=None,
-        batch_size=None,
-        verbose="auto",
-        sample_weight=None,
-        steps=None,
-        callbacks=None,
-        return_dict=True,
-        metrics=None,
-        **kwargs,
-    ) -> "dict[str, float] | list":
-        """Losses, scores and metrics on held-out real samples, as a dictionary.
-
-        As many samples are generated as the data holds. The latents are the same at each call,
-        so that figures differ by the model alone.
-
-        Args:
-            x, y, batch_size, verbose, steps, callbacks: as in `keras.Model.evaluate`.
-            return_dict: False returns a list in the order of the names.
-            metrics: metrics for this evaluation, in place of those of `compile`; a trained model
-                is measured without being compiled anew.
-
-        Raises:
-            InputError: where the data does not fit the model.
-        """
-        self._require_compiled("evaluate")
-        if sample_weight is not None:
-            raise InputError("sample_weight has no meaning for a GAN; leave it out.")
-        if metrics is not None:
-            with evaluation.measured_by(self, metrics):
-                return self.evaluate(
-                    x, y, batch_size, verbose, None, steps, callbacks, return_dict, **kwargs
-                )
-        if not bridge.cached_evaluation(kwargs):
-            x = feed.evaluation_data(self, x, y, batch_size, steps)
-            self.measures.prepare(self)
-        if getattr(x, "position", None) is not None:
-            x.position.seek(0)
-        self._evaluating = True
-        try:
-            with feed.data_errors(self):
-                results = super().evaluate(
-                    x,
-                    verbose=verbose,
-                    steps=steps,
-                    callbacks=callbacks,
-                    return_dict=return_dict,
-                    **kwargs,
-                )
-        finally:
-            self._evaluating = False
-            self.evaluated_batches.assign(0)
-        # Keras 3.12 leaves tensors here.
-        return {name: float(v) for name, v in results.items()} if return_dict else results
-
-    def test_step(self, data):
-        """Losses and scores of the networks in inference mode, and the metrics' updates."""
-        self.logs.begin()
-        evaluation.test_step(self, data)
-        return self.reported(self.evaluated_logs)
-
-    def make_test_function(self, force=False):
-        # A user's metric may do what XLA cannot.
-        jit_compile = self.jit_compile
-        if self.execution.open_xla or not self.measures.compile_with_xla:
-            self.jit_compile = False
-        super().make_test_function(force)
-        self.jit_compile = jit_compile
-
-    @property
-    def metrics(self):
-        """All running means and metrics, which Keras resets between epochs."""
-        means = [self.logs.means] if self.logs else []
-        return [*means, *self.evaluation_metrics]
-
-    def get_metrics_result(self):
-        """The running means in training; in evaluation the metrics too.
-
-        Keras asks after every training epoch as well, and then a metric that needs an
-        eigenvalue problem must not be asked.
-        """
-        if not self._evaluating:
-            return self.logs.results()
-        results = self.logs.results(self.evaluated_logs)
-        for metric in self.evaluation_metrics:
-            result = metric.result()
-            results.update(result if isinstance(result, dict) else {metric.name: result})
-        return results
-
-    def _get_metrics_result_or_logs(self, logs):
-        # Keras asks here once an evaluation is over, and would go by the names in the logs of a
-        # step, which cannot tell the figures of a metric that has several.
-        if self._evaluating:
-            return self.get_metrics_result()
-        return super()._get_metrics_result_or_logs(logs)
-
-    def _require_compiled(self, method):
-        if not self.compiled:
-            raise InputError(
-                f"Call `compile()` before `{method}`: without arguments it takes the paper's "
-                "settings."
-            )
 
     # State.
 

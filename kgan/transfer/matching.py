@@ -60,7 +60,8 @@ def tree(layer, prefix="", seen=None) -> Node:
         # A spectral norm and its kernel belong together.
         weights = tuple(layer.weights)
     else:
-        weights = (*layer._trainable_variables, *layer._non_trainable_variables)
+        within = {id(weight) for part in parts_of(layer) for weight in part.weights}
+        weights = tuple(weight for weight in layer.weights if id(weight) not in within)
     return Node(
         name=prefix.rstrip("/"),
         own_name=_without_number(layer),
