@@ -175,6 +175,78 @@ def direction(metric) -> str | None:
     return found if found in ("up", "down") else None
 
 
+class KerasTensorBoard(keras.callbacks.TensorBoard):
+    """Keras's TensorBoard with public names for what a subclass replaces and uses.
+
+    A release that does not ask for `epoch_logs`, `write_weights` or `write_networks` writes what
+    Keras writes; one that keeps its writers elsewhere gets files beside its own.
+    """
+
+    # What a subclass gives.
+
+    def epoch_logs(self) -> dict:
+        """Further logs of an epoch, by name."""
+        raise NotImplementedError
+
+    def write_weights(self, epoch: int) -> None:
+        """Writes the weights, every `histogram_freq` epochs."""
+        raise NotImplementedError
+
+    def write_networks(self) -> None:
+        """Writes the model's layers, when training begins."""
+        raise NotImplementedError
+
+    def _collect_learning_rate(self, logs):
+        return logs | self.epoch_logs()
+
+    def _log_weights(self, epoch):
+        self.write_weights(epoch)
+
+    def _write_keras_model_summary(self):
+        self.write_networks()
+
+    # What it uses.
+
+    def writer(self, run: str):
+        """The summary writer of the run "train" or "validation"."""
+        name = {"train": "_train_writer", "validation": "_val_writer"}[run]
+        if hasattr(keras.callbacks.TensorBoard, name):
+            return getattr(self, name)
+        made = vars(self).setdefault("writers_beside", {})
+        if run not in made:
+            made[run] = tf.summary.create_file_writer(os.path.join(self.log_dir, run))
+        return made[run]
+
+    def open_writers(self) -> list:
+        """The writers that were used so far."""
+        beside = vars(self).get("writers_beside", {})
+        return [*getattr(self, "_writers", {}).values(), *beside.values()]
+
+    def leave_writer(self) -> bool:
+        """Makes the writer the default one that was so before; False where none is left."""
+        if not getattr(self, "_prev_summary_state", None):
+            return False
+        self._pop_writer()
+        return True
+
+    def stop_profile(self) -> None:
+        """Ends the profile of a batch, where one is being written."""
+        if getattr(self, "_is_tracing", False):
+            self._stop_trace()
+
+    def close_writers(self) -> None:
+        """Closes the files; a later use opens others."""
+        for writer in self.open_writers():
+            writer.close()
+        self._writers = {}
+        vars(self).pop("writers_beside", None)
+
+    def write_weight_image(self, weight, tag: str, epoch: int) -> None:
+        """Writes a weight as a picture, where Keras can."""
+        if hasattr(self, "_log_weight_as_image"):
+            self._log_weight_as_image(weight, tag, epoch)
+
+
 # Adam.
 
 
