@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from kgan import bridge, pictures
 from kgan.errors import InputError
+from kgan.typing import Logs
 
 from .every import Every, whole_number
 from .folders import cannot_write, writable_folder
@@ -128,26 +129,26 @@ class TensorBoard(bridge.KerasTensorBoard):
 
     # What Keras calls.
 
-    def set_model(self, model):
+    def set_model(self, model: keras.Model) -> None:
         # The parent writes here already.
         writable_folder(self.log_dir)
         super().set_model(model)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         super().on_train_begin(logs)
         if self._every is not None:
             self._every.start(self._step())
         self._speed_since = {}
         self._speed("batch")
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         self.finish()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         super().on_epoch_begin(epoch, logs)
         self._speed("epoch")
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         # The parent counts batches of this fit, executions of several steps as one, and writes
         # at the multiples of that; without the logs its share is the profile alone.
         super().on_train_batch_end(batch)
@@ -159,7 +160,7 @@ class TensorBoard(bridge.KerasTensorBoard):
                 # Several workers log arrays of shape (1,).
                 tf.summary.scalar(f"batch_{name}", np.mean(value), step=self._step())
 
-    def on_test_end(self, logs=None):
+    def on_test_end(self, logs: Logs = None) -> None:
         with self._writing("validation"):
             for name, value in (logs or {}).items():
                 tf.summary.scalar(
@@ -167,7 +168,7 @@ class TensorBoard(bridge.KerasTensorBoard):
                 )
         self.leave_writer()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         with self._writing("train"):
             super().on_epoch_end(epoch, logs)
             if self.samples_freq and (epoch + 1) % self.samples_freq == 0:

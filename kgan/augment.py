@@ -6,18 +6,20 @@ its place. They gather pixels and interpolate nothing, so that second derivative
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from kgan import random
 from kgan.errors import InputError, unknown
+from kgan.typing import Config, Self, Tensor
 
 
 class Augmentation:
     """The base class of those below and of your own: override `__call__` and `get_config`."""
 
-    def __call__(self, samples, seed) -> tf.Tensor:
+    def __call__(self, samples: Tensor, seed: Tensor) -> tf.Tensor:
         """The samples changed, each by a draw of its own.
 
         Args:
@@ -29,11 +31,11 @@ class Augmentation:
         """
         raise NotImplementedError
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         return cls(**config)
 
 
@@ -49,12 +51,12 @@ class Flip(Augmentation):
             raise InputError(f"A probability is in [0, 1]; got {probability}.")
         self.probability = float(probability)
 
-    def __call__(self, samples, seed):
+    def __call__(self, samples: Tensor, seed: Tensor) -> Tensor:
         samples = _images(self, samples)
         mirrored = random.uniform([tf.shape(samples)[0], 1, 1, 1], seed)
         return tf.where(mirrored < self.probability, tf.reverse(samples, [2]), samples)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {"probability": self.probability}
 
 
@@ -71,7 +73,7 @@ class Shift(Augmentation):
             raise InputError(f"pixels must be a whole number, 0 or more; got {pixels!r}.")
         self.pixels = pixels
 
-    def __call__(self, samples, seed):
+    def __call__(self, samples: Tensor, seed: Tensor) -> Tensor:
         samples = _images(self, samples)
         smallest = min((size for size in samples.shape[1:3] if size), default=math.inf)
         if self.pixels >= smallest:
@@ -88,7 +90,7 @@ class Shift(Augmentation):
             samples = tf.gather(samples, places, axis=axis, batch_dims=1)
         return samples
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {"pixels": self.pixels}
 
 
@@ -96,20 +98,20 @@ class Shift(Augmentation):
 class Chain(Augmentation):
     """One after the other: `Chain(Flip(), Shift(4))`, functions `(samples, seed)` included."""
 
-    def __init__(self, *augmentations):
+    def __init__(self, *augmentations: Any):
         self.augmentations = tuple(get(augmentation) for augmentation in augmentations)
 
-    def __call__(self, samples, seed):
+    def __call__(self, samples: Tensor, seed: Tensor) -> Tensor:
         for index, augmentation in enumerate(self.augmentations):
             samples = augmentation(samples, tf.random.fold_in(seed, index))
         return samples
 
-    def get_config(self):
+    def get_config(self) -> Config:
         parts = [keras.saving.serialize_keras_object(part) for part in self.augmentations]
         return {"augmentations": parts}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         return cls(*config["augmentations"])
 
 

@@ -7,6 +7,7 @@ a release that drops one of them costs speed, or a message that is less precise,
 import contextlib
 import functools
 import os
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -207,12 +208,12 @@ class KerasTensorBoard(keras.callbacks.TensorBoard):
 
     # What it uses.
 
-    def writer(self, run: str):
+    def writer(self, run: str) -> Any:
         """The summary writer of the run "train" or "validation"."""
         name = {"train": "_train_writer", "validation": "_val_writer"}[run]
         if hasattr(keras.callbacks.TensorBoard, name):
             return getattr(self, name)
-        made = vars(self).setdefault("writers_beside", {})
+        made: dict = self.__dict__.setdefault("writers_beside", {})
         if run not in made:
             made[run] = tf.summary.create_file_writer(os.path.join(self.log_dir, run))
         return made[run]
@@ -238,10 +239,10 @@ class KerasTensorBoard(keras.callbacks.TensorBoard):
         """Closes the files; a later use opens others."""
         for writer in self.open_writers():
             writer.close()
-        self._writers = {}
-        vars(self).pop("writers_beside", None)
+        self._writers: dict = {}
+        self.__dict__.pop("writers_beside", None)
 
-    def write_weight_image(self, weight, tag: str, epoch: int) -> None:
+    def write_weight_image(self, weight: Any, tag: str, epoch: int) -> None:
         """Writes a weight as a picture, where Keras can."""
         if hasattr(self, "_log_weight_as_image"):
             self._log_weight_as_image(weight, tag, epoch)

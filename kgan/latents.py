@@ -1,6 +1,8 @@
 """Where the generator's noise comes from, and how to move about in it."""
 
 import itertools
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 import numpy as np
@@ -8,6 +10,7 @@ import tensorflow as tf
 
 from kgan import random
 from kgan.errors import InputError
+from kgan.typing import ArrayLike, Config, Self, Tensor, Tensors
 
 
 class Latents:
@@ -19,13 +22,15 @@ class Latents:
         shape: shape of one latent, an int or a tuple: `100` and `(100,)` are the same.
     """
 
-    def __init__(self, shape):
+    def __init__(self, shape: int | tuple[int, ...]):
         shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
         if not shape or any(not isinstance(n, (int, np.integer)) or n < 1 for n in shape):
             raise InputError(f"A latent's shape is one or more positive integers; got {shape}.")
         self.shape = tuple(int(n) for n in shape)
 
-    def sample(self, count, seed, truncation=None) -> tf.Tensor:
+    def sample(
+        self, count: int | Tensor, seed: Tensor, truncation: float | None = None
+    ) -> tf.Tensor:
         """`count` latents, a float32 tensor of shape `(count, *shape)`.
 
         Args:
@@ -35,11 +40,11 @@ class Latents:
         """
         raise NotImplementedError
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {"shape": self.shape}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         return cls(**config)
 
 
@@ -51,7 +56,7 @@ def _batch_shape(count, shape):
 class Normal(Latents):
     """Independent standard normal numbers."""
 
-    def sample(self, count, seed, truncation=None):
+    def sample(self, count: int | Tensor, seed: Tensor, truncation: float | None = None) -> Tensor:
         """As `Latents.sample`.
 
         Args:
@@ -78,13 +83,13 @@ class Uniform(Latents):
     `truncation` in (0, 1] shrinks the interval about its middle by that factor.
     """
 
-    def __init__(self, shape, low: float = -1.0, high: float = 1.0):
+    def __init__(self, shape: int | tuple[int, ...], low: float = -1.0, high: float = 1.0):
         super().__init__(shape)
         self.low, self.high = float(low), float(high)
         if not self.low < self.high:
             raise InputError(f"Uniform latents need low < high; got {low} and {high}.")
 
-    def sample(self, count, seed, truncation=None):
+    def sample(self, count: int | Tensor, seed: Tensor, truncation: float | None = None) -> Tensor:
         low, high = self.low, self.high
         if truncation is not None:
             middle, half = (low + high) / 2, (high - low) / 2 * _share(truncation)
@@ -92,7 +97,7 @@ class Uniform(Latents):
         shape = _batch_shape(count, self.shape)
         return low + (high - low) * random.uniform(shape, seed)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "low": self.low, "high": self.high}
 
 
@@ -111,14 +116,14 @@ class Codes(Latents):
         continuous: how many continuous codes.
     """
 
-    def __init__(self, noise: int, categorical=(10,), continuous: int = 2):
+    def __init__(self, noise: int, categorical: int | Iterable[int] = (10,), continuous: int = 2):
         if isinstance(categorical, (int, np.integer)):
             categorical = (categorical,) if categorical else ()
         self.noise, self.continuous = _count("noise", noise), _count("continuous", continuous)
         self.categorical = tuple(_count("A number of categories", k, 2) for k in categorical)
         super().__init__(self.noise + sum(self.categorical) + self.continuous)
 
-    def sample(self, count, seed, truncation=None):
+    def sample(self, count: int | Tensor, seed: Tensor, truncation: float | None = None) -> Tensor:
         """As `Latents.sample`; `truncation` shrinks the intervals as it does for `Uniform`."""
         codes = len(self.categorical)
         numbers = Uniform(self.noise + codes + self.continuous).sample(count, seed)
@@ -130,14 +135,16 @@ class Codes(Latents):
         ]
         return tf.concat([width * noise, *one_hot, width * continuous], 1)
 
-    def split(self, latents) -> tuple:
+    def split(self, latents: Tensors) -> tuple:
         """(noise, the one-hot vectors of each categorical code, continuous codes) of latents."""
         sizes = [self.noise, *self.categorical, self.continuous]
         edges = np.cumsum([0, *sizes])
         parts = [latents[:, a:b] for a, b in itertools.pairwise(edges)]
         return parts[0], parts[1:-1], parts[-1]
 
-    def with_codes(self, latents, categorical=None, continuous=None) -> np.ndarray:
+    def with_codes(
+        self, latents: ArrayLike, categorical: Any = None, continuous: Any = None
+    ) -> np.ndarray:
         """A copy of latents `(n, *shape)` in which some codes are as told.
 
         Args:
@@ -167,7 +174,7 @@ class Codes(Latents):
             numbers[:, code] = _one_each(values, len(latents))
         return latents
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "noise": self.noise,
             "categorical": self.categorical,
@@ -218,7 +225,9 @@ def get(latents: "int | tuple | dict | Latents") -> Latents:
     return latents
 
 
-def interpolate(start, end, steps: int = 8, spherical: bool = True) -> np.ndarray:
+def interpolate(
+    start: ArrayLike, end: ArrayLike, steps: int = 8, spherical: bool = True
+) -> np.ndarray:
     """Latents on the way from `start` to `end`, ends included.
 
     Args:

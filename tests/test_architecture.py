@@ -21,7 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 # From the ground up. A module knows those below it; of its own level those named underneath.
 LEVELS = (
     # What everything may use.
-    {"arguments", "bridge", "errors", "online", "random", "registry", "replicas"},
+    {"arguments", "bridge", "errors", "online", "random", "registry", "replicas", "typing"},
     # Know TensorFlow and Keras, and nothing of a GAN.
     {
         "augment",
@@ -111,6 +111,8 @@ def at_module_level(node: ast.AST) -> Iterator[ast.AST]:
     """The nodes that run when a module is imported."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            continue
+        if isinstance(child, ast.If) and chain(child.test) == "TYPE_CHECKING":
             continue
         yield child
         yield from at_module_level(child)

@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from kgan.errors import InputError, unknown
 CHUNK = 4096
 
 
-def natural(name: str, value: object, least: int = 0) -> int:
+def natural(name: str, value: Any, least: int = 0) -> int:
     """`value` as an int of at least `least`, or an `InputError` that names it."""
     try:
         # True and False pass for integers in Python; as a count they are a slip.
@@ -45,7 +46,7 @@ def channel_count(channels: object) -> int | None:
     )
 
 
-def value_range(name: str, given: object) -> Range | None:
+def value_range(name: str, given: Any) -> Range | None:
     """A pair of finite numbers, the lower first, or None."""
     if given is None:
         return None

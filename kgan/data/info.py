@@ -87,7 +87,7 @@ class Source:
     open: Callable[[bool], Any] | None = None
     size: int = 0
     shape: tuple[int, ...] = ()
-    labels: np.ndarray | bool | None = None
+    labels: Any = None
     class_names: tuple[str, ...] = ()
     range: Range | None = None
     modes: Modes | None = None

@@ -1,6 +1,7 @@
 """What the layers ask of their arguments and of the shapes they are built for."""
 
 import numbers
+from typing import Any
 
 from kgan.errors import InputError
 
@@ -12,9 +13,9 @@ def positive_integer(name: str, value) -> int:
     return int(value)
 
 
-def positive_number(name: str, value) -> float:
+def positive_number(name: str, value: Any) -> float:
     """`value` as a float, refused at or below 0."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not value > 0:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not float(value) > 0:
         raise InputError(f"{name} must be a positive number; got {value!r}.")
     return float(value)
 

@@ -2,6 +2,7 @@
 
 import threading
 import warnings
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,7 +13,7 @@ from kgan.metrics.states import Moments, Rows
 
 # What can be kept: mean and covariance, every feature, every class distribution or only the most
 # probable class, and of the condition the label that each generated sample was asked for.
-KINDS = {
+KINDS: dict[str, Any] = {
     "moments": Moments,
     "features": Rows,
     "probabilities": Rows,

@@ -1,6 +1,7 @@
 """The conditional GAN of Mirza & Osindero 2014: both players are told the class."""
 
 import math
+from typing import Any
 
 import keras
 from keras import layers, ops
@@ -10,6 +11,7 @@ from kgan.errors import unknown
 from kgan.gan import GAN, Recipe
 from kgan.latents import Normal, Uniform
 from kgan.models.blocks import strided
+from kgan.typing import Config
 
 VARIANTS = ("convolutional", "paper")
 
@@ -62,13 +64,13 @@ class ConditionalGAN(GAN):
 
     def __init__(
         self,
-        image_shape=(28, 28, 1),
-        classes=10,
-        variant="convolutional",
-        latent_size=100,
-        width=32,
-        seed=None,
-        name=None,
+        image_shape: tuple[int, ...] = (28, 28, 1),
+        classes: int = 10,
+        variant: str = "convolutional",
+        latent_size: int = 100,
+        width: int = 32,
+        seed: int | None = None,
+        name: str | None = None,
     ):
         image_shape = strided.checked_image_shape(image_shape)
         classes = checks.class_count(checks.positive("classes", classes))
@@ -101,7 +103,7 @@ class ConditionalGAN(GAN):
     needs_labels = True
 
     @classmethod
-    def recipe(cls, variant="convolutional", **options):
+    def recipe(cls, variant: str = "convolutional", **options: Any) -> Recipe:
         # 20 epochs of MNIST, and as many steps as the paper's learning rate takes to its end.
         return Recipe(100, 288_000) if _checked(variant) == "paper" else Recipe(64, 18_740)
 
@@ -110,7 +112,7 @@ class ConditionalGAN(GAN):
         """The variant's."""
         return self.recipe(self.variant)[0]
 
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:
         if self.variant != "paper":
             return super().defaults()
         # 1.00004^288,000 = 10^5: from 0.1 to the paper's last rate of 10^-6.
@@ -120,7 +122,7 @@ class ConditionalGAN(GAN):
             "g_optimizer": keras.optimizers.SGD(rate, momentum=0.5),
         }
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "image_shape": self.image_shape,
             "classes": self.classes,

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 from keras import layers, ops
@@ -13,6 +14,7 @@ from kgan.latents import Normal
 from kgan.layers import Downsample, PixelShuffle, PixelUnshuffle, Upsample
 from kgan.models.blocks.strided import checked_image_shape, plan
 from kgan.optimizers import HalfLife, ScheduledAdam
+from kgan.typing import Config
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,12 @@ class R3GAN(GAN):
 
     def __init__(
         self,
-        image_shape=(28, 28, 1),
-        classes=0,
-        preset=None,
-        latent_size=None,
-        seed=None,
-        name=None,
+        image_shape: tuple[int, ...] = (28, 28, 1),
+        classes: int = 0,
+        preset: str | None = None,
+        latent_size: int | None = None,
+        seed: int | None = None,
+        name: str | None = None,
     ):
         image_shape = tuple(image_shape)
         settings = _settings(preset, image_shape)
@@ -123,7 +125,7 @@ class R3GAN(GAN):
         self.training_steps = settings.steps
 
     @classmethod
-    def recipe(cls, preset="narrow", **options):
+    def recipe(cls, preset: str = "narrow", **options: Any) -> Recipe:
         if preset not in PRESETS:
             raise unknown("preset of R3GAN", preset, PRESETS)
         return Recipe(PRESETS[preset].batch_size, PRESETS[preset].steps)
@@ -133,7 +135,7 @@ class R3GAN(GAN):
         """The preset's."""
         return self.settings.batch_size
 
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:
         steps, settings = self.training_steps, self.settings
 
         def cosine(start, end):
@@ -149,7 +151,7 @@ class R3GAN(GAN):
             "ema": HalfLife(steps / 40, warm_up=steps),
         }
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "image_shape": self.image_shape,
             "classes": self.classes,

@@ -2,13 +2,16 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 from keras import layers
 
 from kgan import checks, latents, losses, penalties
+from kgan.data.info import DataInfo
 from kgan.errors import InputError, unknown
 from kgan.gan import GAN, Recipe
+from kgan.typing import Config, Self
 
 
 @dataclass(frozen=True)
@@ -130,12 +133,12 @@ class VanillaGAN(GAN):
 
     def __init__(
         self,
-        image_shape=(28, 28, 1),
-        variant="stable",
-        latent_size=None,
-        output=None,
-        seed=None,
-        name=None,
+        image_shape: tuple[int, ...] = (28, 28, 1),
+        variant: str = "stable",
+        latent_size: int | None = None,
+        output: str | None = None,
+        seed: int | None = None,
+        name: str | None = None,
     ):
         if output not in (None, "tanh", "sigmoid", "linear"):
             raise unknown("output activation", output, ["tanh", "sigmoid", "linear"])
@@ -162,7 +165,7 @@ class VanillaGAN(GAN):
         self.training_steps = settings.steps
 
     @classmethod
-    def for_data(cls, info, **options):
+    def for_data(cls, info: DataInfo, **options: Any) -> Self:
         # Points and signals have no range of their own for a tanh to fill.
         output = {} if info.value_range else {"output": "linear"}
         return super().for_data(info, **output | options)
@@ -173,7 +176,7 @@ class VanillaGAN(GAN):
         return VARIANTS[self.variant]
 
     @classmethod
-    def recipe(cls, variant="stable", **options):
+    def recipe(cls, variant: str = "stable", **options: Any) -> Recipe:
         settings = _settings(variant)
         return Recipe(settings.batch_size, settings.steps)
 
@@ -182,7 +185,7 @@ class VanillaGAN(GAN):
         """The batch size its tutorials use."""
         return self.settings.batch_size
 
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:
         settings = self.settings
         rate = settings.learning_rate
         if settings.cosine:
@@ -202,7 +205,7 @@ class VanillaGAN(GAN):
             "ema": settings.ema,
         }
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "image_shape": self.image_shape,
             "variant": self.variant,

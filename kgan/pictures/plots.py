@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from kgan.errors import InputError
+from kgan.typing import ArrayLike
 
 DPI = 100
 INK = "#1f5fa8"
@@ -17,7 +18,12 @@ COURSES = (
 )
 
 
-def scatter(points, value_range=None, size=640, reference=None) -> np.ndarray:
+def scatter(
+    points: np.ndarray,
+    value_range: tuple[float, float] | None = None,
+    size: int = 640,
+    reference: ArrayLike = None,
+) -> np.ndarray:
     """Draws points `(n, 2)`, over grey `reference` points `(m, 2)` where given.
 
     The axes cover the reference, else `value_range`, else the points themselves.
@@ -43,7 +49,12 @@ def scatter(points, value_range=None, size=640, reference=None) -> np.ndarray:
     return rendered(figure)
 
 
-def histogram(values, value_range=None, size=640, reference=None) -> np.ndarray:
+def histogram(
+    values: np.ndarray,
+    value_range: tuple[float, float] | None = None,
+    size: int = 640,
+    reference: ArrayLike = None,
+) -> np.ndarray:
     """Draws how numbers `(n,)` are distributed, over the reference's distribution in grey."""
     figure, (axes,) = new_panels(1, size, height=0.75)
     values = values[np.isfinite(values)].astype(np.float64)
@@ -60,7 +71,9 @@ def histogram(values, value_range=None, size=640, reference=None) -> np.ndarray:
     return rendered(figure)
 
 
-def lines(signals, value_range=None, size=640) -> np.ndarray:
+def lines(
+    signals: np.ndarray, value_range: tuple[float, float] | None = None, size: int = 640
+) -> np.ndarray:
     """Draws signals `(n, length, channels)`, a panel each, the first 25 of them."""
     signals = signals[:MOST_PANELS]
     figure, panels = new_panels(len(signals), size, height=0.75)

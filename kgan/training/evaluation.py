@@ -1,6 +1,7 @@
 """The evaluation of a game: losses and scores in inference mode, and metrics."""
 
 import contextlib
+from typing import Any
 
 import tensorflow as tf
 from keras import ops
@@ -9,6 +10,7 @@ from kgan import bridge, checks
 from kgan.errors import InputError
 from kgan.training import feed
 from kgan.training.step import count, mean
+from kgan.typing import ArrayLike, Tensor
 
 
 def test_step(model, data) -> None:
@@ -100,16 +102,16 @@ class EvaluatedModel(bridge.EvaluatesByResults):
 
     def evaluate(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        verbose="auto",
-        sample_weight=None,
-        steps=None,
-        callbacks=None,
-        return_dict=True,
-        metrics=None,
-        **kwargs,
+        x: Any = None,
+        y: ArrayLike = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        sample_weight: ArrayLike = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = True,
+        metrics: Any = None,
+        **kwargs: Any,
     ) -> "dict[str, float] | list":
         """Losses, scores and metrics on held-out real samples, as a dictionary.
 
@@ -155,13 +157,13 @@ class EvaluatedModel(bridge.EvaluatesByResults):
         # Keras 3.12 leaves tensors here.
         return {name: float(v) for name, v in results.items()} if return_dict else results
 
-    def test_step(self, data):
+    def test_step(self, data: Any) -> dict[str, Tensor]:
         """Losses and scores of the networks in inference mode, and the metrics' updates."""
         self.logs.begin()
         test_step(self, data)
         return self.reported(self.evaluated_logs)
 
-    def make_test_function(self, force=False):
+    def make_test_function(self, force: bool = False) -> None:
         # A user's metric may do what XLA cannot.
         jit_compile = self.jit_compile
         if self.execution.open_xla or not self.measures.compile_with_xla:
@@ -170,12 +172,12 @@ class EvaluatedModel(bridge.EvaluatesByResults):
         self.jit_compile = jit_compile
 
     @property
-    def metrics(self):
+    def metrics(self) -> list:
         """All running means and metrics, which Keras resets between epochs."""
         means = [self.logs.means] if self.logs else []
         return [*means, *self.evaluation_metrics]
 
-    def get_metrics_result(self):
+    def get_metrics_result(self) -> dict[str, Any]:
         """The running means in training; in evaluation the metrics too.
 
         Keras asks after every training epoch as well, and then a metric that needs an

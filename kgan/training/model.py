@@ -1,7 +1,8 @@
 """The game as Keras sees it: a `keras.Model` with `compile`, `fit`, `evaluate` and its state."""
 
+import contextlib
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -10,11 +11,13 @@ from keras import ops
 
 from kgan import bridge, replicas
 from kgan.errors import InputError
+from kgan.losses import Loss
 from kgan.training import feed, frozen, settings, state, step
 from kgan.training.evaluation import EvaluatedModel, Measures
 from kgan.training.execution import choice, loops
 from kgan.training.execution.choice import Execution
 from kgan.training.players import Optimizers, Player
+from kgan.typing import ArrayLike, Config, Tensor
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(
@@ -55,19 +58,20 @@ class AdversarialModel(EvaluatedModel):
         measures: the metrics of evaluations.
     """
 
-    def __init__(self, seed=None, name=None):
+    def __init__(self, seed: int | None = None, name: str | None = None):
         super().__init__(name=name)
         self.seed = random.randrange(2**31) if seed is None else int(seed)
         # Training, and sampling by the way, draw apart: looking must not change the run.
         self._training_seeds = keras.random.SeedGenerator(self.seed)
         self._sampling_seeds = keras.random.SeedGenerator(self.seed + 1)
         self._counters = _Counters()
-        self._settings = None
+        self._settings: settings.Settings | None = None
         self._sampling = None
         self._joint_optimizer = None
-        self.average = None
-        self.logs = None
-        self.loss = None
+        # None before `compile`.
+        self.average: Any = None
+        self.logs: Any = None
+        self.loss: Any = None
         self.measures = Measures()
         self.resume_within_epoch = False
         self.updates_are_unknown = False
@@ -76,12 +80,12 @@ class AdversarialModel(EvaluatedModel):
     # What is drawn and counted.
 
     @property
-    def iterations(self):
+    def iterations(self) -> keras.Variable:
         """Training steps taken since the model's birth, an int64 variable saved with it."""
         return self._counters.iterations
 
     @property
-    def evaluated_batches(self):
+    def evaluated_batches(self) -> keras.Variable:
         """Batches of the evaluation that is going on, an int64 variable."""
         return self._counters.evaluated_batches
 
@@ -99,11 +103,11 @@ class AdversarialModel(EvaluatedModel):
         counts = {"iterations": self.iterations, "xla": self._counters.xla}
         return counts | {f"updates/{player.prefix}": player.count for player in self.players}
 
-    def next_seed(self):
+    def next_seed(self) -> Tensor:
         """A fresh seed of the training stream, an int32 tensor of shape `(2,)`."""
         return replicas.seed_of_its_own(ops.cast(self._training_seeds.next(), "int32"))
 
-    def state_kept(self):
+    def state_kept(self) -> contextlib.AbstractContextManager:
         """A context in which layers run in training mode and their state stays as it is.
 
         Batch-norm averages and spectral-norm vectors are read, and what layers write is dropped;
@@ -116,15 +120,15 @@ class AdversarialModel(EvaluatedModel):
 
     def compile(
         self,
-        d_optimizer=None,
-        g_optimizer=None,
-        loss=None,
-        penalties=None,
+        d_optimizer: str | keras.optimizers.Optimizer | None = None,
+        g_optimizer: str | keras.optimizers.Optimizer | None = None,
+        loss: str | Loss | None = None,
+        penalties: Iterable | None = None,
         terms: Iterable = (),
         metrics: Iterable = (),
         discriminator_steps: int | None = None,
         accumulation_steps: int = 1,
-        ema=None,
+        ema: float | Callable | None = None,
         joint_batch: bool | None = None,
         shared_forward: bool | None = None,
         log_gradient_norms: bool = False,
@@ -216,8 +220,8 @@ class AdversarialModel(EvaluatedModel):
         """The players of the compiled game, in their order; none before `compile`."""
         return self._settings.players if self._settings else []
 
-    def _setting(name, otherwise):
-        def read(self):
+    def _setting(name: str, otherwise: Any) -> Any:
+        def read(self) -> Any:
             return getattr(self._settings, name) if self._settings else otherwise
 
         return property(read, doc=f"`{name}` of `compile`.")
@@ -232,7 +236,7 @@ class AdversarialModel(EvaluatedModel):
     accelerate = _setting("accelerate", True)
     del _setting
 
-    def get_compile_config(self):
+    def get_compile_config(self) -> Config | None:
         if not self.compiled:
             return None
         arguments = {
@@ -242,7 +246,7 @@ class AdversarialModel(EvaluatedModel):
         # Which layers an optimizer trains: neither Keras nor the families' arguments tell.
         return arguments | {"frozen": self._frozen}
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: Config) -> None:
         config = dict(config)
         if (places := config.pop("frozen", None)) is not None:
             frozen.restore(self.networks, places)
@@ -254,20 +258,20 @@ class AdversarialModel(EvaluatedModel):
 
     def fit(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        validation_split=0.0,
-        validation_data=None,
-        shuffle=True,
-        initial_epoch=0,
-        steps_per_epoch=None,
-        validation_steps=None,
-        validation_batch_size=None,
-        validation_freq=1,
+        x: Any = None,
+        y: ArrayLike = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | list[int] = 1,
     ) -> keras.callbacks.History:
         """Trains the players against each other.
 
@@ -301,11 +305,9 @@ class AdversarialModel(EvaluatedModel):
             self, x, y, batch_size=batch_size, shuffle=shuffle, steps_per_epoch=steps_per_epoch
         )
         if validation_data is not None:
+            held, labels = feed.unpaired(validation_data)
             validation_data = feed.evaluation_data(
-                self,
-                *feed.unpaired(validation_data),
-                validation_batch_size or batch_size,
-                validation_steps,
+                self, held, labels, validation_batch_size or batch_size, validation_steps
             )
             self.measures.prepare(self)
         callbacks = feed.callback_list(callbacks)
@@ -332,7 +334,7 @@ class AdversarialModel(EvaluatedModel):
             )
         return history
 
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict[str, Tensor]:
         """One step of every player; what it is stands in `kgan.training.step`."""
         self.logs.begin()
         # When the data runs out, nothing may run ahead of it: neither counters nor seeds.
@@ -340,13 +342,13 @@ class AdversarialModel(EvaluatedModel):
             step.train_step(self, data)
             return self.reported()
 
-    def make_train_function(self, force=False):
+    def make_train_function(self, force: bool = False) -> None:
         if not choice.is_ours(self):
             super().make_train_function(force)
         elif self.train_function is None or force:
             self.train_function = loops.train_function(self)
 
-    def reported(self, names=None) -> dict:
+    def reported(self, names: Iterable[str] | None = None) -> dict:
         """The running means as a step returns them."""
         logs = self.logs.results(names)
         if replicas.has_several_workers(self.distribute_strategy):
@@ -364,8 +366,8 @@ class AdversarialModel(EvaluatedModel):
         terms = {f"terms/{term.name}": term for term in self.terms}
         return {"loss": self.loss, "latents": getattr(self, "latents", None)} | terms
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         state.save(self, store)
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: Any) -> None:
         state.load(self, store)
