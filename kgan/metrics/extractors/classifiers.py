@@ -36,7 +36,7 @@ class _Classifier(Extractor):
     _widest: float
     _frame: Callable[[Any], Any]
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._range: tuple[float, float] | None = None
 
     @property
