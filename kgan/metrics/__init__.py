@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kgan.metrics.measuring import measure as measure
     from kgan.metrics.memorisation import Memorisation as Memorisation
     from kgan.metrics.modes import ModeCoverage as ModeCoverage
+    from kgan.metrics.named import register as register
     from kgan.metrics.neighbours import Coverage as Coverage
     from kgan.metrics.neighbours import Density as Density
     from kgan.metrics.neighbours import Precision as Precision

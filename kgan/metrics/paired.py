@@ -199,7 +199,7 @@ class _Paired(keras.metrics.Metric):
             value_range = arguments.interval("value_range", value_range)
         self.value_range = value_range
         self.color, self.crop, self.rounded = color, int(crop), bool(rounded)
-        self._told_range = None
+        self._told_range: Range | None = None
         # In float64 a sum over many images keeps its last digits.
         self.total = self.add_variable((), "zeros", dtype="float64", name="total")
         self.count = self.add_variable((), "zeros", dtype="float64", name="count")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kgan.models.sagan import SAGAN as SAGAN
     from kgan.models.sngan import SNGAN as SNGAN
     from kgan.models.srgan import SRGAN as SRGAN
+    from kgan.models.vaegan import VAEGAN as VAEGAN
     from kgan.models.vanilla import VanillaGAN as VanillaGAN
     from kgan.models.wgan import WGAN as WGAN
     from kgan.models.wgan import WGANGP as WGANGP
@@ -48,7 +49,7 @@ class Family:
         if self.target is None:
             object.__setattr__(self, "target", f"{self.module}:{self.class_name}")
 
-    def load(self):
+    def load(self) -> type["Game"]:
         """The class."""
         return Entry(self.name, self.target).load()
 
@@ -200,7 +201,9 @@ def find(name: str) -> "type[Game]":
     return CATALOGUE.find(lower if lower in CATALOGUE else name).load()
 
 
-def register(name: str, family, paper: str = "", data: str | None = None) -> None:
+def register(
+    name: str, family: type["Game"] | str, paper: str = "", data: str | None = None
+) -> None:
     """Adds a family of your own to the catalogue, and so to `kgan train`.
 
     A package whose users run `kgan` names it under the entry points `kgan.families` instead; see

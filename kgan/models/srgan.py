@@ -126,13 +126,11 @@ class SRGAN(presets.WithPresets, ImageToImage):
         self._content = lambda: content
         self._loading = False
         self.content_weight = arguments.number("content_weight", content_weight, least=0)
-        if adversarial_weight is not None:
-            adversarial_weight = arguments.number(
-                "adversarial_weight", adversarial_weight, least=0, or_else="None"
-            )
-        self.adversarial_weight = adversarial_weight
-        self.sample_shape = (None, None, channels)
-        self.data_range = (-1.0, 1.0)
+        weight = adversarial_weight
+        if weight is not None:
+            weight = arguments.number("adversarial_weight", weight, least=0, or_else="None")
+        self.adversarial_weight = weight
+        self.sample_shape, self.data_range = (None, None, channels), (-1.0, 1.0)
         self._clips = True
         self.generator = _generator(scale, channels, self.width, self.blocks, self.normalized)
         self.discriminator = _discriminator(channels, self.width)
@@ -161,11 +159,8 @@ class SRGAN(presets.WithPresets, ImageToImage):
             rate = keras.optimizers.schedules.PiecewiseConstantDecay([half], [1e-4, 1e-5])
             return keras.optimizers.Adam(rate)
 
-        return super().defaults() | {
-            "d_optimizer": adam(),
-            "g_optimizer": adam(),
-            "shared_forward": True,
-        }
+        own = {"d_optimizer": adam(), "g_optimizer": adam(), "shared_forward": True}
+        return super().defaults() | own
 
     def game_terms(self) -> list[Term]:
         content = self._content()

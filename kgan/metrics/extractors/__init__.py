@@ -67,7 +67,7 @@ def names() -> list[str]:
     return ["auto", *EXTRACTORS, *sorted(NETWORKS)]
 
 
-def register(name: str, extractor, description: str = "") -> None:
+def register(name: str, extractor: Any, description: str = "") -> None:
     """Adds an extractor of your own, and so a name for metrics and `kgan evaluate --extractor`.
 
     A package whose users run `kgan` names it under the entry points `kgan.extractors` instead; see
