@@ -5,12 +5,16 @@ machines by rounding alone.
 """
 
 import json
+import re
 import shutil
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from golden import face, make
+
+import kgan
 
 GOLDEN = Path(__file__).parent / "golden"
 RUNS = [name for name, family in make.FAMILIES.items() if family.train]
@@ -100,5 +104,47 @@ def before():
     return json.loads((GOLDEN / "public_face.json").read_text(encoding="utf-8"))
 
 
+# What is written otherwise today, and takes all that it took: `observe` is called by place;
+# `preset` and `variant` are one; the catalogue is a mapping still; the rest are attributes of models.
+WRITTEN_ANEW = re.compile(
+    r".*\.observe took|kgan\.models\.\w+\.recipe took|kgan\.models\.(Vanilla|Conditional)GAN took"
+    r"|kgan\.models\.CATALOGUE was dict|kgan\.models\.VanillaGAN\.settings is gone"
+    r"|kgan train: variant was"
+)
+
+
 def test_nothing_of_the_public_face_is_lost(before):
-    assert list(face.lost(before)) == []
+    lost = [sentence for sentence in face.lost(before) if not WRITTEN_ANEW.match(sentence)]
+    assert lost == []
+
+
+def test_what_is_written_anew_takes_what_it_took(tmp_path):
+    models = kgan.models
+    gan = models.VanillaGAN((8, 8, 1), "relu", 8)
+    assert gan.variant == "relu" and gan.settings.batch_size == gan.batch_size == 100
+    assert models.VanillaGAN((8, 8, 1), variant="minimax").variant == "minimax"
+    assert models.ConditionalGAN((8, 8, 1), 3, "paper", 4).variant == "paper"
+    assert models.ConditionalGAN.recipe(variant="paper") == (100, 288_000)
+    assert models.VanillaGAN.recipe("points") == (256, 10_000)
+    assert models.BEGAN.recipe(preset="narrow") == (16, 10_000)
+    assert models.R3GAN.recipe() == (64, 10_000)
+    assert dict(models.CATALOGUE)["dcgan"].class_name == "DCGAN"
+    assert "dcgan" in models.CATALOGUE and len(list(models.CATALOGUE.values())) >= 15
+
+    class Old(kgan.GAN):
+        """As families of the earlier release override it."""
+
+        seen = ()
+
+        def observe(self, phase, loss, turn):
+            super().observe(phase, loss, turn)
+            self.seen = (*self.seen, phase.player, phase.prefix)
+
+    keras.utils.set_random_seed(0)
+    old = Old(
+        keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)]),
+        keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]),
+    )
+    old.compile(run_eagerly=True)
+    old.fit(np.zeros((8, 2), "float32"), batch_size=8, verbose=0)
+    assert old.seen == ("discriminator", "d", "generator", "g")

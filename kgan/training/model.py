@@ -58,6 +58,9 @@ class AdversarialModel(EvaluatedModel):
         measures: the metrics of evaluations.
     """
 
+    # The `WeightAverage` of the generator, where `compile(ema=...)` asked for one.
+    average: Any = None
+
     def __init__(self, seed: int | None = None, name: str | None = None):
         arguments.seed_and_name(seed, name)
         super().__init__(name=name)
@@ -70,7 +73,7 @@ class AdversarialModel(EvaluatedModel):
         self._sampling = None
         self._joint_optimizer = None
         # None before `compile`.
-        self.average: Any = None
+        self.average = None
         self.logs: Any = None
         self.loss: Any = None
         self.measures = Measures()

@@ -166,6 +166,9 @@ def registered() -> list[str]:
         getattr(kgan, module)
     for name in kgan.metrics.__all__:
         getattr(kgan.metrics, name)
+    # As `kgan.load` does; the release that the files are of had registered them by then.
+    if hasattr(kgan.metrics, "register_all"):
+        kgan.metrics.register_all()
     return sorted(n for n in keras.saving.get_custom_objects() if n.startswith("kgan>"))
 
 
