@@ -11,8 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 import kgan
-from kgan import arguments
+from kgan import arguments, bridge
 from kgan.errors import InputError
+from kgan.typing import Logs
 
 from . import checkpoint_files as files
 from .direction import better, direction
@@ -116,7 +117,7 @@ class Checkpoint(keras.callbacks.Callback):
             self._save(None)
         return self._last.path
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         writable_folder(self.folder)
         files.clean(self.folder)
         if self.monitor is not None and self.mode == "auto":
@@ -132,14 +133,14 @@ class Checkpoint(keras.callbacks.Callback):
         self._epoch_start = self._iterations()
         self.every.start(self._iterations())
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         # It has done its part; a later fit counts its epochs itself.
-        self.model._initial_epoch = None
+        bridge.begin_with_epoch(self.model, None)
         self._epoch = epoch
         self._epoch_ended = False
         self._epoch_start = self._iterations()
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
         if not self._resumed_inside:
             return
         if self.model.resume_within_epoch:
@@ -150,12 +151,12 @@ class Checkpoint(keras.callbacks.Callback):
             self._epoch_start -= self._resumed_inside
         self._resumed_inside = 0
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         self._logs = logs or self._logs
         if self.every.steps is not None and self.every.step_due(self._iterations()):
             self._save(_number((logs or {}).get(self.monitor)))
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self._logs = logs or {}
         self._epoch_ended = True
         value = _number(self._logs.get(self.monitor))
@@ -171,8 +172,8 @@ class Checkpoint(keras.callbacks.Callback):
         elif self.every.epoch_due(epoch) or self._is_best(value):
             self._save(value)
 
-    def on_train_end(self, logs=None):
-        self.model._initial_epoch = None
+    def on_train_end(self, logs: Logs = None) -> None:
+        bridge.begin_with_epoch(self.model, None)
         if self._last is None or self._last.iterations != self._iterations():
             self._save(_number(self._logs.get(self.monitor)))
 
@@ -209,7 +210,7 @@ class Checkpoint(keras.callbacks.Callback):
             damaged.path.rename(aside)
         self._last = saved
         epoch, inside = saved.note["epoch"], saved.note["steps_in_epoch"]
-        self.model._initial_epoch = epoch
+        bridge.begin_with_epoch(self.model, epoch)
         self._resumed_inside = inside
         if inside:
             self.model.resume_within_epoch = True

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,6 +11,7 @@ from kgan import arguments
 from kgan.errors import InputError, unknown
 from kgan.metrics.diversity import diversity as compare
 from kgan.metrics.reading import read_features
+from kgan.typing import ExtractorLike, Logs
 
 from .every import Every
 from .trouble import Trouble, levels, slope
@@ -73,12 +75,12 @@ class CollapseMonitor(keras.callbacks.Callback):
 
     def __init__(
         self,
-        data=None,
+        data: Any = None,
         every_epochs: int | None = None,
         every_steps: int | None = None,
         count: int = 256,
         seed: int = 0,
-        extractor="values",
+        extractor: ExtractorLike = "values",
         value_range: tuple[float, float] | None = None,
         patience: int = 3,
         least_steps: int = 1000,
@@ -108,7 +110,7 @@ class CollapseMonitor(keras.callbacks.Callback):
         self.events = []
         self._watched = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         # A second fit of one model is the same run, going on.
         if self._watched is self.model:
             return
@@ -125,7 +127,7 @@ class CollapseMonitor(keras.callbacks.Callback):
             self._read()
         self._watched = self.model
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._epoch = epoch
         self._begun = int(self.model.iterations)
         self._before = (0, {})
@@ -134,7 +136,7 @@ class CollapseMonitor(keras.callbacks.Callback):
     # It looks at running means, and a few steps sooner or later do not matter to it.
     steps_between = None
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         if not self.every.step_due(int(self.model.iterations)):
             return
         # Logs are means since the epoch began; wanted are those since the last check.
@@ -148,7 +150,7 @@ class CollapseMonitor(keras.callbacks.Callback):
             }
         )
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if self.every.epoch_due(epoch):
             self._check(_numbers(logs))
         if self._real is not None and logs is not None:

@@ -2,6 +2,7 @@
 
 import re
 
+from kgan import bridge
 from kgan.errors import InputError
 
 LESS = {"loss", "distance", "fid", "kid", "error", "kl", "mse", "mae", "lpips", "penalty", "norm"}
@@ -25,16 +26,15 @@ MORE = {
 def direction(monitor: str, model) -> str:
     """`"min"` or `"max"` for a name in the logs.
 
-    The metric of that name is asked first (Keras metrics carry a `_direction`), then the
-    words of the name itself.
+    The metric of that name is asked first, then the words of the name itself.
 
     Raises:
         InputError: Neither tells.
     """
     name = monitor.removeprefix("val_")
     for metric in getattr(model, "metrics", ()):
-        if metric.name == name and getattr(metric, "_direction", None) in ("up", "down"):
-            return "max" if metric._direction == "up" else "min"
+        if metric.name == name and (known := bridge.direction(metric)) is not None:
+            return "max" if known == "up" else "min"
     words = set(re.split(r"[^a-z0-9]+", name.lower()))
     if words & LESS:
         return "min"

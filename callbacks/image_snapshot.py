@@ -8,6 +8,7 @@ import numpy as np
 
 from kgan import arguments, pictures
 from kgan.errors import InputError
+from kgan.typing import Logs
 
 from .every import Every
 from .folders import writable_folder
@@ -84,7 +85,7 @@ class ImageSnapshot(keras.callbacks.Callback):
         self.reference = reference
         self.overwrite = overwrite
         self._begun = False
-        self._drawn_at = None
+        self._drawn_at: int | None = None
         self._watched = None
 
     def draw_now(self) -> list[Path]:
@@ -112,11 +113,11 @@ class ImageSnapshot(keras.callbacks.Callback):
         if self.gif:
             self._animate()
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         writable_folder(self.folder)
         self._begun = False
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         if self._begun:
             return
         # Not in on_train_begin: a Checkpoint later in the list may yet restore the model.
@@ -127,15 +128,15 @@ class ImageSnapshot(keras.callbacks.Callback):
         self.every.start(int(self.model.iterations))
         self.draw_now()
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         if self.every.steps is not None and self.every.step_due(int(self.model.iterations)):
             self.draw_now()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if self.every.epoch_due(epoch):
             self.draw_now()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         self.finish()
 
     def _claim(self) -> None:

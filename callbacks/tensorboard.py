@@ -9,14 +9,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan import arguments, pictures
+from kgan import arguments, bridge, pictures
 from kgan.errors import InputError
+from kgan.typing import Logs
 
 from .every import Every
 from .folders import cannot_write, writable_folder
 
 
-class TensorBoard(keras.callbacks.TensorBoard):
+class TensorBoard(bridge.KerasTensorBoard):
     """Writes losses, scores, penalties, learning rates, samples and weights for TensorBoard.
 
     Look at them with `tensorboard --logdir LOG_DIR`. The tags, in the run `train`:
@@ -113,13 +114,11 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
     def finish(self) -> None:
         """Brings everything to the disk and closes the files, for instance after Ctrl-C."""
-        while self._prev_summary_state:
-            self._pop_writer()
-        if self._is_tracing:
-            self._stop_trace()
+        while self.leave_writer():
+            pass
+        self.stop_profile()
         with self._disk_errors():
-            self._close_writers()
-        self._writers = {}
+            self.close_writers()
 
     @property
     def steps_between(self) -> int | None:
@@ -130,79 +129,77 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
     # What Keras calls.
 
-    def set_model(self, model):
+    def set_model(self, model: keras.Model) -> None:
         # The parent writes here already.
         writable_folder(self.log_dir)
         super().set_model(model)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         super().on_train_begin(logs)
         if self._every is not None:
             self._every.start(self._step())
         self._speed_since = {}
         self._speed("batch")
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         self.finish()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         super().on_epoch_begin(epoch, logs)
         self._speed("epoch")
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         # The parent counts batches of this fit, executions of several steps as one, and writes
         # at the multiples of that; without the logs its share is the profile alone.
         super().on_train_batch_end(batch)
         if self._every is None or not self._every.step_due(self._step()):
             return
         logs = dict(logs or {}) | self._learning_rates() | self._speed("batch")
-        with self._writing(self._train_writer):
+        with self._writing("train"):
             for name, value in logs.items():
                 # Several workers log arrays of shape (1,).
                 tf.summary.scalar(f"batch_{name}", np.mean(value), step=self._step())
 
-    def on_test_end(self, logs=None):
-        with self._writing(self._val_writer):
+    def on_test_end(self, logs: Logs = None) -> None:
+        with self._writing("validation"):
             for name, value in (logs or {}).items():
                 tf.summary.scalar(
                     f"evaluation_{name}_vs_iterations", np.mean(value), step=self._step()
                 )
-        self._pop_writer()
+        self.leave_writer()
 
-    def on_epoch_end(self, epoch, logs=None):
-        with self._writing(self._train_writer):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        with self._writing("train"):
             super().on_epoch_end(epoch, logs)
             if self.samples_freq and (epoch + 1) % self.samples_freq == 0:
                 self._log_samples(epoch)
-            for writer in self._writers.values():
+            for writer in self.open_writers():
                 writer.flush()
 
     # What the parent's methods ask for.
 
-    def _collect_learning_rate(self, logs):
-        return logs | self._learning_rates() | self._speed("epoch")
+    def epoch_logs(self) -> dict[str, float]:
+        return self._learning_rates() | self._speed("epoch")
 
-    def _log_weights(self, epoch):
-        with self._train_writer.as_default():
+    def write_weights(self, epoch: int) -> None:
+        with self.writer("train").as_default():
             for tag, weight in self._named_weights():
                 tf.summary.histogram(f"{tag}/histogram", weight.value, step=epoch)
                 if self.write_images:
-                    self._log_weight_as_image(weight.value, f"{tag}/image", epoch)
+                    self.write_weight_image(weight.value, f"{tag}/image", epoch)
 
-    def _write_keras_model_summary(self):
-        with self._train_writer.as_default():
+    def write_networks(self) -> None:
+        with self.writer("train").as_default():
             for name, network in self.model.networks.items():
                 # A subclassed network has no description in layers that could be drawn.
-                if isinstance(network, keras.Sequential) or hasattr(
-                    network, "_operations_by_depth"
-                ):
+                if bridge.is_functional(network):
                     _write_layers(name, network)
 
     # What is ours.
 
     @contextlib.contextmanager
-    def _writing(self, writer):
-        with self._disk_errors(), writer.as_default(), tf.summary.record_if(True):
+    def _writing(self, run):
+        with self._disk_errors(), self.writer(run).as_default(), tf.summary.record_if(True):
             yield
 
     @contextlib.contextmanager

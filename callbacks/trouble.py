@@ -8,12 +8,15 @@ class Trouble:
     """How long something has been wrong, and whether that was said."""
 
     def __init__(self):
+        self._forget()
+
+    def _forget(self):
         self._checks, self._since, self._said = 0, None, False
 
     def to_say(self, message, step, least_checks, least_steps) -> bool:
         """Whether to speak up, told at each check what is wrong, if anything."""
         if not message:
-            self.__init__()
+            self._forget()
             return False
         self._checks += 1
         self._since = step if self._since is None else self._since

@@ -2,8 +2,29 @@
 
 import importlib
 import os
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from kgan import augment as augment
+    from kgan import callbacks as callbacks
+    from kgan import data as data
+    from kgan import latents as latents
+    from kgan import layers as layers
+    from kgan import losses as losses
+    from kgan import metrics as metrics
+    from kgan import models as models
+    from kgan import optimizers as optimizers
+    from kgan import penalties as penalties
+    from kgan import pictures as pictures
+    from kgan import terms as terms
+    from kgan import transfer as transfer
+    from kgan.errors import InputError as InputError
+    from kgan.gan import GAN as GAN
+    from kgan.runs.loading import load as load
+    from kgan.terms import Term as Term
+    from kgan.training.players import Player as Player
 
 # Public names load when first used (PEP 562), so that `import kgan` and
 # `kgan --help` do not wait for TensorFlow.
@@ -36,20 +57,23 @@ _ANY_BACKEND = {"InputError", "data", "losses", "pictures"}
 __all__ = sorted([*_MODULES, *_OBJECTS])
 
 
-def __getattr__(name):
-    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
-    if name in __all__ and name not in _ANY_BACKEND and backend != "tensorflow":
-        # Said before Keras is imported, which would fail for want of the other backend.
-        raise ImportError(
-            f"kgan trains with TensorFlow, but KERAS_BACKEND is {backend!r}. Set the environment "
-            "variable KERAS_BACKEND=tensorflow, or unset it, before Keras is imported."
-        )
-    if name in _MODULES:
-        return importlib.import_module(f"kgan.{name}")
-    if name in _OBJECTS:
-        return getattr(importlib.import_module(_OBJECTS[name]), name)
-    raise AttributeError(f"module 'kgan' has no attribute {name!r}")
+if not TYPE_CHECKING:  # a checker knows the names, and shall find slips in them
+
+    def __getattr__(name: str) -> Any:
+        backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+        if name in __all__ and name not in _ANY_BACKEND and backend != "tensorflow":
+            # Said before Keras is imported, which would fail for want of the other backend.
+            raise ImportError(
+                f"kgan trains with TensorFlow, but KERAS_BACKEND is {backend!r}. Set the "
+                "environment variable KERAS_BACKEND=tensorflow, or unset it, before Keras is "
+                "imported."
+            )
+        if name in _MODULES:
+            return importlib.import_module(f"kgan.{name}")
+        if name in _OBJECTS:
+            return getattr(importlib.import_module(_OBJECTS[name]), name)
+        raise AttributeError(f"module 'kgan' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return [*globals(), *__all__]

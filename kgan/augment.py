@@ -6,18 +6,20 @@ its place. They gather pixels and interpolate nothing, so that second derivative
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from kgan import arguments, random
 from kgan.errors import InputError, unknown
+from kgan.typing import Config, Self, Tensor
 
 
 class Augmentation:
     """The base class of those below and of your own: override `__call__` and `get_config`."""
 
-    def __call__(self, samples, seed) -> tf.Tensor:
+    def __call__(self, samples: Tensor, seed: Tensor) -> tf.Tensor:
         """The samples changed, each by a draw of its own.
 
         Args:
@@ -29,11 +31,11 @@ class Augmentation:
         """
         raise NotImplementedError
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         return cls(**config)
 
 
@@ -47,12 +49,12 @@ class Flip(Augmentation):
     def __init__(self, probability: float = 0.5):
         self.probability = arguments.number("probability", probability, least=0, most=1)
 
-    def __call__(self, samples, seed):
+    def __call__(self, samples: Tensor, seed: Tensor) -> Tensor:
         samples = _images(self, samples)
         mirrored = random.uniform([tf.shape(samples)[0], 1, 1, 1], seed)
         return tf.where(mirrored < self.probability, tf.reverse(samples, [2]), samples)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {"probability": self.probability}
 
 
@@ -67,7 +69,7 @@ class Shift(Augmentation):
     def __init__(self, pixels: int = 4):
         self.pixels = arguments.integer("pixels", pixels, least=0)
 
-    def __call__(self, samples, seed):
+    def __call__(self, samples: Tensor, seed: Tensor) -> Tensor:
         samples = _images(self, samples)
         smallest = min((size for size in samples.shape[1:3] if size), default=math.inf)
         if self.pixels >= smallest:
@@ -84,7 +86,7 @@ class Shift(Augmentation):
             samples = tf.gather(samples, places, axis=axis, batch_dims=1)
         return samples
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {"pixels": self.pixels}
 
 
@@ -92,20 +94,20 @@ class Shift(Augmentation):
 class Chain(Augmentation):
     """One after the other: `Chain(Flip(), Shift(4))`, functions `(samples, seed)` included."""
 
-    def __init__(self, *augmentations):
+    def __init__(self, *augmentations: Any):
         self.augmentations = tuple(get(augmentation) for augmentation in augmentations)
 
-    def __call__(self, samples, seed):
+    def __call__(self, samples: Tensor, seed: Tensor) -> Tensor:
         for index, augmentation in enumerate(self.augmentations):
             samples = augmentation(samples, tf.random.fold_in(seed, index))
         return samples
 
-    def get_config(self):
+    def get_config(self) -> Config:
         parts = [keras.saving.serialize_keras_object(part) for part in self.augmentations]
         return {"augmentations": parts}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         return cls(*config["augmentations"])
 
 

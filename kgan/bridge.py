@@ -7,6 +7,7 @@ a release that drops one of them costs speed, or a message that is less precise,
 import contextlib
 import functools
 import os
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -136,6 +137,115 @@ def traces_batches(callback) -> bool:
 def cached_evaluation(kwargs: dict) -> bool:
     """Whether `evaluate` is called by `fit`, with data that is prepared already."""
     return bool(kwargs.get("_use_cached_eval_dataset"))
+
+
+class EvaluatesByResults(keras.Model):
+    """A model that is asked `get_metrics_result` once an evaluation is over.
+
+    Keras would go by the names in the logs of a step, which cannot tell the figures of a metric
+    that has several. A release that asks elsewhere returns those logs.
+
+    Attributes:
+        evaluating: whether an evaluation is going on.
+    """
+
+    evaluating = False
+
+    def _get_metrics_result_or_logs(self, logs):
+        if self.evaluating:
+            return self.get_metrics_result()
+        return super()._get_metrics_result_or_logs(logs)
+
+
+def first_epoch(model) -> int | None:
+    """The epoch that a callback has made `fit` begin with; None where none has."""
+    return getattr(model, "_initial_epoch", None)
+
+
+def begin_with_epoch(model, epoch: int | None) -> None:
+    """Makes a `fit` that begins just now go on with an epoch, counted from 0; None takes it back.
+
+    Where Keras does not ask for it, `fit` counts its epochs itself.
+    """
+    model._initial_epoch = epoch
+
+
+def direction(metric) -> str | None:
+    """`"up"` or `"down"`, the way in which a Keras metric is better; None where it does not say."""
+    found = getattr(metric, "_direction", None)
+    return found if found in ("up", "down") else None
+
+
+class KerasTensorBoard(keras.callbacks.TensorBoard):
+    """Keras's TensorBoard with public names for what a subclass replaces and uses.
+
+    A release that does not ask for `epoch_logs`, `write_weights` or `write_networks` writes what
+    Keras writes; one that keeps its writers elsewhere gets files beside its own.
+    """
+
+    # What a subclass gives.
+
+    def epoch_logs(self) -> dict:
+        """Further logs of an epoch, by name."""
+        raise NotImplementedError
+
+    def write_weights(self, epoch: int) -> None:
+        """Writes the weights, every `histogram_freq` epochs."""
+        raise NotImplementedError
+
+    def write_networks(self) -> None:
+        """Writes the model's layers, when training begins."""
+        raise NotImplementedError
+
+    def _collect_learning_rate(self, logs):
+        return logs | self.epoch_logs()
+
+    def _log_weights(self, epoch):
+        self.write_weights(epoch)
+
+    def _write_keras_model_summary(self):
+        self.write_networks()
+
+    # What it uses.
+
+    def writer(self, run: str) -> Any:
+        """The summary writer of the run "train" or "validation"."""
+        name = {"train": "_train_writer", "validation": "_val_writer"}[run]
+        if hasattr(keras.callbacks.TensorBoard, name):
+            return getattr(self, name)
+        made: dict = self.__dict__.setdefault("writers_beside", {})
+        if run not in made:
+            made[run] = tf.summary.create_file_writer(os.path.join(self.log_dir, run))
+        return made[run]
+
+    def open_writers(self) -> list:
+        """The writers that were used so far."""
+        beside = vars(self).get("writers_beside", {})
+        return [*getattr(self, "_writers", {}).values(), *beside.values()]
+
+    def leave_writer(self) -> bool:
+        """Makes the writer the default one that was so before; False where none is left."""
+        if not getattr(self, "_prev_summary_state", None):
+            return False
+        self._pop_writer()
+        return True
+
+    def stop_profile(self) -> None:
+        """Ends the profile of a batch, where one is being written."""
+        if getattr(self, "_is_tracing", False):
+            self._stop_trace()
+
+    def close_writers(self) -> None:
+        """Closes the files; a later use opens others."""
+        for writer in self.open_writers():
+            writer.close()
+        self._writers: dict = {}
+        self.__dict__.pop("writers_beside", None)
+
+    def write_weight_image(self, weight: Any, tag: str, epoch: int) -> None:
+        """Writes a weight as a picture, where Keras can."""
+        if hasattr(self, "_log_weight_as_image"):
+            self._log_weight_as_image(weight, tag, epoch)
 
 
 # Adam.

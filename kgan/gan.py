@@ -3,6 +3,7 @@
 `Game` lists what families change, each a method of a few lines; `GAN` is the game from noise.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -11,12 +12,16 @@ from keras import ops
 
 from kgan import arguments, bridge, checks
 from kgan.data import kinds
+from kgan.data.info import DataInfo
 from kgan.errors import InputError
 from kgan.inference.sampling import LatentSampling
+from kgan.latents import Latents
+from kgan.losses import Loss
 from kgan.terms import Term, Turn
 from kgan.training import step
 from kgan.training.model import AdversarialModel
 from kgan.training.players import Player
+from kgan.typing import Config, Self, Tensor, Tensors
 
 
 class Recipe(NamedTuple):
@@ -55,17 +60,17 @@ class Game(AdversarialModel):
     # Whether the family is always told a class, and so takes labelled data only.
     needs_labels = False
     # The logs that evaluation reports beside the metrics.
-    evaluated_logs = ("d_loss", "g_loss", "d_real", "d_fake")
+    evaluated_logs: tuple[str, ...] = ("d_loss", "g_loss", "d_real", "d_fake")
     # What a family logs in training beside them and its terms.
-    game_logs = ()
+    game_logs: tuple[str, ...] = ()
 
     @classmethod
-    def recipe(cls, **options) -> Recipe:
+    def recipe(cls, **options: Any) -> Recipe:
         """Batch size and training steps of the paper, for a model made with these options."""
         return Recipe(cls.batch_size, cls.training_steps)
 
     @classmethod
-    def for_data(cls, info, **options) -> "Game":
+    def for_data(cls, info: DataInfo, **options: Any) -> Self:
         """The family's model for a dataset of `kgan.data`, by what its `info` tells.
 
         Raises:
@@ -76,7 +81,8 @@ class Game(AdversarialModel):
         if cls.needs_labels or options.get("classes"):
             classes = arguments.classes(options["classes"])
             checks.data_has_labels(cls.__name__, info, classes)
-        return cls(image_shape=info.sample_shape, **options)
+        made: Any = cls
+        return made(image_shape=info.sample_shape, **options)
 
     # The players and what they minimise.
 
@@ -106,15 +112,27 @@ class Game(AdversarialModel):
             self.player("generator", self.generator_plays),
         ]
 
-    def discriminator_plays(self, real, condition, generated=None, earlier=None):
+    def discriminator_plays(
+        self,
+        real: Tensors,
+        condition: Tensors,
+        generated: Any = None,
+        earlier: dict[str, Turn] | None = None,
+    ) -> tuple[Tensor, Turn]:
         """The discriminator's forward pass on a batch: (its loss without the terms, the `Turn`)."""
         return step.discriminator_plays(self, real, condition, generated, earlier or {})
 
-    def generator_plays(self, real, condition, generated=None, earlier=None):
+    def generator_plays(
+        self,
+        real: Tensors,
+        condition: Tensors,
+        generated: Any = None,
+        earlier: dict[str, Turn] | None = None,
+    ) -> tuple[Tensor, Turn]:
         """The generator's forward pass on a batch: (its loss without the terms, the `Turn`)."""
         return step.generator_plays(self, real, condition, generated, earlier or {})
 
-    def player(self, name: str, plays, **settings) -> Player:
+    def player(self, name: str, plays: Callable, **settings: Any) -> Player:
         """A player that trains what `trained_by` says; for `make_players`.
 
         Args:
@@ -140,7 +158,7 @@ class Game(AdversarialModel):
         """The variables that a player's turn updates."""
         return [v for network in self.networks_of(player) for v in network.trainable_variables]
 
-    def check_loss(self, loss) -> None:
+    def check_loss(self, loss: Loss) -> None:
         """Refuses a loss that the game cannot be played with; here any will do.
 
         Raises:
@@ -151,24 +169,24 @@ class Game(AdversarialModel):
         """Terms without which it would not be this game; they join those of `compile`."""
         return []
 
-    def discriminator_loss(self, real_scores, fake_scores):
+    def discriminator_loss(self, real_scores: Tensors, fake_scores: Tensors) -> Tensor:
         """The discriminator's loss by the scores of both kinds, a scalar."""
         loss = _summed(self.loss.discriminator, real_scores, fake_scores)
         return self.loss.discriminator_weight * loss
 
-    def generator_loss(self, fake_scores, real_scores=None):
+    def generator_loss(self, fake_scores: Tensors, real_scores: Tensors = None) -> Tensor:
         """The generator's loss by the scores of its samples, a scalar."""
         if real_scores is None:
             return _summed(lambda scores: self.loss.generator(scores, None), fake_scores)
         return _summed(self.loss.generator, fake_scores, real_scores)
 
-    def activity_losses(self, player: str):
+    def activity_losses(self, player: str) -> Tensor:
         """What the latest pass of a player's networks adds to its loss, a scalar."""
         networks = self.networks_of(player)
         losses = [loss for network in networks for loss in bridge.activity_losses(network)]
         return sum((ops.cast(loss, "float32") for loss in losses), 0.0)
 
-    def own_losses(self, player: str):
+    def own_losses(self, player: str) -> Tensor:
         """`activity_losses` and the regularizers of a player's weights, a scalar."""
         weights = [v for network in self.networks_of(player) for v in network.trainable_variables]
         losses = [v.regularizer(v) for v in weights if getattr(v, "regularizer", None) is not None]
@@ -176,7 +194,7 @@ class Game(AdversarialModel):
             (ops.cast(loss, "float32") for loss in losses), 0.0
         )
 
-    def observe(self, player: Player, loss, turn: Turn) -> None:
+    def observe(self, player: Player, loss: Tensor, turn: Turn) -> None:
         """Called once a turn, before its update: logs, and whatever learns from the turn.
 
         Variables that it writes move with the turn, or stay where the turn is left out. Under
@@ -194,7 +212,7 @@ class Game(AdversarialModel):
 
     # Data and networks.
 
-    def produce(self, real, condition=None) -> tuple[Any, Any]:
+    def produce(self, real: Tensors, condition: Tensors = None) -> tuple[Any, Any]:
         """(what the generator is fed in a turn, what it makes of that), in training mode.
 
         Here a fresh latent for each real sample.
@@ -202,23 +220,27 @@ class Game(AdversarialModel):
         latents = self.draw(step.count(real), self.next_seed())
         return latents, self.forward(latents, condition, training=True)
 
-    def judge(self, samples, condition=None, training=False) -> tuple[Any, Any]:
+    def judge(
+        self, samples: Tensors, condition: Tensors = None, training: bool = False
+    ) -> tuple[Any, Any]:
         """(scores, what else the discriminator's heads say), in one pass; None without others."""
         return self.score(samples, condition, training), None
 
-    def shown(self, fake, condition=None):
+    def shown(self, fake: Tensors, condition: Tensors = None) -> Tensors:
         """What the discriminator sees of generated samples in its turn; here the samples."""
         return fake
 
-    def measured(self, real, fake, latents, condition=None) -> tuple[Any, Any]:
+    def measured(
+        self, real: Tensors, fake: Tensors, latents: Tensors, condition: Tensors = None
+    ) -> tuple[Any, Any]:
         """The (real, fake) tensors that metrics compare in an evaluation."""
         return real, fake
 
-    def examined(self, real, condition=None) -> list[tuple]:
+    def examined(self, real: Tensors, condition: Tensors = None) -> list[tuple]:
         """(name, tensor, shape of one sample) of what is checked in every batch of the data."""
         return [("data", real, self.sample_shape)]
 
-    def labels_of(self, condition):
+    def labels_of(self, condition: Tensors) -> Tensor | None:
         """The labels in a condition, `(batch,)`; None where the model is told no class."""
         return condition if self.classes else None
 
@@ -267,13 +289,13 @@ class GAN(LatentSampling, Game):
 
     def __init__(
         self,
-        generator,
-        discriminator,
-        latents=None,
-        data_range="auto",
-        classes=0,
-        seed=None,
-        name=None,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        latents: int | tuple[int, ...] | Latents | None = None,
+        data_range: tuple[float, float] | str | None = "auto",
+        classes: int = 0,
+        seed: int | None = None,
+        name: str | None = None,
     ):
         super().__init__(seed=seed, name=name)
         for role, network in (("generator", generator), ("discriminator", discriminator)):
@@ -323,7 +345,7 @@ class GAN(LatentSampling, Game):
 
     # What families change, beside what `Game` lets them.
 
-    def unpack(self, data) -> tuple[Any, Any]:
+    def unpack(self, data: Any) -> tuple[Any, Any]:
         """(real samples, condition) of what the dataset yields.
 
         The condition is the labels, `(batch,)`, where the model is told a class, else None.
@@ -333,27 +355,29 @@ class GAN(LatentSampling, Game):
             return real, None
         return real, checks.labels(rest[0] if rest else None, self.classes)
 
-    def example_condition(self, count: int):
+    def example_condition(self, count: int) -> Tensors:
         """A condition for `count` samples, to try the networks with; None where there is none."""
         return tf.zeros([count], tf.int32) if self.classes else None
 
-    def draw(self, count, seed, truncation=None):
+    def draw(self, count: int | Tensor, seed: Tensor, truncation: float | None = None) -> Tensors:
         """What the generator is fed, for `count` samples."""
         return self.latents.sample(count, seed, truncation)
 
-    def forward(self, latents, condition=None, training=False):
+    def forward(
+        self, latents: Tensors, condition: Tensors = None, training: bool = False
+    ) -> Tensors:
         """Samples the generator makes of what it is fed."""
         inputs = latents if condition is None else [latents, condition]
         return self.generator(inputs, training=training)
 
-    def score(self, samples, condition=None, training=False):
+    def score(self, samples: Tensors, condition: Tensors = None, training: bool = False) -> Tensors:
         """Raw scores of samples, `(batch, 1)` or `(batch, ..., 1)`, at least in float32."""
         inputs = samples if condition is None else [samples, condition]
         scores = self.discriminator(inputs, training=training)
         checks.one_score_each(scores)
         return ops.cast(scores, keras.backend.result_type(scores.dtype, "float32"))
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "generator": keras.saving.serialize_keras_object(self.generator),
             "discriminator": keras.saving.serialize_keras_object(self.discriminator),
@@ -365,7 +389,7 @@ class GAN(LatentSampling, Game):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         config = dict(config)
         for name in ("generator", "discriminator", "latents"):
             if isinstance(config.get(name), dict):

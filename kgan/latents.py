@@ -2,6 +2,8 @@
 
 import itertools
 import numbers
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,6 +11,7 @@ import tensorflow as tf
 
 from kgan import arguments, random
 from kgan.errors import InputError
+from kgan.typing import ArrayLike, Config, Self, Tensor, Tensors
 
 
 class Latents:
@@ -20,11 +23,13 @@ class Latents:
         shape: shape of one latent, an int or a tuple: `100` and `(100,)` are the same.
     """
 
-    def __init__(self, shape):
+    def __init__(self, shape: int | tuple[int, ...]):
         shape = (shape,) if isinstance(shape, numbers.Real) else shape
         self.shape = arguments.shape("A latent's shape", shape, "one or more")
 
-    def sample(self, count, seed, truncation=None) -> tf.Tensor:
+    def sample(
+        self, count: int | Tensor, seed: Tensor, truncation: float | None = None
+    ) -> tf.Tensor:
         """`count` latents, a float32 tensor of shape `(count, *shape)`.
 
         Args:
@@ -34,11 +39,11 @@ class Latents:
         """
         raise NotImplementedError
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {"shape": self.shape}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         return cls(**config)
 
 
@@ -50,7 +55,7 @@ def _batch_shape(count, shape):
 class Normal(Latents):
     """Independent standard normal numbers."""
 
-    def sample(self, count, seed, truncation=None):
+    def sample(self, count: int | Tensor, seed: Tensor, truncation: float | None = None) -> Tensor:
         """As `Latents.sample`.
 
         Args:
@@ -75,11 +80,11 @@ class Uniform(Latents):
     `truncation` in (0, 1] shrinks the interval about its middle by that factor.
     """
 
-    def __init__(self, shape, low: float = -1.0, high: float = 1.0):
+    def __init__(self, shape: int | tuple[int, ...], low: float = -1.0, high: float = 1.0):
         super().__init__(shape)
         self.low, self.high = arguments.interval("The bounds of uniform latents", (low, high))
 
-    def sample(self, count, seed, truncation=None):
+    def sample(self, count: int | Tensor, seed: Tensor, truncation: float | None = None) -> Tensor:
         low, high = self.low, self.high
         if truncation is not None:
             middle, half = (
@@ -90,7 +95,7 @@ class Uniform(Latents):
         shape = _batch_shape(count, self.shape)
         return low + (high - low) * random.uniform(shape, seed)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "low": self.low, "high": self.high}
 
 
@@ -109,7 +114,7 @@ class Codes(Latents):
         continuous: how many continuous codes.
     """
 
-    def __init__(self, noise: int, categorical=(10,), continuous: int = 2):
+    def __init__(self, noise: int, categorical: int | Iterable[int] = (10,), continuous: int = 2):
         if isinstance(categorical, numbers.Real) and not isinstance(categorical, bool):
             categorical = (categorical,) if categorical else ()
         if not isinstance(categorical, (tuple, list)):
@@ -122,7 +127,7 @@ class Codes(Latents):
         self.categorical = tuple(arguments.integer("categorical", k, least=2) for k in categorical)
         super().__init__(self.noise + sum(self.categorical) + self.continuous)
 
-    def sample(self, count, seed, truncation=None):
+    def sample(self, count: int | Tensor, seed: Tensor, truncation: float | None = None) -> Tensor:
         """As `Latents.sample`; `truncation` shrinks the intervals as it does for `Uniform`."""
         codes = len(self.categorical)
         numbers = Uniform(self.noise + codes + self.continuous).sample(count, seed)
@@ -134,14 +139,16 @@ class Codes(Latents):
         ]
         return tf.concat([width * noise, *one_hot, width * continuous], 1)
 
-    def split(self, latents) -> tuple:
+    def split(self, latents: Tensors) -> tuple:
         """(noise, the one-hot vectors of each categorical code, continuous codes) of latents."""
         sizes = [self.noise, *self.categorical, self.continuous]
         edges = np.cumsum([0, *sizes])
         parts = [latents[:, a:b] for a, b in itertools.pairwise(edges)]
         return parts[0], parts[1:-1], parts[-1]
 
-    def with_codes(self, latents, categorical=None, continuous=None) -> np.ndarray:
+    def with_codes(
+        self, latents: ArrayLike, categorical: Any = None, continuous: Any = None
+    ) -> np.ndarray:
         """A copy of latents `(n, *shape)` in which some codes are as told.
 
         Args:
@@ -171,7 +178,7 @@ class Codes(Latents):
             numbers[:, code] = _one_each(values, len(latents))
         return latents
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "noise": self.noise,
             "categorical": self.categorical,
@@ -214,7 +221,9 @@ def get(latents: "int | tuple | dict | Latents") -> Latents:
     return latents
 
 
-def interpolate(start, end, steps: int = 8, spherical: bool = True) -> np.ndarray:
+def interpolate(
+    start: ArrayLike, end: ArrayLike, steps: int = 8, spherical: bool = True
+) -> np.ndarray:
     """Latents on the way from `start` to `end`, ends included.
 
     Args:

@@ -10,6 +10,7 @@ from keras import ops
 
 from kgan import arguments
 from kgan.errors import InputError, unknown
+from kgan.typing import Config, Self, Tensor
 
 
 class Loss:
@@ -33,19 +34,19 @@ class Loss:
             "discriminator_weight", discriminator_weight, above=0
         )
 
-    def discriminator(self, real_scores, fake_scores):
+    def discriminator(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
         """The discriminator's loss, without `discriminator_weight`: a scalar to minimise."""
         raise NotImplementedError
 
-    def generator(self, fake_scores, real_scores=None):
+    def generator(self, fake_scores: Tensor, real_scores: Tensor = None) -> Tensor:
         """The generator's loss: a scalar to minimise."""
         raise NotImplementedError
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {"discriminator_weight": self.discriminator_weight}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         return cls(**config)
 
 
@@ -57,12 +58,12 @@ class _LabelledLoss(Loss):
         # One-sided label smoothing uses 0.9; 1 is no smoothing.
         self.real_label = arguments.number("real_label", real_label, above=0, most=1)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "real_label": self.real_label}
 
 
 class _CrossEntropy(_LabelledLoss):
-    def discriminator(self, real_scores, fake_scores):
+    def discriminator(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
         real = ops.mean(ops.softplus(real_scores) - self.real_label * real_scores)
         return real + ops.mean(ops.softplus(fake_scores))
 
@@ -86,7 +87,7 @@ class Minimax(_CrossEntropy):
         discriminator_weight: see `Loss`.
     """
 
-    def generator(self, fake_scores, real_scores=None):
+    def generator(self, fake_scores: Tensor, real_scores: Tensor = None) -> Tensor:
         return -ops.mean(ops.softplus(fake_scores))
 
 
@@ -107,7 +108,7 @@ class NonSaturating(_CrossEntropy):
         discriminator_weight: see `Loss`.
     """
 
-    def generator(self, fake_scores, real_scores=None):
+    def generator(self, fake_scores: Tensor, real_scores: Tensor = None) -> Tensor:
         return ops.mean(ops.softplus(-fake_scores))
 
 
@@ -125,11 +126,11 @@ class LeastSquares(_LabelledLoss):
         discriminator_weight: see `Loss`.
     """
 
-    def discriminator(self, real_scores, fake_scores):
+    def discriminator(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
         real = ops.mean(ops.square(real_scores - self.real_label))
         return 0.5 * (real + ops.mean(ops.square(fake_scores)))
 
-    def generator(self, fake_scores, real_scores=None):
+    def generator(self, fake_scores: Tensor, real_scores: Tensor = None) -> Tensor:
         return 0.5 * ops.mean(ops.square(fake_scores - 1.0))
 
 
@@ -143,10 +144,10 @@ class Hinge(Loss):
         generator:      -E D(x̂)
     """
 
-    def discriminator(self, real_scores, fake_scores):
+    def discriminator(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
         return ops.mean(ops.relu(1.0 - real_scores)) + ops.mean(ops.relu(1.0 + fake_scores))
 
-    def generator(self, fake_scores, real_scores=None):
+    def generator(self, fake_scores: Tensor, real_scores: Tensor = None) -> Tensor:
         return -ops.mean(fake_scores)
 
 
@@ -163,10 +164,10 @@ class Wasserstein(Loss):
     is Lipschitz: clip its weights, or add `kgan.penalties.GradientPenalty`.
     """
 
-    def discriminator(self, real_scores, fake_scores):
+    def discriminator(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
         return ops.mean(fake_scores) - ops.mean(real_scores)
 
-    def generator(self, fake_scores, real_scores=None):
+    def generator(self, fake_scores: Tensor, real_scores: Tensor = None) -> Tensor:
         return -ops.mean(fake_scores)
 
 
@@ -186,10 +187,10 @@ class Relativistic(Loss):
 
     generator_uses_real = True
 
-    def discriminator(self, real_scores, fake_scores):
+    def discriminator(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
         return ops.mean(ops.softplus(fake_scores - real_scores))
 
-    def generator(self, fake_scores, real_scores=None):
+    def generator(self, fake_scores: Tensor, real_scores: Tensor = None) -> Tensor:
         if real_scores is None:
             raise InputError("The relativistic generator loss needs real_scores; got None.")
         return ops.mean(ops.softplus(real_scores - fake_scores))

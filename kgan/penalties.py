@@ -6,6 +6,9 @@ holds the scores near their averages, and `Consistency` those of an image near t
 augmented copy.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import tensorflow as tf
 from keras import ops
@@ -15,9 +18,10 @@ from kgan import augment as augmentations
 from kgan.errors import InputError, unknown
 from kgan.terms import Term, Turn
 from kgan.terms import get as get_term
+from kgan.typing import Config, Tensor, Tensors
 
 
-def squared_gradient_norm(turn: Turn, samples):
+def squared_gradient_norm(turn: Turn, samples: Tensors) -> Tensors:
     """‖∇D(x)‖² of each sample, shape `(batch,)`, at least float32; differentiable once more.
 
     Of a structure of samples, one for each of a discriminator's networks, it is a structure.
@@ -74,19 +78,21 @@ class R1(Term):
         every: 16 is the lazy R1 of Karras et al. 2020, section 3.1; see `kgan.Term`.
     """
 
-    def __init__(self, gamma=10.0, every: int = 1, name: str | None = None, **kwargs):
+    def __init__(
+        self, gamma: float | Callable = 10.0, every: int = 1, name: str | None = None, **kwargs: Any
+    ):
         super().__init__(weight=_strength("gamma", gamma), every=every, name=name, **kwargs)
 
     kind = "real"
 
-    def __call__(self, turn):
+    def __call__(self, turn: Turn) -> Tensor:
         if turn.slopes is None:
             norms = squared_gradient_norm(turn, getattr(turn, self.kind))
         else:
             norms = tf.nest.map_structure(_squared_norms, turn.slopes(self.kind))
         return 0.5 * _summed(ops.mean, norms)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         config = super().get_config()
         return {"gamma": config.pop("weight"), **config}
 
@@ -116,10 +122,16 @@ class GradientPenalty(Term):
         every: see `kgan.Term`.
     """
 
-    def __init__(self, weight=10.0, every: int = 1, name: str | None = None, **kwargs):
+    def __init__(
+        self,
+        weight: float | Callable = 10.0,
+        every: int = 1,
+        name: str | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(weight=_strength("weight", weight), every=every, name=name, **kwargs)
 
-    def __call__(self, turn):
+    def __call__(self, turn: Turn) -> Tensor:
         def between(real, fake):
             # Some discriminators see several generated samples for each real one.
             times = ops.shape(fake)[0] // ops.shape(real)[0]
@@ -153,18 +165,18 @@ class Dragan(Term):
 
     def __init__(
         self,
-        weight=10.0,
+        weight: float | Callable = 10.0,
         spread: float = 0.5,
         k: float = 1.0,
         every: int = 1,
         name: str | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(weight=_strength("weight", weight), every=every, name=name, **kwargs)
         self.spread = arguments.number("spread", spread, above=0)
         self.k = arguments.number("k", k, least=0)
 
-    def __call__(self, turn):
+    def __call__(self, turn: Turn) -> Tensor:
         def around(real):
             real = tf.convert_to_tensor(real)
             noise = random.uniform(tf.shape(real), turn.gan.next_seed())
@@ -173,7 +185,7 @@ class Dragan(Term):
 
         return _slope_of(self.k, turn, tf.nest.map_structure(around, turn.real))
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "spread": self.spread, "k": self.k}
 
 
@@ -204,12 +216,12 @@ class LeCam(Term):
 
     def __init__(
         self,
-        weight=0.3,
+        weight: float | Callable = 0.3,
         decay: float = 0.99,
         start: int = 0,
         every: int = 1,
         name: str | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         name = name or "lecam"
         super().__init__(weight=_strength("weight", weight), every=every, name=name, **kwargs)
@@ -223,11 +235,11 @@ class LeCam(Term):
         )
 
     @property
-    def averages(self):
+    def averages(self) -> Any:
         """(α_R, α_F), a tensor; zeros before the first score."""
         return _quotients(tf.convert_to_tensor(self._sums.value))
 
-    def __call__(self, turn):
+    def __call__(self, turn: Turn) -> Tensor:
         real_average, fake_average = tf.unstack(_quotients(self._observe(turn)))
         return _mean_square(turn.real_scores, fake_average) + _mean_square(
             turn.fake_scores, real_average
@@ -255,11 +267,11 @@ class LeCam(Term):
         self._sums.assign(moved)
         return moved
 
-    def weight_at(self, step):
+    def weight_at(self, step: Tensor) -> Any:
         weight = super().weight_at(step)
         return ops.where(step >= self.start, weight, 0.0) if self.start else weight
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "decay": self.decay, "start": self.start}
 
 
@@ -309,12 +321,12 @@ class Consistency(Term):
 
     def __init__(
         self,
-        weight=10.0,
+        weight: float | Callable = 10.0,
         fake_weight: float = 0.0,
-        augment=None,
+        augment: Any = None,
         every: int = 1,
         name: str | None = None,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(weight=_strength("weight", weight), every=every, name=name, **kwargs)
         _of_the_discriminator(self)
@@ -323,7 +335,7 @@ class Consistency(Term):
             augment = [augmentations.Flip(), augmentations.Shift(4)]
         self.augment = augmentations.get(augment)
 
-    def __call__(self, turn):
+    def __call__(self, turn: Turn) -> Tensor:
         change = self._change(turn, turn.real, turn.real_scores)
         value = ops.cast(super().weight_at(turn.gan.iterations), change.dtype) * change
         if self.fake_weight:
@@ -336,11 +348,11 @@ class Consistency(Term):
         )
         return _mean_square(scores, turn.score(augmented))
 
-    def weight_at(self, step):
+    def weight_at(self, step: Tensor) -> Any:
         # There are two, and they are in the value.
         return 1.0
 
-    def get_config(self):
+    def get_config(self) -> Config:
         augment = keras.saving.serialize_keras_object(self.augment)
         return {**super().get_config(), "fake_weight": self.fake_weight, "augment": augment}
 

@@ -9,6 +9,7 @@ import keras
 
 from kgan import arguments
 from kgan.errors import InputError
+from kgan.typing import Config, Self, Tensor, Tensors
 
 # The players of most games; a family may have more.
 PLAYERS = ("discriminator", "generator")
@@ -47,7 +48,7 @@ class Turn:
     slopes: Callable[[str], Any] | None = field(default=None, repr=False, compare=False)
     earlier: dict = field(default_factory=dict, repr=False, compare=False)
 
-    def score(self, samples, condition=None):
+    def score(self, samples: Tensors, condition: Tensors = None) -> Tensors:
         """Raw scores of other samples, of shape `(batch, ...)`, in training mode.
 
         The networks' layer state (batch-norm averages and the like) stays as it is, so
@@ -58,7 +59,7 @@ class Turn:
         with self.gan.state_kept():
             return self.gan.score(samples, condition, training=True)
 
-    def generate(self, latents, condition=None):
+    def generate(self, latents: Tensors, condition: Tensors = None) -> Tensors:
         """Samples from other latents, in training mode, layer state kept as with `score`."""
         condition = self.condition if condition is None else condition
         with self.gan.state_kept():
@@ -100,7 +101,13 @@ class Term:
 
     player = "discriminator"
 
-    def __init__(self, weight=1.0, every: int = 1, name: str | None = None, player=None):
+    def __init__(
+        self,
+        weight: float | Callable = 1.0,
+        every: int = 1,
+        name: str | None = None,
+        player: str | None = None,
+    ):
         if isinstance(weight, dict):
             weight = keras.saving.deserialize_keras_object(weight)
         if not callable(weight):
@@ -115,21 +122,21 @@ class Term:
                 f"{self.player!r}."
             )
 
-    def __call__(self, turn: Turn):
+    def __call__(self, turn: Turn) -> Tensor:
         raise NotImplementedError
 
-    def weight_at(self, step):
+    def weight_at(self, step: Tensor) -> Any:
         """The weight at a training step, a scalar."""
         return self.weight(step) if callable(self.weight) else self.weight
 
-    def get_config(self):
+    def get_config(self) -> Config:
         weight = self.weight
         if callable(weight):
             weight = keras.saving.serialize_keras_object(weight)
         return {"weight": weight, "every": self.every, "name": self.name, "player": self.player}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         return cls(**config)
 
 
@@ -137,7 +144,7 @@ class Term:
 class FunctionTerm(Term):
     """A function of a `Turn` as a term; what `compile(terms=[...])` makes of plain functions."""
 
-    def __init__(self, function: Callable, name: str | None = None, **kwargs):
+    def __init__(self, function: Callable, name: str | None = None, **kwargs: Any):
         if isinstance(function, dict):
             function = keras.saving.deserialize_keras_object(function)
         if isinstance(function, str):
@@ -152,10 +159,10 @@ class FunctionTerm(Term):
         super().__init__(name=name or _name_of(function), **kwargs)
         self.function = function
 
-    def __call__(self, turn):
+    def __call__(self, turn: Turn) -> Tensor:
         return self.function(turn)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         # By the name that it is logged under: a file with code in it would not be safe to load.
         function = self.name
         if getattr(self.function, "__name__", "") != "<lambda>":
@@ -168,7 +175,7 @@ def _name_of(function) -> str:
     return name.replace("<lambda>", "term")
 
 
-def get(term, player: str = "generator") -> Term:
+def get(term: Any, player: str = "generator") -> Term:
     """A term from a `Term`, its serialized config, or a function of a `Turn`.
 
     Args:

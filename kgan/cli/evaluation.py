@@ -72,7 +72,7 @@ def evaluate(
         from kgan.metrics import ModeCoverage
 
         metrics.append(ModeCoverage(real.info.modes, extractor=extractor or "auto"))
-    if not names and _tells_classes(extractor, gan, settings["data"], real.info):
+    if not names and tells_classes(extractor, gan, settings["data"], real.info):
         from kgan.metrics import ClassifierAccuracy
 
         metrics.append(ClassifierAccuracy(extractor or "auto"))
@@ -155,7 +155,7 @@ def _metric(name: str, asked: bool, extractor, reference, modes):
     return make(**settings)
 
 
-def _tells_classes(extractor, gan, trained_on: str, info) -> bool:
+def tells_classes(extractor, gan, trained_on: str, info) -> bool:
     """Whether an extractor gives the model's classes the numbers that the model gives them."""
     if not gan.classes or not info.classes:
         return False

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import click
 import keras
 
+from kgan import bridge
 from kgan.runs import RunFolder
 from kgan.runs.files import replace
 
@@ -98,7 +99,7 @@ class History(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         # The checkpoint has said by now where the run goes on.
-        self.run.trim_history(self.model._initial_epoch or 0)
+        self.run.trim_history(bridge.first_epoch(self.model) or 0)
 
     def on_epoch_end(self, epoch, logs=None):
         self.run.add_to_history(epoch, int(self.model.iterations), logs)

@@ -1,6 +1,18 @@
 """From a name, a folder or arrays to a `tf.data` pipeline of scaled batches."""
 
 import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kgan.data.catalog import sources as sources
+    from kgan.data.info import DataInfo as DataInfo
+    from kgan.data.info import Modes as Modes
+    from kgan.data.loading import from_arrays as from_arrays
+    from kgan.data.loading import load as load
+    from kgan.data.pairing import domains as domains
+    from kgan.data.pairing import pairs as pairs
+    from kgan.data.position import Position as Position
+    from kgan.data.resolution import crops as crops
 
 # Loaded when first used (PEP 562): listing the sources needs no TensorFlow.
 _OBJECTS = {
@@ -18,11 +30,13 @@ _OBJECTS = {
 __all__ = sorted(_OBJECTS)
 
 
-def __getattr__(name):
-    if name in _OBJECTS:
-        return getattr(importlib.import_module(_OBJECTS[name]), name)
-    raise AttributeError(f"module 'kgan.data' has no attribute {name!r}")
+if not TYPE_CHECKING:  # a checker knows the names, and shall find slips in them
+
+    def __getattr__(name: str) -> Any:
+        if name in _OBJECTS:
+            return getattr(importlib.import_module(_OBJECTS[name]), name)
+        raise AttributeError(f"module 'kgan.data' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return [*globals(), *__all__]

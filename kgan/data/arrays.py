@@ -10,6 +10,7 @@ from kgan.data import checks
 from kgan.data.info import Source
 from kgan.data.splits import bounds, parse
 from kgan.errors import InputError
+from kgan.typing import ArrayLike
 
 # Names under which arrays are found, in this order; {} is the split.
 _SAMPLES = ("x_{}", "X_{}", "{}_images", "{}_x", "images_{}", "{}")
@@ -18,7 +19,9 @@ _ALL_SAMPLES = ("images", "x", "X", "samples", "data", "arr_0")
 _ALL_LABELS = ("labels", "y", "Y", "targets", "label", "arr_1")
 
 
-def read(samples: object, labels: object = None, *, batch_size: int, name: str = "arrays"):
+def read(
+    samples: ArrayLike, labels: ArrayLike = None, *, batch_size: int, name: str = "arrays"
+) -> Source:
     """A `Source` of samples `(samples, ...)` with their labels, checked, as float32 or uint8.
 
     Args:

@@ -1,6 +1,7 @@
 """Checks of what the user gave; each failure says what to give instead."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,7 @@ def channel_count(channels: object) -> int | None:
     )
 
 
-def value_range(name: str, given: object) -> Range | None:
+def value_range(name: str, given: Any) -> Range | None:
     """A pair of finite numbers, the lower first, or None."""
     return None if given is None else arguments.interval(name, given, or_else="None")
 

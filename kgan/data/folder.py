@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -96,7 +97,7 @@ def decoded(
     if cache == "auto":
         cache = images.fits_in_memory(len(paths) * int(np.prod(shape)))
 
-    common = {"name": str(folder), "split": split, "range": (0.0, 255.0)}
+    common: dict[str, Any] = {"name": str(folder), "split": split, "range": (0.0, 255.0)}
 
     def one(index):
         if half is None:

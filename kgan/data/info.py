@@ -89,7 +89,7 @@ class Source:
     open: Callable[[bool], Any] | None = None
     size: int = 0
     shape: tuple[int, ...] = ()
-    labels: np.ndarray | bool | None = None
+    labels: Any = None
     class_names: tuple[str, ...] = ()
     classes: int = 0
     range: Range | None = None

@@ -61,7 +61,7 @@ class Wanted:
         training: whether it is trained on; else it is read in order and to the last sample.
     """
 
-    family: type
+    family: Any
     source: str
     source_b: str | None
     common: dict[str, Any]

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -28,7 +29,7 @@ def load(
     cache: bool | str = "auto",
     data_dir: str | os.PathLike | None = None,
     download: bool = True,
-    **options,
+    **options: Any,
 ) -> tf.data.Dataset:
     """Load a data set, ready for `fit`: scaled, shuffled, batched, prefetched.
 
@@ -176,7 +177,7 @@ def _dataset(
         classes = len(source.modes.probabilities) if source.modes else int(source.labels.max()) + 1
     if source.values is not None:
         values = arrays.compact(source.values)
-        kind = Mapped if isinstance(values, np.memmap) else Memory
+        kind: Any = Mapped if isinstance(values, np.memmap) else Memory
         store = kind(values, source.labels if labelled else None)
     else:
         store = source.open(labelled)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -90,7 +91,7 @@ def pairs(
         )
     if swap:
         left, right = right, left
-    order = {"seed": seed, "shuffle": shuffle, "flip": flip}
+    order: dict[str, Any] = {"seed": seed, "shuffle": shuffle, "flip": flip}
     return _dataset(
         {"input": left, "target": right}, "target", left.size, batch_size, source_range,
         value_range, drop_remainder, together=True, **order,

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -79,7 +80,7 @@ def read(
         ),
         read_config=tfds.ReadConfig(try_autocache=False),
     )
-    common = {
+    common: dict[str, Any] = {
         "name": name,
         "split": split,
         "class_names": () if label is None else tuple(label.names),

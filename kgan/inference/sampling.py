@@ -1,6 +1,8 @@
 """From a trained model to samples, in this process or in a SavedModel."""
 
 import contextlib
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,6 +13,7 @@ from kgan import arguments, bridge, checks, random
 from kgan.errors import InputError
 from kgan.inference import exporting
 from kgan.training.execution import kernels
+from kgan.typing import ArrayLike, PathLike, Tensor, Tensors
 
 
 class Sampling:
@@ -19,18 +22,23 @@ class Sampling:
     It relies on `forward`, `data_range` and `average` of the model it is mixed into.
     """
 
+    # Of the model that it is mixed into.
+    forward: Callable[..., Tensors]
+    networks_of: Callable[[str], list[keras.Model]]
+    data_range: Any
+    average: Any
     # Whether samples may leave `data_range`, and are brought back.
     _clips = False
     # The compiled form of `sample`; `compile` clears it, for the average may come or go.
-    _sampling = None
+    _sampling: Any = None
 
-    def sample(self, latents, condition=None):
+    def sample(self, latents: Tensors, condition: Tensors = None) -> Tensors:
         """Samples in inference mode, by the averaged generator where there is one."""
         with self.averaged():
             made = self.forward(latents, condition, training=False)
         return tf.nest.map_structure(self.finished, made)
 
-    def averaged(self):
+    def averaged(self) -> contextlib.AbstractContextManager:
         """A context in which networks compute with their averaged weights, where there are any.
 
         Nothing is written, so that a training may go on beside it in another thread.
@@ -39,7 +47,7 @@ class Sampling:
             return contextlib.nullcontext()
         return keras.StatelessScope([(w, average.value) for w, average in self.average.pairs()])
 
-    def finished(self, samples):
+    def finished(self, samples: Tensors) -> Tensor:
         """Samples as users get them: in the data's range, at least in float32."""
         if self._clips:
             samples = ops.clip(samples, *self.data_range)
@@ -53,7 +61,14 @@ class LatentSampling(Sampling):
     It relies on `draw`, `latents` and `networks_of` of the model, beside what `Sampling` does.
     """
 
-    def call(self, inputs, training=False):
+    # Of the model that it is mixed into.
+    draw: Callable[..., Tensors]
+    latents: Any
+    classes: int
+    accelerate: Any
+    _sampling_seeds: keras.random.SeedGenerator
+
+    def call(self, inputs: Tensors, training: bool = False) -> Tensors:
         """Samples from latents, or from `[latents, labels]`; `predict` goes through here."""
         inputs = inputs if self.classes else [inputs]
         return self.forward(*inputs, training=True) if training else self.sample(*inputs)
@@ -62,8 +77,8 @@ class LatentSampling(Sampling):
         self,
         n: int | None = None,
         *,
-        labels=None,
-        latents=None,
+        labels: ArrayLike = None,
+        latents: Tensors = None,
         seed: int | None = None,
         truncation: float | None = None,
         batch_size: int = 256,
@@ -148,7 +163,7 @@ class LatentSampling(Sampling):
             )
         return tf.constant(np.broadcast_to(labels, (n,)), tf.int32)
 
-    def draw_labels(self, count, seed):
+    def draw_labels(self, count: int | Tensor, seed: Tensor) -> Tensor:
         """Labels for `count` samples, every class equally likely, a function of the seed."""
         seed = tf.convert_to_tensor(seed) ^ tf.constant([0, 0x1ABE1], tf.int32)
         return tf.cast(random.uniform([count], seed) * self.classes, tf.int32)
@@ -178,7 +193,13 @@ class LatentSampling(Sampling):
             return "serve(latents, labels) and sample(labels, seed)"
         return "serve(latents) and sample(count, seed)"
 
-    def export(self, filepath, format="tf_saved_model", verbose=None, **kwargs):
+    def export(
+        self,
+        filepath: PathLike,
+        format: str = "tf_saved_model",
+        verbose: int | str | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Writes the generator for serving; it loads where kgan is not installed.
 
         A SavedModel gets two signatures: `serve(latents)` and `sample(count, seed)`, which

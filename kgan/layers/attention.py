@@ -1,5 +1,7 @@
 """Self-attention over the places of feature maps."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 from keras import ops
@@ -7,6 +9,7 @@ from keras import ops
 from kgan import arguments
 from kgan.layers import checks
 from kgan.layers.weights import SpectralNormalization
+from kgan.typing import Config, Shape, Tensors
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -41,8 +44,8 @@ class SelfAttention(keras.layers.Layer):
         reduction: int = 8,
         pool: bool = True,
         spectral_normalization: bool = False,
-        kernel_initializer="glorot_uniform",
-        **kwargs,
+        kernel_initializer: Any = "glorot_uniform",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.reduction = arguments.integer("reduction", reduction)
@@ -50,7 +53,7 @@ class SelfAttention(keras.layers.Layer):
         self.spectral_normalization = bool(spectral_normalization)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         checks.feature_maps(self, input_shape)
         channels = input_shape[-1]
         narrow, half = max(1, channels // self.reduction), max(1, channels // 2)
@@ -76,7 +79,7 @@ class SelfAttention(keras.layers.Layer):
         layer.build(input_shape)
         return layer
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensors, training: bool = False) -> Tensors:
         queries = _places(self.queries(inputs))
         keys = _places(self._pooled(self.keys(inputs)))
         values = _places(self._pooled(self.values(inputs)))
@@ -100,10 +103,10 @@ class SelfAttention(keras.layers.Layer):
         blocks = (batch, (height + 1) // 2, 2, (width + 1) // 2, 2, channels)
         return ops.max(ops.reshape(maps, blocks), axis=(2, 4))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "reduction": self.reduction,

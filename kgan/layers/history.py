@@ -1,9 +1,12 @@
 """A pool of generated images, of which discriminators see older ones too."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from kgan.random import tensorflow_uniform
+from kgan.typing import ArrayLike, Config, Tensor, Tensors
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -22,7 +25,7 @@ class History(keras.layers.Layer):
         shape: of one image.
     """
 
-    def __init__(self, size, shape, **kwargs):
+    def __init__(self, size: int, shape: tuple[int, ...], **kwargs: Any):
         super().__init__(trainable=False, **kwargs)
         self.size, self.shape = int(size), tuple(shape)
         settings = {
@@ -35,7 +38,7 @@ class History(keras.layers.Layer):
         self.count = self.add_weight(shape=(), dtype="int32", name="count", **settings)
         self.built = True
 
-    def call(self, images, seed):
+    def call(self, images: ArrayLike, seed: Tensor) -> Tensors:
         count = tf.shape(images)[0]
         places = self.count.value + tf.range(count)
         filling = places < self.size
@@ -51,5 +54,5 @@ class History(keras.layers.Layer):
         self.count.assign(tf.minimum(self.count.value + count, self.size))
         return tf.where(wide, older, images)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "size": self.size, "shape": self.shape}

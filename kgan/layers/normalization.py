@@ -1,10 +1,13 @@
 """Normalization whose scale and shift depend on a class."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kgan import arguments
 from kgan.errors import InputError
+from kgan.typing import Config, Shape, Tensors
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -41,7 +44,7 @@ class ConditionalBatchNormalization(keras.layers.Layer):
         momentum: float = 0.9,
         epsilon: float = 1e-5,
         synchronized: bool = False,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.classes = arguments.integer("classes", classes)
@@ -58,7 +61,7 @@ class ConditionalBatchNormalization(keras.layers.Layer):
             name="normalization",
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         features, labels = _pair(input_shape)
         if len(features) < 2 or features[-1] is None:
             raise InputError(
@@ -75,7 +78,7 @@ class ConditionalBatchNormalization(keras.layers.Layer):
         self.gain = self.add_weight(name="gain", shape=table, initializer="ones")
         self.bias = self.add_weight(name="bias", shape=table, initializer="zeros")
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensors, training: bool = False) -> Tensors:
         features, labels = _pair(inputs)
         if not keras.backend.is_int_dtype(labels.dtype):
             raise InputError(
@@ -91,10 +94,10 @@ class ConditionalBatchNormalization(keras.layers.Layer):
         bias = ops.reshape(ops.matmul(rows, self.bias), spread)
         return gain * self.normalization(features, training=training) + bias
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(_pair(input_shape)[0])
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "classes": self.classes,

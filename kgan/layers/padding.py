@@ -1,11 +1,14 @@
 """Padding that Keras's own layers lack."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from kgan import arguments
 from kgan.errors import InputError
 from kgan.layers import checks
+from kgan.typing import Config, Shape, Tensors
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -22,11 +25,11 @@ class ReflectionPadding2D(keras.layers.Layer):
         InputError: for images that are no larger than the padding, or another kind of input.
     """
 
-    def __init__(self, padding: int = 1, **kwargs):
+    def __init__(self, padding: int = 1, **kwargs: Any):
         super().__init__(**kwargs)
         self.padding = arguments.integer("padding", padding)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         checks.feature_maps(self, input_shape)
         if any(size is not None and size <= self.padding for size in input_shape[1:3]):
             raise InputError(
@@ -34,13 +37,13 @@ class ReflectionPadding2D(keras.layers.Layer):
                 f"{tuple(input_shape)}."
             )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensors) -> Tensors:
         around = (self.padding, self.padding)
         return ops.pad(inputs, [(0, 0), around, around, (0, 0)], mode="reflect")
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, *places, channels = input_shape
         return (batch, *(size and size + 2 * self.padding for size in places), channels)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "padding": self.padding}

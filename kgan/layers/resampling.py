@@ -1,5 +1,7 @@
 """Feature maps made larger and smaller, with second derivatives."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 from keras import ops
@@ -7,18 +9,19 @@ from keras import ops
 from kgan import arguments
 from kgan.errors import InputError
 from kgan.layers import checks
+from kgan.typing import Config, Shape, Tensors
 
 
 class _Shuffling(keras.layers.Layer):
-    def __init__(self, scale: int = 2, **kwargs):
+    def __init__(self, scale: int = 2, **kwargs: Any):
         super().__init__(**kwargs)
         self.scale = arguments.integer("scale", scale)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         checks.feature_maps(self, input_shape)
         self.compute_output_shape(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "scale": self.scale}
 
 
@@ -40,10 +43,10 @@ class PixelShuffle(_Shuffling):
         InputError: for channels that scale² does not divide, or another kind of input.
     """
 
-    def call(self, inputs):
+    def call(self, inputs: Tensors) -> Tensors:
         return tf.nn.depth_to_space(inputs, self.scale) if self.scale > 1 else inputs
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, height, width, channels = input_shape
         if channels % self.scale**2:
             raise InputError(
@@ -72,10 +75,10 @@ class PixelUnshuffle(_Shuffling):
         InputError: for sizes that scale does not divide, or another kind of input.
     """
 
-    def call(self, inputs):
+    def call(self, inputs: Tensors) -> Tensors:
         return tf.nn.space_to_depth(inputs, self.scale) if self.scale > 1 else inputs
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, height, width, channels = input_shape
         _divided("PixelUnshuffle", input_shape, self.scale)
         return (
@@ -90,13 +93,13 @@ class _Resampling(keras.layers.Layer):
     # What lies beyond the border, and the padding of width one that says so.
     _borders = {"edge": "symmetric", "zeros": "constant"}
 
-    def __init__(self, border: str = "edge", **kwargs):
+    def __init__(self, border: str = "edge", **kwargs: Any):
         super().__init__(**kwargs)
         if border not in self._borders:
             raise InputError(f"border is one of {', '.join(self._borders)}; got {border!r}.")
         self.border = border
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         if len(input_shape) < 3:
             raise InputError(
                 f"{type(self).__name__} takes (batch, ..., channels) with places between, such as "
@@ -104,14 +107,14 @@ class _Resampling(keras.layers.Layer):
             )
         self.compute_output_shape(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensors) -> Tensors:
         for axis in range(1, len(inputs.shape) - 1):
             widths = [(1, 1) if a == axis else (0, 0) for a in range(len(inputs.shape))]
             padded = ops.pad(inputs, widths, mode=self._borders[self.border])
             inputs = self._resampled(inputs, padded, axis)
         return inputs
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "border": self.border}
 
 
@@ -149,7 +152,7 @@ class Upsample(_Resampling):
         pairs = ops.stack([even, odd], axis=axis + 1)
         return ops.reshape(pairs, (*size[:axis], 2 * size[axis], *size[axis + 1 :]))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, *places, channels = input_shape
         return (batch, *(size and 2 * size for size in places), channels)
 
@@ -185,7 +188,7 @@ class Downsample(_Resampling):
         right = 0.375 * odd + 0.125 * even
         return _part(left, axis, slice(None, -1)) + _part(right, axis, slice(1, None))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, *places, channels = input_shape
         _divided("Downsample", input_shape, 2)
         return (batch, *(size and size // 2 for size in places), channels)

@@ -1,11 +1,14 @@
 """What a discriminator may learn from a batch as a whole."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 from keras import ops
 
 from kgan import arguments
 from kgan.errors import InputError
+from kgan.typing import Config, Shape, Tensors
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -33,12 +36,12 @@ class MinibatchStdDev(keras.layers.Layer):
         InputError: for channels that are unknown or that `features` does not divide.
     """
 
-    def __init__(self, group_size: int = 4, features: int = 1, **kwargs):
+    def __init__(self, group_size: int = 4, features: int = 1, **kwargs: Any):
         super().__init__(**kwargs)
         self.group_size = arguments.integer("group_size", group_size)
         self.features = arguments.integer("features", features)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = input_shape[-1]
         if len(input_shape) < 2 or channels is None or channels % self.features:
             raise InputError(
@@ -46,7 +49,7 @@ class MinibatchStdDev(keras.layers.Layer):
                 f"features={self.features} divides; got {tuple(input_shape)}."
             )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensors) -> Tensors:
         batch, *places, channels = ops.shape(inputs)
         group = self._group(batch)
         # Squares and their sum over many features leave the range of half precision.
@@ -70,10 +73,10 @@ class MinibatchStdDev(keras.layers.Layer):
         fits = (sizes >= tf.minimum(self.group_size, batch)) & (batch % sizes == 0)
         return tf.reduce_min(tf.where(fits, sizes, batch))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], input_shape[-1] + self.features)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "group_size": self.group_size,

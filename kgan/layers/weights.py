@@ -1,12 +1,14 @@
 """Wrappers that run a layer with other weights than those it trains."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
 from kgan import arguments
 from kgan.errors import InputError
+from kgan.typing import Config, Shape, Tensors
 
 _TRANSPOSED = (
     keras.layers.Conv1DTranspose,
@@ -22,7 +24,7 @@ class _Reweighted(keras.layers.Wrapper):
     The layer's own weights stay the trainable variables: they are read and never written.
     """
 
-    def __init__(self, layer, **kwargs):
+    def __init__(self, layer: keras.layers.Layer, **kwargs: Any):
         if not isinstance(layer, keras.layers.Layer):
             raise InputError(f"{type(self).__name__} wraps a Keras layer; got {layer!r}.")
         if kwargs.pop("dtype", None) is not None:
@@ -38,7 +40,7 @@ class _Reweighted(keras.layers.Wrapper):
         """(variable, value) pairs to run the layer with."""
         raise NotImplementedError
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensors, training: bool = False) -> Tensors:
         # A scope knows nothing of the scope around it, which may hold averaged weights or drop
         # updates: the present value of each variable is named.
         present = [(variable, variable.value) for variable in self.layer.variables]
@@ -53,14 +55,14 @@ class _Reweighted(keras.layers.Wrapper):
             self.layer.add_loss(loss)
         return outputs
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return self.layer.compute_output_shape(input_shape)
 
-    def compute_output_spec(self, inputs, training=False):
+    def compute_output_spec(self, inputs: Tensors, training: bool = False) -> Any:
         # With the wrapped layer's dtype, which may be a half precision.
         return self.layer.compute_output_spec(inputs)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         config = super().get_config()
         del config["dtype"]
         return config
@@ -111,12 +113,14 @@ class SpectralNormalization(_Reweighted):
     ```
     """
 
-    def __init__(self, layer, iterations: int = 1, epsilon: float = 1e-12, **kwargs):
+    def __init__(
+        self, layer: keras.layers.Layer, iterations: int = 1, epsilon: float = 1e-12, **kwargs: Any
+    ):
         super().__init__(layer, **kwargs)
         self.iterations = arguments.integer("iterations", iterations)
         self.epsilon = arguments.number("epsilon", epsilon, above=0)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         super().build(input_shape)
         kernel = _kernel(self.layer)
         self.u = self.add_weight(
@@ -170,7 +174,7 @@ class SpectralNormalization(_Reweighted):
         sigma = ops.where(sigma > self.epsilon, sigma, 1.0)
         return [(kernel, ops.cast(kernel.value, sigma.dtype) / sigma)]
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "iterations": self.iterations, "epsilon": self.epsilon}
 
 
@@ -202,7 +206,13 @@ class EqualizedLearningRate(_Reweighted):
             setting that is not positive.
     """
 
-    def __init__(self, layer, gain: float = math.sqrt(2), multiplier: float = 1.0, **kwargs):
+    def __init__(
+        self,
+        layer: keras.layers.Layer,
+        gain: float = math.sqrt(2),
+        multiplier: float = 1.0,
+        **kwargs: Any,
+    ):
         super().__init__(layer, **kwargs)
         self.gain = arguments.number("gain", gain, above=0)
         self.multiplier = arguments.number("multiplier", multiplier, above=0)
@@ -220,7 +230,7 @@ class EqualizedLearningRate(_Reweighted):
             )
         setattr(layer, name, initializer)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         super().build(input_shape)
         shape = _kernel(self.layer).shape
         outputs = math.prod(shape[axis] for axis in _output_axes(self.layer))
@@ -234,7 +244,7 @@ class EqualizedLearningRate(_Reweighted):
             scaled.append((bias, bias.value * self.multiplier))
         return scaled
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "gain": self.gain, "multiplier": self.multiplier}
 
 

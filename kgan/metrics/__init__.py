@@ -1,6 +1,38 @@
 """How good the samples are: Keras metrics over real and generated samples."""
 
 import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kgan.metrics import extractors as extractors
+    from kgan.metrics.class_accuracy import ClassifierAccuracy as ClassifierAccuracy
+    from kgan.metrics.diversity import Diversity as Diversity
+    from kgan.metrics.extractors import Extractor as Extractor
+    from kgan.metrics.extractors import Features as Features
+    from kgan.metrics.extractors import KerasModel as KerasModel
+    from kgan.metrics.feature_metric import FeatureMetric as FeatureMetric
+    from kgan.metrics.frechet import FrechetDistance as FrechetDistance
+    from kgan.metrics.frechet import frechet_distance as frechet_distance
+    from kgan.metrics.inception import InceptionScore as InceptionScore
+    from kgan.metrics.inception import inception_score as inception_score
+    from kgan.metrics.kernel import KernelDistance as KernelDistance
+    from kgan.metrics.kernel import kernel_distance as kernel_distance
+    from kgan.metrics.measuring import get as get
+    from kgan.metrics.measuring import measure as measure
+    from kgan.metrics.memorisation import Memorisation as Memorisation
+    from kgan.metrics.modes import ModeCoverage as ModeCoverage
+    from kgan.metrics.named import register as register
+    from kgan.metrics.neighbours import Coverage as Coverage
+    from kgan.metrics.neighbours import Density as Density
+    from kgan.metrics.neighbours import Precision as Precision
+    from kgan.metrics.neighbours import Recall as Recall
+    from kgan.metrics.neighbours import manifold as manifold
+    from kgan.metrics.paired import PSNR as PSNR
+    from kgan.metrics.paired import SSIM as SSIM
+    from kgan.metrics.paired import psnr as psnr
+    from kgan.metrics.paired import ssim as ssim
+    from kgan.metrics.statistics import Statistics as Statistics
+    from kgan.metrics.truncation import truncation_curve as truncation_curve
 
 from kgan.metrics.named import METRICS
 
@@ -39,12 +71,14 @@ _OBJECTS = {
 __all__ = sorted([*_OBJECTS, "extractors"])
 
 
-def __getattr__(name):
-    if name in _OBJECTS:
-        return getattr(importlib.import_module(f"kgan.metrics.{_OBJECTS[name]}"), name)
-    if name == "extractors":
-        return importlib.import_module("kgan.metrics.extractors")
-    raise AttributeError(f"module 'kgan.metrics' has no attribute {name!r}")
+if not TYPE_CHECKING:  # a checker knows the names, and shall find slips in them
+
+    def __getattr__(name: str) -> Any:
+        if name in _OBJECTS:
+            return getattr(importlib.import_module(f"kgan.metrics.{_OBJECTS[name]}"), name)
+        if name == "extractors":
+            return importlib.import_module("kgan.metrics.extractors")
+        raise AttributeError(f"module 'kgan.metrics' has no attribute {name!r}")
 
 
 def register_all() -> None:
@@ -55,5 +89,5 @@ def register_all() -> None:
         registry.load_all()
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return [*globals(), *__all__]

@@ -1,9 +1,12 @@
 """Whether a classifier sees the class that a conditional model was asked for."""
 
+from typing import Any
+
 import keras
 
 from kgan.errors import InputError
 from kgan.metrics.feature_metric import FeatureMetric
+from kgan.typing import ExtractorLike, Range, Tensors
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -22,10 +25,15 @@ class ClassifierAccuracy(FeatureMetric):
     keeps = {"fake": "classes", "condition": "labels"}
     _direction = "up"
 
-    def __init__(self, extractor="auto", value_range=None, name="classifier_accuracy"):
+    def __init__(
+        self,
+        extractor: ExtractorLike = "auto",
+        value_range: Range | None = None,
+        name: str = "classifier_accuracy",
+    ):
         super().__init__(extractor, value_range, name)
 
-    def update_state(self, real, fake, condition=None):
+    def update_state(self, real: Tensors, fake: Tensors, condition: Tensors = None) -> None:
         """Adds a batch of generated samples with the labels they were asked for.
 
         Args:
@@ -43,5 +51,5 @@ class ClassifierAccuracy(FeatureMetric):
             )
         super().update_state(real, fake, condition)
 
-    def compute(self):
+    def compute(self) -> Any:
         return float((self.kept("fake").all() == self.kept("condition").all()).mean())

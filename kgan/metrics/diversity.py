@@ -1,6 +1,7 @@
 """How far apart the samples are from each other: the quickest sign of mode collapse."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,6 +11,7 @@ from kgan import arguments
 from kgan.errors import InputError
 from kgan.metrics.distances import with_norms, within
 from kgan.metrics.feature_metric import FeatureMetric
+from kgan.typing import Config, ExtractorLike, Range, Shape, Tensors
 
 
 def mean_pairwise_distance(features) -> float:
@@ -97,16 +99,24 @@ class Diversity(FeatureMetric):
     keeps = {"real": "features", "fake": "features"}
     _direction = "up"
 
-    def __init__(self, extractor="values", most: int = 1000, value_range=None, name="diversity"):
+    def __init__(
+        self,
+        extractor: ExtractorLike = "values",
+        most: int = 1000,
+        value_range: Range | None = None,
+        name: str = "diversity",
+    ):
         super().__init__(extractor, value_range, name)
         self.most = arguments.integer("most", most, least=2)
 
-    def prepare(self, sample_shape, value_range=None, shared=None):
+    def prepare(
+        self, sample_shape: Shape, value_range: Range | None = None, shared: dict | None = None
+    ) -> None:
         # A record of its own: in a shared one every sample of an evaluation would be kept, and
         # pixels are large features.
         super().prepare(sample_shape, value_range)
 
-    def update_state(self, real, fake, condition=None):
+    def update_state(self, real: Tensors, fake: Tensors, condition: Tensors = None) -> None:
         """As `FeatureMetric.update_state`; what is beyond `most` samples is not looked at."""
 
         def room(side):
@@ -120,15 +130,15 @@ class Diversity(FeatureMetric):
         return max(self.most - self._record.count(side), 0)
 
     @property
-    def figures(self):
+    def figures(self) -> tuple[str, ...]:
         return (self.name, f"{self.name}_nearest")
 
-    def enough(self):
+    def enough(self) -> tuple[int, str] | None:
         return 100, "distances between so few samples vary much from one drawing to the next."
 
-    def compute(self):
+    def compute(self) -> Any:
         sides = (self.kept(side).all()[: self.most] for side in ("real", "fake"))
         return dict(zip(self.figures, diversity(*sides), strict=True))
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return super().get_config() | {"most": self.most}

@@ -5,7 +5,9 @@ import math
 import os
 import warnings
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,6 +16,7 @@ import tensorflow as tf
 from kgan.errors import InputError
 from kgan.metrics import extractors
 from kgan.metrics.record import KINDS, SIDES, Record
+from kgan.typing import Config, ExtractorLike, PathLike, Range, Self, Shape, Tensors
 
 
 class FeatureMetric(keras.metrics.Metric):
@@ -52,7 +55,7 @@ class FeatureMetric(keras.metrics.Metric):
     """
 
     keeps = {"real": "features", "fake": "features"}
-    _direction = None
+    _direction: str | None = None
     # A model passes its condition to `update_state`.
     uses_condition = True
     # Whether it has an attribute `training` that asks for the samples the model was trained on.
@@ -60,11 +63,16 @@ class FeatureMetric(keras.metrics.Metric):
     # States are kept in NumPy, outside of any graph.
     supports_jit = False
 
-    def __init__(self, extractor="auto", value_range=None, name=None):
+    def __init__(
+        self,
+        extractor: ExtractorLike = "auto",
+        value_range: Range | None = None,
+        name: str | None = None,
+    ):
         super().__init__(name=name)
         extractors.check(extractor)
         self.extractor = extractor
-        self.value_range = None if value_range is None else tuple(value_range)
+        self.value_range: Any = None if value_range is None else tuple(value_range)
         # In a dictionary that Keras does not track: a record belongs to several metrics.
         self.__dict__["_record"] = Record()
         self.preparations = 0
@@ -79,7 +87,7 @@ class FeatureMetric(keras.metrics.Metric):
         """The kind of state kept of each side; by default `keeps`."""
         return self.keeps
 
-    def compute(self):
+    def compute(self) -> Any:
         """The figure, or a dictionary of figures, of what was kept; NumPy is welcome."""
         raise NotImplementedError
 
@@ -87,13 +95,26 @@ class FeatureMetric(keras.metrics.Metric):
         """(samples of a side this metric needs, why fewer mislead), for the warning."""
         return None
 
-    def kept(self, side: str):
+    @property
+    def record(self) -> Record:
+        """What this metric, and others over the same extractor, have seen."""
+        return self._record
+
+    @property
+    def extractor_name(self) -> str | None:
+        """Of the extractor that saw the samples, or of the loaded state; None before either."""
+        extractor = self._record.extractor
+        return self._loaded_from if extractor is None else extractor.name
+
+    def kept(self, side: str) -> Any:
         """The state of a side: `kgan.metrics.states.Moments` or `Rows`."""
         return self._record.state(self.sides()[side], side)
 
     # The life of a Keras metric.
 
-    def prepare(self, sample_shape, value_range=None, shared=None) -> None:
+    def prepare(
+        self, sample_shape: Shape, value_range: Range | None = None, shared: dict | None = None
+    ) -> None:
         """Loads the extractor and checks that it reads such samples.
 
         A GAN calls it before its first evaluation, so that what does not fit is said before
@@ -134,7 +155,7 @@ class FeatureMetric(keras.metrics.Metric):
         self.__dict__["_record"] = record
         self.preparations += 1
 
-    def update_state(self, real, fake, condition=None):
+    def update_state(self, real: Tensors, fake: Tensors, condition: Tensors = None) -> None:
         """Adds a batch of real and one of generated samples.
 
         Args:
@@ -147,11 +168,11 @@ class FeatureMetric(keras.metrics.Metric):
             self.prepare(np.shape(given)[1:] if not hasattr(given, "shape") else given.shape[1:])
         self._record.update(self, real, fake, condition)
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         """Forgets all samples."""
         self._record.reset()
 
-    def result(self):
+    def result(self) -> Any:
         """The figure, or a dictionary of `figures`; NaN while nothing was seen.
 
         Raises:
@@ -204,7 +225,7 @@ class FeatureMetric(keras.metrics.Metric):
             **{side: self._record.count(side) for side in self.sides() if side != "condition"},
         }
 
-    def merge_state(self, metrics) -> None:
+    def merge_state(self, metrics: Iterable) -> None:
         """Adds what other metrics of the same kind have seen, as of other parts of the data.
 
         Raises:
@@ -215,18 +236,18 @@ class FeatureMetric(keras.metrics.Metric):
         for metric in (self, *metrics):
             if metric.sides() != self.sides():
                 raise InputError(f"{metric.name} keeps other states than {self.name}.")
-            name = metric.report()["extractor"] or metric._loaded_from
+            name = metric.extractor_name
             names.add(name)
             if len(names - {None}) > 1:
                 raise InputError(
                     f"Features of {name!r} cannot join features of another extractor in "
                     f"{self.name}. Merge metrics over one extractor."
                 )
-            record.merge(metric._record, self.sides())
+            record.merge(metric.record, self.sides())
         self.__dict__["_record"] = record
         self.preparations += 1
 
-    def save_state(self, filepath) -> None:
+    def save_state(self, filepath: PathLike) -> None:
         """Writes what was seen to an `.npz` file, whole or not at all."""
         path = Path(filepath)
         arrays = {
@@ -238,7 +259,7 @@ class FeatureMetric(keras.metrics.Metric):
         facts = {"extractor": self.report()["extractor"], "sides": self.sides()}
         write_npz(path, {"facts": json.dumps(facts), **arrays})
 
-    def load_state(self, filepath) -> None:
+    def load_state(self, filepath: PathLike) -> None:
         """Takes up what `save_state` wrote, in place of what was seen.
 
         Raises:
@@ -274,14 +295,14 @@ class FeatureMetric(keras.metrics.Metric):
         if mine is None:
             self._loaded_from = name
 
-    def get_config(self):
+    def get_config(self) -> Config:
         extractor = self.extractor
         if not isinstance(extractor, str):
             extractor = keras.saving.serialize_keras_object(extractor)
         return {"extractor": extractor, "value_range": self.value_range, "name": self.name}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         config = dict(config)
         if isinstance(config.get("extractor"), dict):
             config["extractor"] = keras.saving.deserialize_keras_object(config["extractor"])

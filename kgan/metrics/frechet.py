@@ -1,6 +1,7 @@
 """The Fréchet distance between two Gaussians fitted to features: FID."""
 
 import os
+from typing import Any
 
 import keras
 import numpy as np
@@ -8,9 +9,12 @@ import numpy as np
 from kgan.errors import InputError
 from kgan.metrics.feature_metric import FeatureMetric
 from kgan.metrics.statistics import Statistics
+from kgan.typing import Config, ExtractorLike, PathLike, Range, Self, Shape
 
 
-def frechet_distance(mu_1, sigma_1, mu_2, sigma_2) -> float:
+def frechet_distance(
+    mu_1: np.ndarray, sigma_1: np.ndarray, mu_2: np.ndarray, sigma_2: np.ndarray
+) -> float:
     """Squared Fréchet distance between two Gaussians (Dowson and Landau 1982; FID's formula).
 
     |mu_1 - mu_2|^2 + tr(sigma_1 + sigma_2 - 2 (sigma_1 sigma_2)^(1/2)), as in Heusel et al.
@@ -76,7 +80,13 @@ class FrechetDistance(FeatureMetric):
     keeps = {"real": "moments", "fake": "moments"}
     _direction = "down"
 
-    def __init__(self, extractor="auto", reference=None, value_range=None, name="frechet_distance"):
+    def __init__(
+        self,
+        extractor: ExtractorLike = "auto",
+        reference: PathLike | Statistics | None = None,
+        value_range: Range | None = None,
+        name: str = "frechet_distance",
+    ):
         super().__init__(extractor, value_range, name)
         if not isinstance(reference, (str, os.PathLike, Statistics, type(None))):
             raise InputError(
@@ -84,12 +94,14 @@ class FrechetDistance(FeatureMetric):
                 f"got {reference!r}."
             )
         self.reference = reference
-        self._statistics = None
+        self._statistics: Statistics | None = None
 
-    def sides(self):
+    def sides(self) -> dict[str, str]:
         return self.keeps if self.reference is None else {"fake": "moments"}
 
-    def prepare(self, sample_shape, value_range=None, shared=None):
+    def prepare(
+        self, sample_shape: Shape, value_range: Range | None = None, shared: dict | None = None
+    ) -> None:
         super().prepare(sample_shape, value_range, shared)
         if self.reference is None:
             return
@@ -111,14 +123,14 @@ class FrechetDistance(FeatureMetric):
             )
         self._statistics = found
 
-    def enough(self):
+    def enough(self) -> tuple[int, str] | None:
         width = self.kept("fake").width
         return width + 1, (
             f"of {width} features the covariance of so few is singular, and the distance is too "
             "large by an unknown amount. Compare it only with figures over as many samples."
         )
 
-    def compute(self):
+    def compute(self) -> Any:
         fake = self.kept("fake")
         if self.reference is None:
             real = self.kept("real")
@@ -127,7 +139,7 @@ class FrechetDistance(FeatureMetric):
             mu, sigma = self._statistics.mu, self._statistics.sigma
         return frechet_distance(mu, sigma, fake.mean(), fake.covariance())
 
-    def report(self):
+    def report(self) -> dict:
         report = super().report()
         if self._statistics is not None:
             report |= {"real": self._statistics.count, "reference": str(self.reference)}
@@ -135,7 +147,7 @@ class FrechetDistance(FeatureMetric):
                 report["reference"] = "statistics in memory"
         return report
 
-    def get_config(self):
+    def get_config(self) -> Config:
         reference = self.reference
         if isinstance(reference, Statistics):
             reference = {
@@ -149,7 +161,7 @@ class FrechetDistance(FeatureMetric):
         return super().get_config() | {"reference": reference}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         config = dict(config)
         if isinstance(config.get("reference"), dict):
             given = config["reference"]

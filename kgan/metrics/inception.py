@@ -1,14 +1,17 @@
 """The Inception Score, over any classifier."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
 from kgan import arguments
 from kgan.errors import InputError
 from kgan.metrics.feature_metric import FeatureMetric
+from kgan.typing import Config, ExtractorLike, Range
 
 
-def inception_score(probabilities, splits: int = 10) -> tuple[float, float]:
+def inception_score(probabilities: np.ndarray, splits: int = 10) -> tuple[float, float]:
     """exp(E KL(p(y|x) || p(y))): mean and standard deviation over consecutive splits.
 
     Salimans et al. 2016, "Improved techniques for training GANs", section 4.
@@ -50,24 +53,28 @@ class InceptionScore(FeatureMetric):
     _direction = "up"
 
     def __init__(
-        self, extractor="auto", splits: int = 10, value_range=None, name="inception_score"
+        self,
+        extractor: ExtractorLike = "auto",
+        splits: int = 10,
+        value_range: Range | None = None,
+        name: str = "inception_score",
     ):
         super().__init__(extractor, value_range, name)
         self.splits = arguments.integer("splits", splits)
 
     @property
-    def figures(self):
+    def figures(self) -> tuple[str, ...]:
         return (self.name, f"{self.name}_std")
 
-    def enough(self):
+    def enough(self) -> tuple[int, str] | None:
         classes = self.kept("fake").width
         return 4 * classes * self.splits, (
             f"in {self.splits} splits over {classes} classes the score of few samples is too low."
         )
 
-    def compute(self):
+    def compute(self) -> Any:
         mean, deviation = inception_score(self.kept("fake").all(), self.splits)
         return dict(zip(self.figures, (mean, deviation), strict=True))
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return super().get_config() | {"splits": self.splits}

@@ -1,11 +1,14 @@
 """The kernel distance: an unbiased maximum mean discrepancy between features (KID)."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
 from kgan import arguments
 from kgan.errors import InputError
 from kgan.metrics.feature_metric import FeatureMetric
+from kgan.typing import Config, ExtractorLike, Range
 
 
 def polynomial_mmd(real, fake) -> float:
@@ -38,7 +41,7 @@ def polynomial_mmd(real, fake) -> float:
 
 
 def kernel_distance(
-    real, fake, subsets: int = 100, subset_size: int = 1000, seed: int = 0
+    real: np.ndarray, fake: np.ndarray, subsets: int = 100, subset_size: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
     """KID: mean and standard deviation of `polynomial_mmd` over random subsets.
 
@@ -94,12 +97,12 @@ class KernelDistance(FeatureMetric):
 
     def __init__(
         self,
-        extractor="auto",
+        extractor: ExtractorLike = "auto",
         subsets: int = 100,
         subset_size: int = 1000,
         seed: int = 0,
-        value_range=None,
-        name="kernel_distance",
+        value_range: Range | None = None,
+        name: str = "kernel_distance",
     ):
         super().__init__(extractor, value_range, name)
         self.subsets = arguments.integer("subsets", subsets)
@@ -107,16 +110,16 @@ class KernelDistance(FeatureMetric):
         self.seed = seed
 
     @property
-    def figures(self):
+    def figures(self) -> tuple[str, ...]:
         return (self.name, f"{self.name}_std")
 
-    def enough(self):
+    def enough(self) -> tuple[int, str] | None:
         return self.subset_size, (
             f"the subsets of {self.subset_size} cannot be drawn, and one of all samples says "
             "nothing of the spread."
         )
 
-    def compute(self):
+    def compute(self) -> Any:
         mean, deviation = kernel_distance(
             self.kept("real").all(),
             self.kept("fake").all(),
@@ -126,7 +129,7 @@ class KernelDistance(FeatureMetric):
         )
         return dict(zip(self.figures, (mean, deviation), strict=True))
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return super().get_config() | {
             "subsets": self.subsets,
             "subset_size": self.subset_size,

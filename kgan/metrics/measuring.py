@@ -1,6 +1,7 @@
 """Metrics by name, and over two sets of samples without a model."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -8,12 +9,13 @@ import numpy as np
 from kgan.errors import InputError
 from kgan.metrics.named import METRICS
 from kgan.metrics.reading import batches, range_of
+from kgan.typing import Range
 
 # Samples of each side looked at in one go.
 _BATCH = 250
 
 
-def get(metric, **settings):
+def get(metric: str | keras.metrics.Metric, **settings: Any) -> keras.metrics.Metric:
     """The metric with that name, or the object itself.
 
     Args:
@@ -29,7 +31,11 @@ def get(metric, **settings):
 
 
 def measure(
-    metrics, real: Iterable, fake: Iterable, count: int | None = None, value_range=None
+    metrics: Iterable,
+    real: Iterable,
+    fake: Iterable,
+    count: int | None = None,
+    value_range: Range | None = None,
 ) -> dict[str, float]:
     """Metrics over two sets of samples, such as two sets of real ones, for the floor that a
     generator cannot beat.

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from kgan.errors import InputError
 from kgan.metrics.feature_metric import FeatureMetric
 from kgan.metrics.reading import read_features
+from kgan.typing import ArrayLike, ExtractorLike, Range, Shape
 
 # Rows of a distance matrix at a time, and columns: 8 MB of doubles.
 _BLOCK = 1024
@@ -95,14 +97,22 @@ class Memorisation(FeatureMetric):
     keeps = {"real": "features", "fake": "features"}
     uses_training = True
 
-    def __init__(self, training=None, extractor="auto", value_range=None, name="memorisation"):
+    def __init__(
+        self,
+        training: ArrayLike = None,
+        extractor: ExtractorLike = "auto",
+        value_range: Range | None = None,
+        name: str = "memorisation",
+    ):
         super().__init__(extractor, value_range, name)
         # In a dictionary that Keras does not track.
         self.__dict__["_training"] = training
-        self._features = self._features_of = self._range = None
+        self._features: Any = None
+        self._features_of: Any = None
+        self._range: Any = None
 
     @property
-    def training(self):
+    def training(self) -> Any:
         """The samples the model was trained on; None in a metric that was loaded."""
         return self._training
 
@@ -111,7 +121,9 @@ class Memorisation(FeatureMetric):
         self.__dict__["_training"] = training
         self._features = None
 
-    def prepare(self, sample_shape, value_range=None, shared=None):
+    def prepare(
+        self, sample_shape: Shape, value_range: Range | None = None, shared: dict | None = None
+    ) -> None:
         self._require_training()
         super().prepare(sample_shape, value_range, shared)
         self._range = self.value_range or value_range
@@ -135,13 +147,13 @@ class Memorisation(FeatureMetric):
             self._features_of = of
 
     @property
-    def figures(self):
+    def figures(self) -> tuple[str, ...]:
         return (self.name, f"{self.name}_ratio")
 
-    def enough(self):
+    def enough(self) -> tuple[int, str] | None:
         return 100, "the probability over so few varies by 0.04 and more."
 
-    def compute(self):
+    def compute(self) -> Any:
         if self._features is None:
             self._require_training()
             self._read()
@@ -161,6 +173,6 @@ class Memorisation(FeatureMetric):
             ratio = float(np.median(fake) / median)
         return dict(zip(self.figures, (nearer(fake, real), ratio), strict=True))
 
-    def report(self):
+    def report(self) -> dict:
         training = None if self._features is None else len(self._features)
         return super().report() | {"training": training}

@@ -2,7 +2,7 @@
 
 import math
 import operator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -11,6 +11,7 @@ import tensorflow as tf
 from kgan import arguments
 from kgan.errors import InputError
 from kgan.metrics.feature_metric import FeatureMetric
+from kgan.typing import Config, ExtractorLike, Range, Self, Shape
 
 # Within so many standard deviations of its centre a sample is of high quality.
 _NEAR = 3.0
@@ -79,7 +80,12 @@ class ModeCoverage(FeatureMetric):
     """
 
     def __init__(
-        self, modes=None, extractor="auto", least: int = 1, value_range=None, name="mode_coverage"
+        self,
+        modes: Any = None,
+        extractor: ExtractorLike = "auto",
+        least: int = 1,
+        value_range: Range | None = None,
+        name: str = "mode_coverage",
     ):
         modes = _checked(modes)
         if extractor == "auto" and modes.centres is not None:
@@ -91,17 +97,19 @@ class ModeCoverage(FeatureMetric):
         self.least = arguments.integer("least", least)
 
     @property
-    def figures(self):
+    def figures(self) -> tuple[str, ...]:
         prefix = "" if self.name == "mode_coverage" else f"{self.name}_"
         names = ("modes", "mode_kl")
         if self.modes.centres is not None:
             names = ("modes", "high_quality", "mode_spread", "mode_kl")
         return tuple(prefix + name for name in names)
 
-    def sides(self):
+    def sides(self) -> dict[str, str]:
         return {"fake": "classes" if self.modes.centres is None else "features"}
 
-    def prepare(self, sample_shape, value_range=None, shared=None):
+    def prepare(
+        self, sample_shape: Shape, value_range: Range | None = None, shared: dict | None = None
+    ) -> None:
         super().prepare(sample_shape, value_range, shared)
         extractor, count = self._record.extractor, len(self.modes.probabilities)
         found = extractor.trial(sample_shape, self.value_range or value_range)
@@ -121,7 +129,7 @@ class ModeCoverage(FeatureMetric):
                 "trained on."
             )
 
-    def enough(self):
+    def enough(self) -> tuple[int, str] | None:
         modes, count = len(self.modes.probabilities), self.kept("fake").count
         return _SAMPLES_PER_MODE * modes, (
             f"modes are missed by chance, and true samples would score a mode_kl of about "
@@ -129,7 +137,7 @@ class ModeCoverage(FeatureMetric):
             "generated as the data holds."
         )
 
-    def compute(self):
+    def compute(self) -> Any:
         rows = self.kept("fake").all()
         if self.modes.centres is None:
             counts = np.bincount(rows[:, 0], minlength=len(self.modes.probabilities))
@@ -148,7 +156,7 @@ class ModeCoverage(FeatureMetric):
         with np.errstate(divide="ignore"):
             return float(shares @ (np.log(shares) - np.log(self.modes.probabilities[seen])))
 
-    def get_config(self):
+    def get_config(self) -> Config:
         modes = {
             name: value.tolist() if isinstance(value, np.ndarray) else value
             for name, value in self.modes._asdict().items()
@@ -156,7 +164,7 @@ class ModeCoverage(FeatureMetric):
         return super().get_config() | {"modes": modes, "least": self.least}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         return super().from_config(config | {"modes": _Modes(**config["modes"])})
 
 

@@ -1,5 +1,7 @@
 """The metrics that go by a name, without loading any."""
 
+from typing import Any
+
 from kgan.registry import Entry, Registry
 
 METRICS = Registry(
@@ -26,7 +28,7 @@ METRICS = Registry(
 )
 
 
-def register(name: str, metric, description: str = "") -> None:
+def register(name: str, metric: Any, description: str = "") -> None:
     """Adds a metric of your own, and so a name for `compile`, `evaluate` and `kgan evaluate -m`.
 
     A package whose users run `kgan` names it under the entry points `kgan.metrics` instead; see

@@ -1,6 +1,7 @@
 """Precision, recall, density and coverage: manifolds estimated by nearest neighbours."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,9 +10,12 @@ from kgan import arguments
 from kgan.errors import InputError
 from kgan.metrics.distances import between, with_norms, within
 from kgan.metrics.feature_metric import FeatureMetric
+from kgan.typing import Config, ExtractorLike, Range, Shape
 
 
-def manifold(real, fake, neighbours: Iterable[int] = (3, 5)) -> dict[int, dict[str, float]]:
+def manifold(
+    real: np.ndarray, fake: np.ndarray, neighbours: Iterable[int] = (3, 5)
+) -> dict[int, dict[str, float]]:
     """Precision, recall, density and coverage for several k, in one pass over the distances.
 
     A sample's ball reaches to its k-th nearest neighbour of its own side, itself not counted.
@@ -79,21 +83,23 @@ class _Neighbours(FeatureMetric):
     _direction = "up"
     figure = ""
 
-    def __init__(self, extractor, k, value_range, name):
+    def __init__(self, extractor: ExtractorLike, k: int, value_range: Range | None, name: str):
         super().__init__(extractor, value_range, name)
         self.k = arguments.integer("k", k)
 
-    def prepare(self, sample_shape, value_range=None, shared=None):
+    def prepare(
+        self, sample_shape: Shape, value_range: Range | None = None, shared: dict | None = None
+    ) -> None:
         super().prepare(sample_shape, value_range, shared)
         self._record.neighbours.add(self.k)
 
-    def enough(self):
+    def enough(self) -> tuple[int, str] | None:
         return 1000, (
             "so few leave gaps between the real samples, whose balls then reach too far. Compare "
             "it only with figures over as many samples."
         )
 
-    def compute(self):
+    def compute(self) -> Any:
         ks = frozenset({*self._record.neighbours, self.k})
         # One pass serves all four metrics that share the record.
         if ks not in self._record.cache:
@@ -101,7 +107,7 @@ class _Neighbours(FeatureMetric):
             self._record.cache[ks] = manifold(real, fake, ks)
         return self._record.cache[ks][self.k][self.figure]
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return super().get_config() | {"k": self.k}
 
 
@@ -125,7 +131,13 @@ class Precision(_Neighbours):
 
     figure = "precision"
 
-    def __init__(self, extractor="auto", k: int = 3, value_range=None, name="precision"):
+    def __init__(
+        self,
+        extractor: ExtractorLike = "auto",
+        k: int = 3,
+        value_range: Range | None = None,
+        name: str = "precision",
+    ):
         super().__init__(extractor, k, value_range, name)
 
 
@@ -140,7 +152,13 @@ class Recall(_Neighbours):
 
     figure = "recall"
 
-    def __init__(self, extractor="auto", k: int = 3, value_range=None, name="recall"):
+    def __init__(
+        self,
+        extractor: ExtractorLike = "auto",
+        k: int = 3,
+        value_range: Range | None = None,
+        name: str = "recall",
+    ):
         super().__init__(extractor, k, value_range, name)
 
 
@@ -157,7 +175,13 @@ class Density(_Neighbours):
 
     figure = "density"
 
-    def __init__(self, extractor="auto", k: int = 5, value_range=None, name="density"):
+    def __init__(
+        self,
+        extractor: ExtractorLike = "auto",
+        k: int = 5,
+        value_range: Range | None = None,
+        name: str = "density",
+    ):
         super().__init__(extractor, k, value_range, name)
 
 
@@ -173,5 +197,11 @@ class Coverage(_Neighbours):
 
     figure = "coverage"
 
-    def __init__(self, extractor="auto", k: int = 5, value_range=None, name="coverage"):
+    def __init__(
+        self,
+        extractor: ExtractorLike = "auto",
+        k: int = 5,
+        value_range: Range | None = None,
+        name: str = "coverage",
+    ):
         super().__init__(extractor, k, value_range, name)

@@ -7,6 +7,8 @@ image looks: blurred ones score high (Blau and Michaeli 2018).
 """
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,6 +16,7 @@ from keras import ops
 
 from kgan import arguments
 from kgan.errors import InputError
+from kgan.typing import ArrayLike, Config, Range, Shape, Tensor, Tensors
 
 PEAK = 255.0
 # ITU-R BT.601, Y = 16 + 65.481 R + 128.553 G + 24.966 B with R, G and B in [0, 1].
@@ -23,7 +26,14 @@ COLORS = ("rgb", "y")
 WINDOW, SIGMA, K1, K2 = 11, 1.5, 0.01, 0.03
 
 
-def psnr(real, fake, value_range=(-1.0, 1.0), color="y", crop=0, rounded=True):
+def psnr(
+    real: Tensors,
+    fake: Tensors,
+    value_range: Range = (-1.0, 1.0),
+    color: str = "y",
+    crop: int = 0,
+    rounded: bool = True,
+) -> Tensor:
     """The peak signal-to-noise ratio of each image, 10 log10(255² / MSE), in dB.
 
     Args:
@@ -51,7 +61,14 @@ def psnr(real, fake, value_range=(-1.0, 1.0), color="y", crop=0, rounded=True):
     return 20.0 * math.log10(PEAK) - 10.0 * ops.log10(error)
 
 
-def ssim(real, fake, value_range=(-1.0, 1.0), color="y", crop=0, rounded=True):
+def ssim(
+    real: Tensors,
+    fake: Tensors,
+    value_range: Range = (-1.0, 1.0),
+    color: str = "y",
+    crop: int = 0,
+    rounded: bool = True,
+) -> Tensor:
     """The structural similarity of each image (Wang et al. 2004, equations 13 to 17).
 
     With the settings of the paper (section III.C) and of its reference code: Gaussian windows
@@ -168,21 +185,28 @@ class _Paired(keras.metrics.Metric):
     _direction = "up"
     _least = 1
 
-    def __init__(self, value_range=None, color="y", crop=0, rounded=True, name=None):
+    def __init__(
+        self,
+        value_range: Range | None = None,
+        color: str = "y",
+        crop: int = 0,
+        rounded: bool = True,
+        name: str | None = None,
+    ):
         super().__init__(name=name)
         _check_settings(color, crop)
         if value_range is not None:
             value_range = arguments.interval("value_range", value_range)
         self.value_range = value_range
-        self.color = color
-        self.crop = int(crop)
-        self.rounded = bool(rounded)
-        self._told_range = None
+        self.color, self.crop, self.rounded = color, int(crop), bool(rounded)
+        self._told_range: Range | None = None
         # In float64 a sum over many images keeps its last digits.
         self.total = self.add_variable((), "zeros", dtype="float64", name="total")
         self.count = self.add_variable((), "zeros", dtype="float64", name="count")
 
-    def prepare(self, sample_shape, value_range=None, shared=None) -> None:
+    def prepare(
+        self, sample_shape: Shape, value_range: Range | None = None, shared: dict | None = None
+    ) -> None:
         """Checks that such samples can be compared, and takes up their range.
 
         A GAN calls it before its first evaluation. Called by hand it is not needed.
@@ -199,7 +223,7 @@ class _Paired(keras.metrics.Metric):
         if value_range is not None:
             self._told_range = arguments.interval("value_range", value_range)
 
-    def update_state(self, real, fake, sample_weight=None):
+    def update_state(self, real: Tensors, fake: Tensors, sample_weight: ArrayLike = None) -> None:
         """Adds a batch.
 
         Args:
@@ -228,12 +252,12 @@ class _Paired(keras.metrics.Metric):
         self.total.assign(self.total + ops.sum(weights * values))
         self.count.assign(self.count + ops.sum(weights))
 
-    def result(self):
+    def result(self) -> Any:
         """The mean over all images, a scalar; NaN while none was seen."""
         # NaN is no best epoch to anyone who watches; 0 would be.
         return ops.cast(self.total / self.count, self.dtype)
 
-    def merge_state(self, metrics) -> None:
+    def merge_state(self, metrics: Iterable) -> None:
         """Adds what other metrics of the same class and settings have seen.
 
         Raises:
@@ -246,7 +270,7 @@ class _Paired(keras.metrics.Metric):
                     f"{self.name} is a {type(self).__name__}; a {type(other).__name__} cannot be "
                     "added to it."
                 )
-            mine, theirs = self._settings(), other._settings()
+            mine, theirs = self.settings(), other.settings()
             apart = [key for key in mine if mine[key] != theirs[key]]
             if apart:
                 raise InputError(
@@ -258,7 +282,7 @@ class _Paired(keras.metrics.Metric):
             self.total.assign(self.total + other.total)
             self.count.assign(self.count + other.count)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "value_range": self.value_range,
             "color": self.color,
@@ -267,7 +291,8 @@ class _Paired(keras.metrics.Metric):
             "name": self.name,
         }
 
-    def _settings(self):
+    def settings(self) -> dict[str, Any]:
+        """What figures must have in common to be added up."""
         settings = {**self.get_config(), "value_range": self._range()}
         del settings["name"]
         return settings
@@ -307,12 +332,12 @@ class PSNR(_Paired):
 
     def __init__(
         self,
-        value_range=None,
-        color="y",
-        crop=0,
-        rounded=True,
+        value_range: Range | None = None,
+        color: str = "y",
+        crop: int = 0,
+        rounded: bool = True,
         ceiling: float | None = 100.0,
-        name="psnr",
+        name: str = "psnr",
     ):
         super().__init__(value_range, color, crop, rounded, name=name or "psnr")
         if ceiling is not None:
@@ -323,7 +348,7 @@ class PSNR(_Paired):
         values = psnr(real, fake, self._range(), self.color, self.crop, self.rounded)
         return values if self.ceiling is None else ops.minimum(values, float(self.ceiling))
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "ceiling": self.ceiling}
 
 
@@ -347,7 +372,14 @@ class SSIM(_Paired):
 
     _least = WINDOW
 
-    def __init__(self, value_range=None, color="y", crop=0, rounded=True, name="ssim"):
+    def __init__(
+        self,
+        value_range: Range | None = None,
+        color: str = "y",
+        crop: int = 0,
+        rounded: bool = True,
+        name: str = "ssim",
+    ):
         super().__init__(value_range, color, crop, rounded, name=name or "ssim")
 
     def _values(self, real, fake):

@@ -2,6 +2,7 @@
 
 import threading
 import warnings
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,7 +13,7 @@ from kgan.metrics.states import Moments, Rows
 
 # What can be kept: mean and covariance, every feature, every class distribution or only the most
 # probable class, and of the condition the label that each generated sample was asked for.
-KINDS = {
+KINDS: dict[str, Any] = {
     "moments": Moments,
     "features": Rows,
     "probabilities": Rows,
@@ -46,8 +47,9 @@ class Record:
         self._wanted = set()
         # By thread, for a strategy traces each replica in one of its own, by turns.
         self._seen = {}
-        self._infinite = set()
-        self._strangeness = [0.0, 0]
+        # Sides with features that are not finite; the sum and count of strangenesses.
+        self.infinite = set()
+        self.strangeness = [0.0, 0]
         self._doubted = False
 
     def require(self, kind: str, side: str) -> None:
@@ -68,8 +70,8 @@ class Record:
         self.states = {key: KINDS[key[0]]() for key in self.states}
         self.cache.clear()
         self._seen.clear()
-        self._infinite.clear()
-        self._strangeness = [0.0, 0]
+        self.infinite.clear()
+        self.strangeness = [0.0, 0]
 
     def merge(self, other: "Record", sides: dict[str, str]) -> None:
         """Adds what another has seen of these sides, each of its kind of state."""
@@ -78,9 +80,9 @@ class Record:
             self.require(kind, side)
             if (kind, side) in other.states:
                 self.states[kind, side].merge(other.states[kind, side])
-        self._infinite |= other._infinite
-        total, count = other._strangeness
-        self._strangeness = [self._strangeness[0] + total, self._strangeness[1] + count]
+        self.infinite |= other.infinite
+        total, count = other.strangeness
+        self.strangeness = [self.strangeness[0] + total, self.strangeness[1] + count]
         self.cache.clear()
 
     def update(self, member, real, fake, condition=None) -> None:
@@ -121,12 +123,12 @@ class Record:
             self.cache.clear()
             for kind, array in zip(kinds, arrays, strict=False):
                 if not np.isfinite(array).all():
-                    self._infinite.add(side)
+                    self.infinite.add(side)
                     array = array[np.isfinite(array).all(axis=1)]
                 self.states[kind, side].add(array)
             for strangeness in arrays[len(kinds) :]:
-                self._strangeness[0] += float(strangeness.sum())
-                self._strangeness[1] += len(strangeness)
+                self.strangeness[0] += float(strangeness.sum())
+                self.strangeness[1] += len(strangeness)
 
         place, parts = replicas.gathered(parts)
         if tf.executing_eagerly():
@@ -140,7 +142,7 @@ class Record:
         Raises:
             InputError: says which side.
         """
-        for side in self._infinite:
+        for side in self.infinite:
             cause = {
                 "real": "Clean the data (`numpy.isfinite` finds the places).",
                 "fake": "The generator has diverged: go back to an earlier checkpoint, and lower "
@@ -150,7 +152,7 @@ class Record:
                 f"The features of the {SIDES[side]} samples hold NaN or Inf, so no metric over "
                 f"them means anything. {cause}"
             )
-        total, count = self._strangeness
+        total, count = self.strangeness
         if count and not self._doubted and total / count > _STRANGE:
             self._doubted = True
             warnings.warn(

@@ -41,10 +41,10 @@ class Moments:
 
     def merge(self, other: "Moments") -> None:
         """Adds all that another has seen."""
-        other._fold()
-        if other._folded:
+        theirs = other.arrays()
+        if int(theirs["count"]):
             self._fold()
-            self._join(other._folded, other._mean, other._scatter)
+            self._join(int(theirs["count"]), theirs["mean"], theirs["scatter"])
 
     def mean(self) -> np.ndarray:
         """The mean `(width,)`."""
@@ -125,7 +125,8 @@ class Rows:
                 f"Rows of width {other.width} cannot join rows of width {self.width}. "
                 "Use one extractor for both."
             )
-        self._batches.extend(other._batches)
+        if other.width is not None:
+            self._batches.append(other.all())
 
     def all(self) -> np.ndarray:
         """All rows, `(count, width)`."""

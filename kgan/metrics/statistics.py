@@ -1,6 +1,7 @@
 """Mean and covariance of features on disk, in the form that FID implementations exchange."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from kgan.errors import InputError
 from kgan.metrics.feature_metric import read_npz, write_npz
 from kgan.metrics.reading import batches, features, prepared, range_of
 from kgan.metrics.states import Moments
+from kgan.typing import ExtractorLike, PathLike, Range
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +33,13 @@ class Statistics:
     extractor: str | None = None
 
     @classmethod
-    def of(cls, data, extractor="auto", value_range=None, count: int | None = None) -> "Statistics":
+    def of(
+        cls,
+        data: Any,
+        extractor: ExtractorLike = "auto",
+        value_range: Range | None = None,
+        count: int | None = None,
+    ) -> "Statistics":
         """Of samples, streamed.
 
         Args:
@@ -54,14 +62,14 @@ class Statistics:
             raise InputError(f"Statistics need 2 samples or more; the data held {moments.count}.")
         return cls(moments.mean(), moments.covariance(), moments.count, network.name)
 
-    def save(self, filepath) -> None:
+    def save(self, filepath: PathLike) -> None:
         """Writes the `.npz` file."""
         facts = {"count": self.count, "extractor": self.extractor}
         known = {name: np.array(value) for name, value in facts.items() if value is not None}
         write_npz(filepath, {"mu": self.mu, "sigma": self.sigma, **known})
 
     @classmethod
-    def load(cls, filepath) -> "Statistics":
+    def load(cls, filepath: PathLike) -> "Statistics":
         """The statistics of an `.npz` file, kgan's or another program's.
 
         Raises:

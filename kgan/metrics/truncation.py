@@ -7,16 +7,17 @@ import numpy as np
 from kgan.errors import InputError
 from kgan.metrics.neighbours import manifold
 from kgan.metrics.reading import read_features
+from kgan.typing import ArrayLike, ExtractorLike, Range
 
 
 def truncation_curve(
     generate: Callable,
-    real,
+    real: ArrayLike,
     truncations: Iterable[float | None] = (0.5, 0.7, 0.85, 1.0, None),
     count: int | None = None,
-    extractor="auto",
+    extractor: ExtractorLike = "auto",
     k: int = 3,
-    value_range=None,
+    value_range: Range | None = None,
     seed: int = 0,
 ) -> list[dict]:
     """Precision, recall, density and coverage of a generator for several truncations.

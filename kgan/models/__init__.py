@@ -1,9 +1,28 @@
 """The families: one file a paper."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kgan.registry import Entry, Registry
+
+if TYPE_CHECKING:
+    from kgan.gan import Game
+    from kgan.models.acgan import ACGAN as ACGAN
+    from kgan.models.began import BEGAN as BEGAN
+    from kgan.models.conditional import ConditionalGAN as ConditionalGAN
+    from kgan.models.cyclegan import CycleGAN as CycleGAN
+    from kgan.models.dcgan import DCGAN as DCGAN
+    from kgan.models.infogan import InfoGAN as InfoGAN
+    from kgan.models.lapgan import LAPGAN as LAPGAN
+    from kgan.models.pix2pix import Pix2Pix as Pix2Pix
+    from kgan.models.r3gan import R3GAN as R3GAN
+    from kgan.models.sagan import SAGAN as SAGAN
+    from kgan.models.sngan import SNGAN as SNGAN
+    from kgan.models.srgan import SRGAN as SRGAN
+    from kgan.models.vaegan import VAEGAN as VAEGAN
+    from kgan.models.vanilla import VanillaGAN as VanillaGAN
+    from kgan.models.wgan import WGAN as WGAN
+    from kgan.models.wgan import WGANGP as WGANGP
 
 
 @dataclass(frozen=True)
@@ -30,7 +49,7 @@ class Family:
         if self.target is None:
             object.__setattr__(self, "target", f"{self.module}:{self.class_name}")
 
-    def load(self):
+    def load(self) -> type["Game"]:
         """The class."""
         return Entry(self.name, self.target).load()
 
@@ -172,7 +191,7 @@ CATALOGUE = Registry("model", "kgan.families", _OWN, _family)
 __all__ = sorted(["CATALOGUE", "Family", "find", "register", *(f.class_name for f in _OWN)])
 
 
-def find(name: str):
+def find(name: str) -> "type[Game]":
     """The class of a family by its name in the catalogue.
 
     Raises:
@@ -182,7 +201,9 @@ def find(name: str):
     return CATALOGUE.find(lower if lower in CATALOGUE else name).load()
 
 
-def register(name: str, family, paper: str = "", data: str | None = None) -> None:
+def register(
+    name: str, family: type["Game"] | str, paper: str = "", data: str | None = None
+) -> None:
     """Adds a family of your own to the catalogue, and so to `kgan train`.
 
     A package whose users run `kgan` names it under the entry points `kgan.families` instead; see
@@ -207,8 +228,10 @@ def register_all() -> None:
     CATALOGUE.load_all()
 
 
-def __getattr__(name):
-    for family in _OWN:
-        if family.class_name == name:
-            return family.load()
-    raise AttributeError(f"module 'kgan.models' has no attribute {name!r}")
+if not TYPE_CHECKING:  # a checker knows the names, and shall find slips in them
+
+    def __getattr__(name: str) -> Any:
+        for family in _OWN:
+            if family.class_name == name:
+                return family.load()
+        raise AttributeError(f"module 'kgan.models' has no attribute {name!r}")

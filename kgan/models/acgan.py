@@ -1,5 +1,7 @@
 """The auxiliary classifier GAN of Odena et al. 2017: the discriminator also names the class."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import layers, ops
@@ -8,6 +10,9 @@ from kgan import arguments
 from kgan.gan import GAN
 from kgan.latents import Normal
 from kgan.models.blocks import auxiliary, strided
+from kgan.terms import Term, Turn
+from kgan.training.players import Player
+from kgan.typing import ArrayLike, Config, Tensor, Tensors
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -50,13 +55,13 @@ class ACGAN(GAN):
 
     def __init__(
         self,
-        image_shape=(28, 28, 1),
-        classes=10,
-        latent_size=100,
-        width=96,
-        dropout=0.5,
-        seed=None,
-        name=None,
+        image_shape: tuple[int, ...] = (28, 28, 1),
+        classes: int = 10,
+        latent_size: int = 100,
+        width: int = 96,
+        dropout: float = 0.5,
+        seed: int | None = None,
+        name: str | None = None,
     ):
         arguments.seed_and_name(seed, name)
         image_shape = arguments.image_shape(image_shape)
@@ -83,20 +88,22 @@ class ACGAN(GAN):
     # Share of real and of generated samples whose class the discriminator names rightly.
     game_logs = ("real_accuracy", "fake_accuracy")
 
-    def game_terms(self):
+    def game_terms(self) -> list[Term]:
         return [
             auxiliary.Classification(name="d_class", player="discriminator"),
             auxiliary.Classification(name="g_class", player="generator"),
         ]
 
-    def judge(self, samples, condition=None, training=False):
+    def judge(
+        self, samples: Tensors, condition: Tensors = None, training: bool = False
+    ) -> tuple[Any, Any]:
         scores, logits = self.discriminator(samples, training=training)
         return scores, logits
 
-    def score(self, samples, condition=None, training=False):
+    def score(self, samples: Tensors, condition: Tensors = None, training: bool = False) -> Tensors:
         return self.judge(samples, training=training)[0]
 
-    def observe(self, player, loss, turn):
+    def observe(self, player: Player, loss: Tensor, turn: Turn) -> None:
         super().observe(player, loss, turn)
         if player.name == "discriminator":
             for name, logits in zip(
@@ -105,7 +112,7 @@ class ACGAN(GAN):
                 named = ops.cast(ops.argmax(logits, axis=1), turn.condition.dtype)
                 self.logs.track(name, ops.mean(ops.cast(named == turn.condition, "float32")))
 
-    def classify(self, images, batch_size: int = 256) -> np.ndarray:
+    def classify(self, images: ArrayLike, batch_size: int = 256) -> np.ndarray:
         """How probable the discriminator holds each class, for images in the data's range.
 
         Args:
@@ -117,7 +124,7 @@ class ACGAN(GAN):
         """
         return auxiliary.read(self, images, lambda logits: ops.softmax(logits), batch_size)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "image_shape": self.image_shape,
             "classes": self.classes,

@@ -1,6 +1,7 @@
 """BEGAN (Berthelot et al. 2017): an autoencoder as the discriminator, and a balance to keep."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import keras
 from keras import layers, ops
@@ -12,6 +13,9 @@ from kgan.latents import Uniform
 from kgan.losses import Loss
 from kgan.models.blocks import presets
 from kgan.models.blocks.strided import plan
+from kgan.terms import Turn
+from kgan.training.players import Player
+from kgan.typing import Config, Tensor, Tensors
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -153,20 +157,21 @@ class BEGAN(presets.WithPresets, GAN):
 
     def __init__(
         self,
-        image_shape=(28, 28, 1),
-        latent_size=None,
-        width=None,
-        gamma=None,
-        lambda_k=None,
-        preset="paper",
-        seed=None,
-        name=None,
+        image_shape: tuple[int, ...] = (28, 28, 1),
+        latent_size: int | None = None,
+        width: int | None = None,
+        gamma: float | None = None,
+        lambda_k: float | None = None,
+        preset: str = "paper",
+        seed: int | None = None,
+        name: str | None = None,
     ):
         arguments.seed_and_name(seed, name)
         preset = self.named(preset)
         settings = PRESETS[preset]
         given = zip(_OPTIONS, (latent_size, width, gamma, lambda_k), strict=True)
-        settings = replace(settings, **{name: v for name, v in given if v is not None})
+        told: dict[str, Any] = {name: v for name, v in given if v is not None}
+        settings = replace(settings, **told)
         image_shape = arguments.image_shape(image_shape)
         for option in ("latent_size", "width"):
             arguments.integer(option, getattr(settings, option))
@@ -183,7 +188,7 @@ class BEGAN(presets.WithPresets, GAN):
         self.preset = preset
         self.train_as(settings)
 
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:
         """Section 4.1: Adam."""
         settings = self.settings
 
@@ -201,21 +206,21 @@ class BEGAN(presets.WithPresets, GAN):
             "loss": Equilibrium(settings.gamma, settings.lambda_k),
         }
 
-    def score(self, samples, condition=None, training=False):
+    def score(self, samples: Tensors, condition: Tensors = None, training: bool = False) -> Tensors:
         """Reconstruction errors, `(batch, 1)`: mean absolute ones over a sample's pixels."""
         reconstructed = self.discriminator(samples, training=training)
         dtype = keras.backend.result_type(reconstructed.dtype, "float32")
         error = ops.abs(ops.cast(samples, dtype) - ops.cast(reconstructed, dtype))
         return ops.mean(error, axis=(1, 2, 3))[:, None]
 
-    def check_loss(self, loss):
+    def check_loss(self, loss: Loss) -> None:
         if not isinstance(loss, Equilibrium):
             raise InputError(
                 "BEGAN's scores are reconstruction errors, which only its own loss understands; "
                 f"got {type(loss).__name__}. Leave `loss` out, or give an Equilibrium."
             )
 
-    def observe(self, player, loss, turn):
+    def observe(self, player: Player, loss: Tensor, turn: Turn) -> None:
         super().observe(player, loss, turn)
         if player.name != "generator":
             return
@@ -226,7 +231,7 @@ class BEGAN(presets.WithPresets, GAN):
         self.logs.track("equilibrium_k", self.loss.k)
         self.logs.track("diversity", _spread(ops.clip(turn.fake, -1, 1), turn.real))
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "image_shape": self.image_shape,
             **{name: getattr(self.settings, name) for name in _OPTIONS},

@@ -1,6 +1,7 @@
 """The conditional GAN of Mirza & Osindero 2014: both players are told the class."""
 
 import math
+from typing import Any
 
 import keras
 from keras import layers, ops
@@ -10,6 +11,7 @@ from kgan.gan import GAN, Recipe
 from kgan.latents import Normal, Uniform
 from kgan.models.blocks import strided
 from kgan.models.blocks.presets import Preset, WithPresets
+from kgan.typing import Config
 
 PRESETS = {
     # 20 epochs of MNIST.
@@ -70,14 +72,14 @@ class ConditionalGAN(WithPresets, GAN):
 
     def __init__(
         self,
-        image_shape=(28, 28, 1),
-        classes=10,
-        preset=None,
-        latent_size=100,
-        width=32,
-        seed=None,
-        name=None,
-        variant=None,
+        image_shape: tuple[int, ...] = (28, 28, 1),
+        classes: int = 10,
+        preset: str | None = None,
+        latent_size: int = 100,
+        width: int = 32,
+        seed: int | None = None,
+        name: str | None = None,
+        variant: str | None = None,
     ):
         arguments.seed_and_name(seed, name)
         preset = self.named(preset, variant)
@@ -118,7 +120,7 @@ class ConditionalGAN(WithPresets, GAN):
         """The name of the preset."""
         return self.preset
 
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:
         if self.preset != "paper":
             return super().defaults()
         # 1.00004^288,000 = 10^5: from 0.1 to the paper's last rate of 10^-6.
@@ -129,7 +131,7 @@ class ConditionalGAN(WithPresets, GAN):
             "g_optimizer": keras.optimizers.SGD(rate, momentum=0.5),
         }
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "image_shape": self.image_shape,
             "classes": self.classes,

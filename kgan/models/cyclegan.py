@@ -1,17 +1,22 @@
 """CycleGAN (Zhu et al. 2017): two translations that undo each other, learned without pairs."""
 
+from typing import Any
+
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from kgan import arguments, losses
 from kgan.data import kinds
+from kgan.data.info import DataInfo
 from kgan.errors import InputError, unknown
 from kgan.layers import History
 from kgan.models.blocks import image_networks
 from kgan.models.blocks.image_to_image import ImageToImage
 from kgan.optimizers import ConstantThenLinear
 from kgan.terms import Term
+from kgan.typing import ArrayLike, Config, PathLike, Self, Tensor, Tensors
 
 DIRECTIONS = {"a2b": ("a", "b"), "b2a": ("b", "a")}
 
@@ -87,15 +92,15 @@ class CycleGAN(ImageToImage):
 
     def __init__(
         self,
-        image_shape=(256, 256, 3),
-        width=64,
-        blocks=None,
-        cycle=10.0,
-        identity=5.0,
-        pool=50,
-        patch_depth=None,
-        seed=None,
-        name=None,
+        image_shape: tuple[int, ...] = (256, 256, 3),
+        width: int = 64,
+        blocks: int | None = None,
+        cycle: float = 10.0,
+        identity: float = 5.0,
+        pool: int = 50,
+        patch_depth: int | None = None,
+        seed: int | None = None,
+        name: str | None = None,
     ):
         super().__init__(seed=seed, name=name)
         self.image_shape = self.sample_shape = image_networks.checked_image_shape(image_shape)
@@ -122,7 +127,7 @@ class CycleGAN(ImageToImage):
         self.built = True
 
     @classmethod
-    def for_data(cls, info, **options):
+    def for_data(cls, info: DataInfo, **options: Any) -> Self:
         """The model for a dataset of `kgan.data.domains`."""
         if "a" not in info.shapes:
             raise InputError(
@@ -136,11 +141,11 @@ class CycleGAN(ImageToImage):
         return cls(image_shape=info.sample_shape, **options)
 
     @property
-    def networks(self):
+    def networks(self) -> dict[str, keras.Model]:
         roles = ("generator_ab", "generator_ba", "discriminator_a", "discriminator_b")
         return {role: getattr(self, role) for role in roles}
 
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:
         def adam():
             rate = ConstantThenLinear(2e-4, self.training_steps)
             return keras.optimizers.Adam(rate, beta_1=0.5)
@@ -152,38 +157,40 @@ class CycleGAN(ImageToImage):
             "shared_forward": True,
         }
 
-    def generator_loss(self, fake_scores, real_scores=None):
+    def generator_loss(self, fake_scores: Tensors, real_scores: Tensors = None) -> Tensor:
         # Section 4 has no half before the generators' squares, as `LeastSquares` does; the terms
         # are weighed against them.
         twice = 2.0 if isinstance(self.loss, losses.LeastSquares) else 1.0
         return twice * super().generator_loss(fake_scores, real_scores)
 
-    def game_terms(self):
-        terms = [Cycle(weight=self.cycle, name="cycle")]
+    def game_terms(self) -> list[Term]:
+        terms: list[Term] = [Cycle(weight=self.cycle, name="cycle")]
         if self.identity:
             terms.append(Identity(weight=self.identity, name="identity"))
         return terms
 
-    def unpack(self, data):
+    def unpack(self, data: Any) -> tuple[Any, Any]:
         a, b = self.two_parts(data)
         return {"a": a, "b": b}, {"a": a, "b": b}
 
-    def examined(self, real, condition=None):
+    def examined(self, real: Tensors, condition: Tensors = None) -> list[tuple]:
         return [(f"domain {name}", real[name], self.image_shape) for name in ("a", "b")]
 
-    def forward(self, latents, condition=None, training=False):
+    def forward(
+        self, latents: Tensors, condition: Tensors = None, training: bool = False
+    ) -> Tensors:
         return {
             "a": self.generator_ba(condition["b"], training=training),
             "b": self.generator_ab(condition["a"], training=training),
         }
 
-    def score(self, samples, condition=None, training=False):
+    def score(self, samples: Tensors, condition: Tensors = None, training: bool = False) -> Tensors:
         return {
             "a": ops.cast(self.discriminator_a(samples["a"], training=training), "float32"),
             "b": ops.cast(self.discriminator_b(samples["b"], training=training), "float32"),
         }
 
-    def shown(self, fake, condition=None):
+    def shown(self, fake: Tensors, condition: Tensors = None) -> Tensors:
         """Of each generated image, itself or, every other time, an older one that it replaces."""
         if not self.pool:
             return fake
@@ -193,11 +200,15 @@ class CycleGAN(ImageToImage):
             "b": self.history_b(fake["b"], seed + tf.constant([0, 1], tf.int32)),
         }
 
-    def measured(self, real, fake, latents, condition=None):
+    def measured(
+        self, real: Tensors, fake: Tensors, latents: Tensors, condition: Tensors = None
+    ) -> tuple[Any, Any]:
         """Domain b against what the translation of domain a makes of it."""
         return real["b"], fake["b"]
 
-    def translate(self, images, direction: str = "a2b", batch_size: int = 8):
+    def translate(
+        self, images: ArrayLike, direction: str = "a2b", batch_size: int = 8
+    ) -> np.ndarray:
         """Images of one domain as images of the other, by the average where there is one.
 
         Args:
@@ -214,7 +225,7 @@ class CycleGAN(ImageToImage):
             self.networks[f"generator_{direction.replace('2', '')}"], images, batch_size
         )
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensors, training: bool = False) -> Tensors:
         """Both translations of `{"a": images, "b": images}`."""
         return self.forward(None, inputs, training) if training else self.sample(None, inputs)
 
@@ -225,12 +236,18 @@ class CycleGAN(ImageToImage):
         ab, ba = self.translate(a, "a2b"), self.translate(b, "b2a")
         return [a, ab, self.translate(ab, "b2a"), b, ba, self.translate(ba, "a2b")]
 
-    def export(self, filepath, format="tf_saved_model", verbose=None, **kwargs):
+    def export(
+        self,
+        filepath: PathLike,
+        format: str = "tf_saved_model",
+        verbose: int | str | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Writes both generators as a SavedModel, with `a2b(images)` and `b2a(images)`."""
         endpoints = {"a2b": self.generator_ab, "b2a": self.generator_ba}
         self._export(filepath, endpoints, format, verbose, **kwargs)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "image_shape": self.image_shape,
             "width": self.width,

@@ -6,6 +6,7 @@ from kgan import arguments
 from kgan.gan import GAN
 from kgan.latents import Uniform
 from kgan.models.blocks import strided
+from kgan.typing import Config
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -40,7 +41,14 @@ class DCGAN(GAN):
     # 25 epochs of MNIST, as many as their code has for faces.
     training_steps = 11_700
 
-    def __init__(self, image_shape=(28, 28, 1), latent_size=100, width=64, seed=None, name=None):
+    def __init__(
+        self,
+        image_shape: tuple[int, ...] = (28, 28, 1),
+        latent_size: int = 100,
+        width: int = 64,
+        seed: int | None = None,
+        name: str | None = None,
+    ):
         arguments.seed_and_name(seed, name)
         image_shape = arguments.image_shape(image_shape)
         latent_size = arguments.integer("latent_size", latent_size)
@@ -66,7 +74,7 @@ class DCGAN(GAN):
         self.latent_size = latent_size
         self.width = width
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "image_shape": self.image_shape,
             "latent_size": self.latent_size,

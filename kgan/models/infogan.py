@@ -1,5 +1,8 @@
 """InfoGAN (Chen et al. 2016): latents with codes in them that a head learns to read back."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import keras
 import numpy as np
 from keras import layers, ops
@@ -10,6 +13,8 @@ from kgan.gan import GAN
 from kgan.inference.sampling import seed_pair
 from kgan.latents import Codes
 from kgan.models.blocks import auxiliary, strided
+from kgan.terms import Term
+from kgan.typing import ArrayLike, Config, Tensors
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -60,15 +65,15 @@ class InfoGAN(GAN):
 
     def __init__(
         self,
-        image_shape=(28, 28, 1),
-        noise_size=62,
-        categorical=(10,),
-        continuous=2,
-        width=64,
-        categorical_weight=1.0,
-        continuous_weight=0.1,
-        seed=None,
-        name=None,
+        image_shape: tuple[int, ...] = (28, 28, 1),
+        noise_size: int = 62,
+        categorical: int | Iterable[int] = (10,),
+        continuous: int = 2,
+        width: int = 64,
+        categorical_weight: float = 1.0,
+        continuous_weight: float = 0.1,
+        seed: int | None = None,
+        name: str | None = None,
     ):
         arguments.seed_and_name(seed, name)
         image_shape = arguments.image_shape(image_shape)
@@ -99,35 +104,37 @@ class InfoGAN(GAN):
     training_steps = 5_000
 
     @property
-    def networks(self):
+    def networks(self) -> dict[str, keras.Model]:
         return super().networks | {"head": self.head}
 
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:
         return super().defaults() | {
             "d_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.5),
             "g_optimizer": keras.optimizers.Adam(1e-3, beta_1=0.5),
             "loss": "non_saturating",
         }
 
-    def game_terms(self):
+    def game_terms(self) -> list[Term]:
         weights = self.categorical_weight, self.continuous_weight
         return [
             auxiliary.Information(*weights, name="d_information", player="discriminator"),
             auxiliary.Information(*weights, name="g_information", player="generator"),
         ]
 
-    def trained_by(self, player):
+    def trained_by(self, player: str) -> list:
         own = super().trained_by(player)
         return own + self.head.trainable_variables if player == "generator" else own
 
-    def judge(self, samples, condition=None, training=False):
+    def judge(
+        self, samples: Tensors, condition: Tensors = None, training: bool = False
+    ) -> tuple[Any, Any]:
         scores, features = self.discriminator(samples, training=training)
         return scores, features
 
-    def score(self, samples, condition=None, training=False):
+    def score(self, samples: Tensors, condition: Tensors = None, training: bool = False) -> Tensors:
         return self.judge(samples, training=training)[0]
 
-    def recover(self, images, batch_size: int = 256) -> dict:
+    def recover(self, images: ArrayLike, batch_size: int = 256) -> dict:
         """What the head takes the codes of images to be; the images may be real ones.
 
         Args:
@@ -145,7 +152,14 @@ class InfoGAN(GAN):
 
         return auxiliary.read(self, images, said, batch_size)
 
-    def generate(self, n=None, *, categorical=None, continuous=None, **options) -> np.ndarray:
+    def generate(
+        self,
+        n: int | None = None,
+        *,
+        categorical: Any = None,
+        continuous: Any = None,
+        **options: Any,
+    ) -> np.ndarray:
         """New samples, as `kgan.GAN.generate` makes them, with codes of your choice.
 
         Args:
@@ -172,11 +186,11 @@ class InfoGAN(GAN):
         return self.draw(n, ops.cast(seed, "int32"), truncation)
 
     @property
-    def preview_columns(self):
+    def preview_columns(self) -> int:
         """One for each category of the first categorical code; 8 where there is none."""
         return min(self.latents.categorical[0], 32) if self.latents.categorical else 8
 
-    def preview(self, count=64, seed=0):
+    def preview(self, count: int = 64, seed: int = 0) -> dict[str, np.ndarray]:
         """Samples for callbacks to draw: along a row one code varies, and all else is held.
 
         It is the first categorical code or, where there is none, the first continuous one, from
@@ -191,7 +205,7 @@ class InfoGAN(GAN):
             code = {"continuous": np.tile(np.linspace(-2, 2, columns), rows)}
         return {"samples": self.generate(latents=rest, **code)}
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "image_shape": self.image_shape,
             "noise_size": self.latents.noise,

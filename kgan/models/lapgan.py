@@ -1,6 +1,7 @@
 """LAPGAN (Denton et al. 2015): a GAN for each level of a Laplacian pyramid."""
 
 import itertools
+from typing import Any
 
 import keras
 from keras import layers, ops
@@ -11,6 +12,7 @@ from kgan.inference.sampling import LatentSampling
 from kgan.latents import Uniform
 from kgan.layers import Downsample, Upsample
 from kgan.models.blocks.image_networks import checked_image_shape, halvings
+from kgan.typing import Config, Tensor, Tensors
 
 # The coarsest level has at most so many pixels a side (section 3.1).
 COARSEST = 8
@@ -80,13 +82,13 @@ class LAPGAN(LatentSampling, Game):
 
     def __init__(
         self,
-        image_shape=(28, 28, 1),
-        classes=0,
-        latent_size=100,
-        width=64,
-        units=1200,
-        seed=None,
-        name=None,
+        image_shape: tuple[int, ...] = (28, 28, 1),
+        classes: int = 0,
+        latent_size: int = 100,
+        width: int = 64,
+        units: int = 1200,
+        seed: int | None = None,
+        name: str | None = None,
     ):
         super().__init__(seed=seed, name=name)
         self.image_shape = self.sample_shape = checked_image_shape(image_shape)
@@ -116,18 +118,18 @@ class LAPGAN(LatentSampling, Game):
         self.built = True
 
     @property
-    def networks(self):
+    def networks(self) -> dict[str, keras.Model]:
         return {
             f"{player}_{level}": getattr(self, f"{player}_{level}")
             for player in ("generator", "discriminator")
             for level in range(self.levels + 1)
         }
 
-    def draw(self, count, seed, truncation=None):
+    def draw(self, count: int | Tensor, seed: Tensor, truncation: float | None = None) -> Tensors:
         """The noise of all levels, `(count, n)`."""
         return self.latents.sample(count, seed, truncation)
 
-    def unpack(self, data):
+    def unpack(self, data: Any) -> tuple[Any, Any]:
         """(images of all levels, what their networks are told: enlarged images and labels)."""
         images, *rest = data if isinstance(data, (tuple, list)) else (data,)
         labels = checks.labels(rest[0] if rest else None, self.classes) if self.classes else None
@@ -135,13 +137,15 @@ class LAPGAN(LatentSampling, Game):
         enlarged = tuple(Upsample()(image) for image in pyramid[1:])
         return tuple(pyramid), {"enlarged": enlarged, "labels": labels}
 
-    def examined(self, real, condition=None):
+    def examined(self, real: Tensors, condition: Tensors = None) -> list[tuple]:
         return [("data", real[0], self.image_shape)]
 
-    def labels_of(self, condition):
+    def labels_of(self, condition: Tensors) -> Tensor | None:
         return condition["labels"]
 
-    def forward(self, latents, condition=None, training=False):
+    def forward(
+        self, latents: Tensors, condition: Tensors = None, training: bool = False
+    ) -> Tensors:
         """Images of every level, each on the true level below; without those, the finest image.
 
         Args:
@@ -164,7 +168,7 @@ class LAPGAN(LatentSampling, Game):
             made[level] = getattr(self, f"generator_{level}")(inputs, training=training)
         return tuple(made) if told else made[0]
 
-    def score(self, samples, condition=None, training=False):
+    def score(self, samples: Tensors, condition: Tensors = None, training: bool = False) -> Tensors:
         labels = condition["labels"]
         return tuple(
             ops.cast(
@@ -176,11 +180,13 @@ class LAPGAN(LatentSampling, Game):
             for level, images in enumerate(samples)
         )
 
-    def measured(self, real, fake, latents, condition=None):
+    def measured(
+        self, real: Tensors, fake: Tensors, latents: Tensors, condition: Tensors = None
+    ) -> tuple[Any, Any]:
         """The finest images, and those made from noise alone."""
         return real[0], self.sample(latents, condition["labels"])
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "image_shape": self.image_shape,
             "classes": self.classes,

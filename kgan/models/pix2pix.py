@@ -1,14 +1,19 @@
 """Pix2Pix (Isola et al. 2017): a conditional GAN from an image to its counterpart."""
 
+from typing import Any
+
 import keras
+import numpy as np
 from keras import layers, ops
 
 from kgan import arguments, losses
 from kgan.data import kinds
+from kgan.data.info import DataInfo
 from kgan.errors import InputError
 from kgan.models.blocks import image_networks
 from kgan.models.blocks.image_to_image import ImageToImage
 from kgan.terms import Term
+from kgan.typing import ArrayLike, Config, PathLike, Self, Tensors
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -68,13 +73,13 @@ class Pix2Pix(ImageToImage):
 
     def __init__(
         self,
-        image_shape=(256, 256, 3),
-        input_channels=None,
-        width=64,
-        l1=100.0,
-        patch_depth=None,
-        seed=None,
-        name=None,
+        image_shape: tuple[int, ...] = (256, 256, 3),
+        input_channels: int | None = None,
+        width: int = 64,
+        l1: float = 100.0,
+        patch_depth: int | None = None,
+        seed: int | None = None,
+        name: str | None = None,
     ):
         super().__init__(seed=seed, name=name)
         height, wide, channels = image_networks.checked_image_shape(image_shape)
@@ -97,7 +102,7 @@ class Pix2Pix(ImageToImage):
         self.built = True
 
     @classmethod
-    def for_data(cls, info, **options):
+    def for_data(cls, info: DataInfo, **options: Any) -> Self:
         """The model for a dataset of `kgan.data.pairs`."""
         if "input" not in info.shapes:
             raise InputError(
@@ -107,37 +112,39 @@ class Pix2Pix(ImageToImage):
         return cls(image_shape=info.sample_shape, **options)
 
     @property
-    def networks(self):
+    def networks(self) -> dict[str, keras.Model]:
         return {"generator": self.generator, "discriminator": self.discriminator}
 
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:
         return super().defaults() | {
             "loss": losses.NonSaturating(discriminator_weight=0.5),
             # Both players look at one translation, as in the authors' code.
             "shared_forward": True,
         }
 
-    def game_terms(self):
+    def game_terms(self) -> list[Term]:
         return [Pixel(weight=self.l1, name="l1")]
 
-    def unpack(self, data):
+    def unpack(self, data: Any) -> tuple[Any, Any]:
         inputs, targets = self.two_parts(data)
         return targets, inputs
 
-    def examined(self, real, condition=None):
+    def examined(self, real: Tensors, condition: Tensors = None) -> list[tuple]:
         height, width = self.image_shape[:2]
         return [
             ("input", condition, (height, width, self.input_channels)),
             ("target", real, self.image_shape),
         ]
 
-    def forward(self, latents, condition=None, training=False):
+    def forward(
+        self, latents: Tensors, condition: Tensors = None, training: bool = False
+    ) -> Tensors:
         return self.generator(condition, training=training)
 
-    def score(self, samples, condition=None, training=False):
+    def score(self, samples: Tensors, condition: Tensors = None, training: bool = False) -> Tensors:
         return ops.cast(self.discriminator([samples, condition], training=training), "float32")
 
-    def translate(self, images, batch_size: int = 8):
+    def translate(self, images: ArrayLike, batch_size: int = 8) -> np.ndarray:
         """What the generator makes of images, by its average where there is one.
 
         Args:
@@ -149,7 +156,7 @@ class Pix2Pix(ImageToImage):
         """
         return self._run(self.generator, images, batch_size)
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensors, training: bool = False) -> Tensors:
         return self.forward(None, inputs, training) if training else self.sample(None, inputs)
 
     preview_columns = 3
@@ -161,11 +168,17 @@ class Pix2Pix(ImageToImage):
         shown = inputs if inputs.shape[-1] == channels else np_repeat(inputs, channels)
         return [shown, made, targets]
 
-    def export(self, filepath, format="tf_saved_model", verbose=None, **kwargs):
+    def export(
+        self,
+        filepath: PathLike,
+        format: str = "tf_saved_model",
+        verbose: int | str | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Writes the generator as a SavedModel, with `serve(images)`, for images of any size."""
         self._export(filepath, {"serve": self.generator}, format, verbose, **kwargs)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "image_shape": self.image_shape,
             "input_channels": self.input_channels,

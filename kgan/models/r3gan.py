@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 from keras import layers, ops
@@ -13,6 +14,7 @@ from kgan.layers import Downsample, PixelShuffle, PixelUnshuffle, Upsample
 from kgan.models.blocks import presets
 from kgan.models.blocks.strided import plan
 from kgan.optimizers import HalfLife, ScheduledAdam
+from kgan.typing import Config
 
 
 @dataclass(frozen=True)
@@ -92,12 +94,12 @@ class R3GAN(presets.WithPresets, GAN):
 
     def __init__(
         self,
-        image_shape=(28, 28, 1),
-        classes=0,
-        preset=None,
-        latent_size=None,
-        seed=None,
-        name=None,
+        image_shape: tuple[int, ...] = (28, 28, 1),
+        classes: int = 0,
+        preset: str | None = None,
+        latent_size: int | None = None,
+        seed: int | None = None,
+        name: str | None = None,
     ):
         arguments.seed_and_name(seed, name)
         image_shape = arguments.image_shape(image_shape, points=True)
@@ -123,7 +125,7 @@ class R3GAN(presets.WithPresets, GAN):
     presets, usual = PRESETS, "narrow"
     batch_size, training_steps = PRESETS[usual].recipe
 
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:
         steps, settings = self.training_steps, self.settings
 
         def cosine(start, end):
@@ -139,7 +141,7 @@ class R3GAN(presets.WithPresets, GAN):
             "ema": HalfLife(steps / 40, warm_up=steps),
         }
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "image_shape": self.image_shape,
             "classes": self.classes,

@@ -1,5 +1,7 @@
 """SAGAN (Zhang et al. 2019): self-attention, and spectral normalization in both networks."""
 
+from typing import Any
+
 import keras
 
 from kgan import arguments
@@ -7,6 +9,7 @@ from kgan.gan import GAN
 from kgan.latents import Normal
 from kgan.models.blocks import residual
 from kgan.models.blocks.strided import plan
+from kgan.typing import Config
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -47,13 +50,13 @@ class SAGAN(GAN):
 
     def __init__(
         self,
-        image_shape=(32, 32, 3),
-        classes=0,
-        latent_size=128,
-        width=64,
-        attention=None,
-        seed=None,
-        name=None,
+        image_shape: tuple[int, ...] = (32, 32, 3),
+        classes: int = 0,
+        latent_size: int = 128,
+        width: int = 64,
+        attention: int | None = None,
+        seed: int | None = None,
+        name: str | None = None,
     ):
         arguments.seed_and_name(seed, name)
         image_shape = arguments.image_shape(image_shape)
@@ -78,7 +81,7 @@ class SAGAN(GAN):
         self.width = width
         self.attention = attention
 
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:
         def adam(rate):
             return keras.optimizers.Adam(rate * 64 / self.width, beta_1=0.0, beta_2=0.9)
 
@@ -90,7 +93,7 @@ class SAGAN(GAN):
             "joint_batch": True,
         }
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "image_shape": self.image_shape,
             "classes": self.classes,

@@ -1,6 +1,7 @@
 """SNGAN (Miyato et al. 2018): a spectrally normalized discriminator, told classes by projection."""
 
 import math
+from typing import Any
 
 import keras
 
@@ -9,6 +10,7 @@ from kgan.gan import GAN
 from kgan.latents import Normal
 from kgan.models.blocks import residual
 from kgan.models.blocks.strided import plan
+from kgan.typing import Config
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -52,13 +54,13 @@ class SNGAN(GAN):
 
     def __init__(
         self,
-        image_shape=(32, 32, 3),
-        classes=0,
-        latent_size=128,
-        width=256,
-        discriminator_steps=5,
-        seed=None,
-        name=None,
+        image_shape: tuple[int, ...] = (32, 32, 3),
+        classes: int = 0,
+        latent_size: int = 128,
+        width: int = 256,
+        discriminator_steps: int = 5,
+        seed: int | None = None,
+        name: str | None = None,
     ):
         arguments.seed_and_name(seed, name)
         image_shape = arguments.image_shape(image_shape)
@@ -86,7 +88,7 @@ class SNGAN(GAN):
         self.width = width
         self.steps_of_discriminator = steps
 
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:
         # Set `training_steps` before `compile` to train for longer or shorter.
         steps, updates = self.training_steps, self.steps_of_discriminator
         start = 2e-4 * 256 / self.width
@@ -104,7 +106,7 @@ class SNGAN(GAN):
             "joint_batch": True,
         }
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "image_shape": self.image_shape,
             "classes": self.classes,

@@ -1,7 +1,9 @@
 """SRGAN (Ledig et al. 2017): photographs several times larger, in two stages."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,6 +12,7 @@ from keras import layers, ops
 
 from kgan import arguments
 from kgan.data import kinds
+from kgan.data.info import DataInfo
 from kgan.errors import InputError
 from kgan.gan import Recipe
 from kgan.inference.tiles import in_tiles
@@ -17,7 +20,9 @@ from kgan.layers import PixelShuffle, Upsample
 from kgan.models.blocks import presets
 from kgan.models.blocks.content import Content, VGG19Features, content_features, vgg19_available
 from kgan.models.blocks.image_to_image import ImageToImage, first_samples
+from kgan.terms import Term
 from kgan.training import feed
+from kgan.typing import ArrayLike, Config, PathLike, Self, Tensor, Tensors
 
 
 @dataclass(frozen=True)
@@ -95,16 +100,16 @@ class SRGAN(presets.WithPresets, ImageToImage):
 
     def __init__(
         self,
-        scale=4,
-        channels=3,
-        preset="narrow",
-        content="auto",
-        content_weight=1.0,
-        adversarial_weight=None,
-        width=None,
-        blocks=None,
-        seed=None,
-        name=None,
+        scale: int = 4,
+        channels: int = 3,
+        preset: str = "narrow",
+        content: str | Callable = "auto",
+        content_weight: float = 1.0,
+        adversarial_weight: float | None = None,
+        width: int | None = None,
+        blocks: int | None = None,
+        seed: int | None = None,
+        name: str | None = None,
     ):
         super().__init__(seed=seed, name=name)
         self.scale = scale = arguments.choice("scale", scale, (2, 4))
@@ -121,20 +126,18 @@ class SRGAN(presets.WithPresets, ImageToImage):
         self._content = lambda: content
         self._loading = False
         self.content_weight = arguments.number("content_weight", content_weight, least=0)
-        if adversarial_weight is not None:
-            adversarial_weight = arguments.number(
-                "adversarial_weight", adversarial_weight, least=0, or_else="None"
-            )
-        self.adversarial_weight = adversarial_weight
-        self.sample_shape = (None, None, channels)
-        self.data_range = (-1.0, 1.0)
+        weight = adversarial_weight
+        if weight is not None:
+            weight = arguments.number("adversarial_weight", weight, least=0, or_else="None")
+        self.adversarial_weight = weight
+        self.sample_shape, self.data_range = (None, None, channels), (-1.0, 1.0)
         self._clips = True
         self.generator = _generator(scale, channels, self.width, self.blocks, self.normalized)
         self.discriminator = _discriminator(channels, self.width)
         self.built = True
 
     @classmethod
-    def for_data(cls, info, **options):
+    def for_data(cls, info: DataInfo, **options: Any) -> Self:
         """The model for a dataset of `kgan.data.crops`."""
         if "low" not in info.shapes:
             raise InputError(
@@ -146,23 +149,20 @@ class SRGAN(presets.WithPresets, ImageToImage):
         return cls(**options)
 
     @property
-    def networks(self):
+    def networks(self) -> dict[str, keras.Model]:
         return {"generator": self.generator, "discriminator": self.discriminator}
 
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:
         half = self.training_steps // 2
 
         def adam():
             rate = keras.optimizers.schedules.PiecewiseConstantDecay([half], [1e-4, 1e-5])
             return keras.optimizers.Adam(rate)
 
-        return super().defaults() | {
-            "d_optimizer": adam(),
-            "g_optimizer": adam(),
-            "shared_forward": True,
-        }
+        own = {"d_optimizer": adam(), "g_optimizer": adam(), "shared_forward": True}
+        return super().defaults() | own
 
-    def game_terms(self):
+    def game_terms(self) -> list[Term]:
         content = self._content()
         if content == "auto":
             # Settled once: a run that goes on elsewhere compares the same.
@@ -180,14 +180,14 @@ class SRGAN(presets.WithPresets, ImageToImage):
             return self.adversarial_weight
         return 4e-4 if self._features() is None else 1e-3
 
-    def generator_loss(self, fake_scores, real_scores=None):
+    def generator_loss(self, fake_scores: Tensors, real_scores: Tensors = None) -> Tensor:
         return self.generator_share * super().generator_loss(fake_scores, real_scores)
 
     def _features(self):
         """What the compiled content term compares images by; None for pixels."""
         return next(term.features for term in self.terms if isinstance(term, Content))
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: Config) -> None:
         # Who loads a model to enlarge images needs no network of features.
         self._loading = True
         try:
@@ -195,35 +195,39 @@ class SRGAN(presets.WithPresets, ImageToImage):
         finally:
             self._loading = False
 
-    def fit(self, x=None, y=None, **kwargs):
+    def fit(self, x: Any = None, y: ArrayLike = None, **kwargs: Any) -> keras.callbacks.History:
         """As `kgan.GAN.fit`; `x` is a dataset of `kgan.data.crops`."""
         if self.compiled and isinstance(self._features(), VGG19Features):
             self._features().prepare()
         return super().fit(x, y, **kwargs)
 
-    def stateful_parts(self):
+    def stateful_parts(self) -> dict[str, Any]:
         # A network that was given is serialized without its weights.
         content = self._content()
         parts = {"content": content} if isinstance(content, keras.Model) else {}
         return super().stateful_parts() | parts
 
-    def unpack(self, data):
+    def unpack(self, data: Any) -> tuple[Any, Any]:
         low, high = self.two_parts(data)
         return high, low
 
-    def examined(self, real, condition=None):
+    def examined(self, real: Tensors, condition: Tensors = None) -> list[tuple]:
         return [
             ("low-resolution part of the data", condition, self.sample_shape),
             ("high-resolution part of the data", real, self.sample_shape),
         ]
 
-    def forward(self, latents, condition=None, training=False):
+    def forward(
+        self, latents: Tensors, condition: Tensors = None, training: bool = False
+    ) -> Tensors:
         return self.generator(condition, training=training)
 
-    def score(self, samples, condition=None, training=False):
+    def score(self, samples: Tensors, condition: Tensors = None, training: bool = False) -> Tensors:
         return ops.cast(self.discriminator(samples, training=training), "float32")
 
-    def pretrain(self, dataset, epochs: int = 1, steps: int | None = None, **options):
+    def pretrain(
+        self, dataset: tf.data.Dataset, epochs: int = 1, steps: int | None = None, **options: Any
+    ) -> keras.callbacks.History:
         """The first stage: the generator alone, on the difference of pixels, by Keras's `fit`.
 
         Args:
@@ -259,8 +263,12 @@ class SRGAN(presets.WithPresets, ImageToImage):
         return ends + 2 * self.blocks + 1 + math.ceil(2 + ends / self.scale)
 
     def upscale(
-        self, images, tile: int | None = 192, overlap: int | None = None, batch_size: int = 4
-    ):
+        self,
+        images: ArrayLike,
+        tile: int | None = 192,
+        overlap: int | None = None,
+        batch_size: int = 4,
+    ) -> np.ndarray:
         """Images `scale` times larger.
 
         Images larger than a tile are worked through in overlapping tiles, for which memory stays
@@ -299,7 +307,7 @@ class SRGAN(presets.WithPresets, ImageToImage):
 
     translate = upscale
 
-    def call(self, inputs, training=False):
+    def call(self, inputs: Tensors, training: bool = False) -> Tensors:
         return self.forward(None, inputs, training) if training else self.sample(None, inputs)
 
     def _rows(self):
@@ -307,11 +315,17 @@ class SRGAN(presets.WithPresets, ImageToImage):
         plain = np.asarray(tf.image.resize(low, high.shape[1:3], "bicubic")).clip(-1, 1)
         return [plain, self.upscale(low), high]
 
-    def export(self, filepath, format="tf_saved_model", verbose=None, **kwargs):
+    def export(
+        self,
+        filepath: PathLike,
+        format: str = "tf_saved_model",
+        verbose: int | str | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Writes the generator as a SavedModel, with `serve(images)`, for images of any size."""
         self._export(filepath, {"serve": self.generator}, format, verbose, **kwargs)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         content = self._content()
         if callable(content):
             content = keras.saving.serialize_keras_object(content)
@@ -329,7 +343,7 @@ class SRGAN(presets.WithPresets, ImageToImage):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         config = dict(config)
         if isinstance(config["content"], dict):
             config["content"] = keras.saving.deserialize_keras_object(config["content"])

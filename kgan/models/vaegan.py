@@ -3,6 +3,8 @@
 A game of three: an encoder beside the generator, which is the decoder, and the discriminator.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -12,10 +14,12 @@ from kgan import arguments, random
 from kgan.errors import InputError
 from kgan.gan import GAN
 from kgan.latents import Normal
-from kgan.losses import NonSaturating
+from kgan.losses import Loss, NonSaturating
 from kgan.models.blocks import auxiliary, strided
 from kgan.terms import Turn
 from kgan.training import feed
+from kgan.training.players import Player
+from kgan.typing import ArrayLike, Config, Tensor, Tensors
 
 # Images that a preview shows beside their reconstructions, and that `fit` therefore keeps.
 EXAMPLES = 32
@@ -31,11 +35,11 @@ class ReconstructedAndSampled(NonSaturating):
         generator:      E ζ(-D(x̃)) + E ζ(-D(x_p))
     """
 
-    def discriminator(self, real_scores, fake_scores):
+    def discriminator(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
         # The scores of both kinds come together, so that their mean is half the sum of two means.
         return super().discriminator(real_scores, fake_scores) + ops.mean(ops.softplus(fake_scores))
 
-    def generator(self, fake_scores, real_scores=None):
+    def generator(self, fake_scores: Tensor, real_scores: Tensor = None) -> Tensor:
         return 2 * super().generator(fake_scores)
 
 
@@ -98,16 +102,16 @@ class VAEGAN(GAN):
     ```
     """
 
-    examples = None
+    examples: np.ndarray | None = None
 
     def __init__(
         self,
-        image_shape=(28, 28, 1),
-        latent_size=128,
-        width=64,
-        gamma=0.001,
-        seed=None,
-        name=None,
+        image_shape: tuple[int, ...] = (28, 28, 1),
+        latent_size: int = 128,
+        width: int = 64,
+        gamma: float = 0.001,
+        seed: int | None = None,
+        name: str | None = None,
     ):
         arguments.seed_and_name(seed, name)
         image_shape = arguments.image_shape(image_shape)
@@ -131,10 +135,10 @@ class VAEGAN(GAN):
     game_logs = ("reconstruction", "prior")
 
     @property
-    def networks(self):
+    def networks(self) -> dict[str, keras.Model]:
         return super().networks | {"encoder": self.encoder}
 
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:
         def rmsprop():
             return keras.optimizers.RMSprop(3e-4)
 
@@ -145,21 +149,27 @@ class VAEGAN(GAN):
             "loss": ReconstructedAndSampled(),
         }
 
-    def check_loss(self, loss):
+    def check_loss(self, loss: Loss) -> None:
         if loss.generator_uses_real:
             raise InputError(
                 "VAEGAN makes two samples of each real one, a reconstruction and one of the prior, "
                 f"and so takes no loss that pairs their scores; got {type(loss).__name__}."
             )
 
-    def make_players(self):
+    def make_players(self) -> list[Player]:
         return [
             self.player("encoder", self.encoder_plays),
             self.player("generator", self.generator_plays),
             self.player("discriminator", self.discriminator_plays),
         ]
 
-    def encoder_plays(self, real, condition, generated=None, earlier=None):
+    def encoder_plays(
+        self,
+        real: Tensors,
+        condition: Tensors,
+        generated: Any = None,
+        earlier: dict[str, Turn] | None = None,
+    ) -> tuple[Tensor, Turn]:
         """Says where codes lie, near the prior and such that they can be decoded.
 
         What it says, mean and log σ², stands in the turn's `real_heads` behind the features.
@@ -176,34 +186,43 @@ class VAEGAN(GAN):
         )
         return loss + self.own_losses("encoder"), turn
 
-    def generator_plays(self, real, condition, generated=None, earlier=None):
+    def generator_plays(
+        self,
+        real: Tensors,
+        condition: Tensors,
+        generated: Any = None,
+        earlier: dict[str, Turn] | None = None,
+    ) -> tuple[Tensor, Turn]:
         loss, turn = super().generator_plays(real, condition, generated, earlier)
         turn.real_scores, turn.real_heads = self.judge(real, condition, training=True)
         # The first half are the reconstructions.
         reconstructed = turn.fake_heads[: ops.shape(real)[0]]
         return loss + self.gamma * unlikeness(turn.real_heads, reconstructed), turn
 
-    def produce(self, real, condition=None):
+    def produce(self, real: Tensors, condition: Tensors = None) -> tuple[Any, Any]:
         """Codes of the real samples and as many of the prior, and what is made of both."""
-        codes = drawn(*self.encoder(real, training=True), self.next_seed())
+        mean, log_variance = self.encoder(real, training=True)
+        codes = drawn(mean, log_variance, self.next_seed())
         codes = ops.concatenate([codes, self.draw(ops.shape(real)[0], self.next_seed())])
         return codes, self.forward(codes, condition, training=True)
 
-    def judge(self, samples, condition=None, training=False):
+    def judge(
+        self, samples: Tensors, condition: Tensors = None, training: bool = False
+    ) -> tuple[Any, Any]:
         scores, features = self.discriminator(samples, training=training)
         return scores, features
 
-    def score(self, samples, condition=None, training=False):
+    def score(self, samples: Tensors, condition: Tensors = None, training: bool = False) -> Tensors:
         return self.judge(samples, training=training)[0]
 
-    def observe(self, player, loss, turn):
+    def observe(self, player: Player, loss: Tensor, turn: Turn) -> None:
         super().observe(player, loss, turn)
         if player.name == "encoder":
             features, *said = turn.real_heads
             self.logs.track("reconstruction", unlikeness(features, turn.fake_heads))
             self.logs.track("prior", divergence(*said))
 
-    def encode(self, images, batch_size: int = 256) -> np.ndarray:
+    def encode(self, images: ArrayLike, batch_size: int = 256) -> np.ndarray:
         """The means of images' codes, float32 `(n, latent_size)`.
 
         Args:
@@ -212,7 +231,7 @@ class VAEGAN(GAN):
         """
         return auxiliary.in_batches(self, images, lambda batch: self.encoder(batch)[0], batch_size)
 
-    def reconstruct(self, images, batch_size: int = 256) -> np.ndarray:
+    def reconstruct(self, images: ArrayLike, batch_size: int = 256) -> np.ndarray:
         """What the generator makes of the means of images' codes, in the data's range.
 
         Args:
@@ -227,7 +246,7 @@ class VAEGAN(GAN):
             self, images, lambda batch: self.sample(self.encoder(batch)[0]), batch_size
         )
 
-    def fit(self, x=None, y=None, **kwargs):
+    def fit(self, x: Any = None, y: ArrayLike = None, **kwargs: Any) -> keras.callbacks.History:
         """As `kgan.GAN.fit`; of images at hand it keeps some for previews, see `examples`."""
         if self.examples is None:
             shown = kwargs.get("validation_data")
@@ -262,7 +281,7 @@ class VAEGAN(GAN):
         pairs = np.stack([images, again], axis=1)
         return shown | {"reconstructions": pairs.reshape(-1, *self.image_shape)}
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "image_shape": self.image_shape,
             "latent_size": self.latents.shape[0],
@@ -273,18 +292,18 @@ class VAEGAN(GAN):
         }
 
 
-def drawn(mean, log_variance, seed):
+def drawn(mean: Tensor, log_variance: Tensor, seed: Tensor) -> Tensor:
     """A code of each Gaussian, differentiable in what it is told (section 2.1): μ + σ ε."""
     return mean + ops.exp(log_variance / 2) * random.normal(tf.shape(mean), seed)
 
 
-def divergence(mean, log_variance):
+def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     """L_prior: KL(N(μ, σ²) ‖ N(0, 1)), summed over the code, mean over the batch, in nats."""
     each = ops.square(mean) + ops.exp(log_variance) - 1 - log_variance
     return ops.mean(ops.sum(each, axis=1)) / 2
 
 
-def unlikeness(features, others):
+def unlikeness(features: Tensor, others: Tensor) -> Tensor:
     """L_llike: -log N(D_l(x); D_l(x̃), 1) without its constant, mean over the batch, in nats."""
     difference = ops.cast(features, "float32") - ops.cast(others, "float32")
     return ops.sum(ops.square(difference)) / ops.cast(2 * ops.shape(features)[0], "float32")

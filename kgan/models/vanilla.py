@@ -2,13 +2,16 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 from keras import layers
 
 from kgan import arguments, latents, losses, penalties
+from kgan.data.info import DataInfo
 from kgan.gan import GAN, Recipe
 from kgan.models.blocks.presets import Preset, WithPresets
+from kgan.typing import Config, Self
 
 
 @dataclass(frozen=True)
@@ -130,13 +133,13 @@ class VanillaGAN(WithPresets, GAN):
 
     def __init__(
         self,
-        image_shape=(28, 28, 1),
-        preset=None,
-        latent_size=None,
-        output=None,
-        seed=None,
-        name=None,
-        variant=None,
+        image_shape: tuple[int, ...] = (28, 28, 1),
+        preset: str | None = None,
+        latent_size: int | None = None,
+        output: str | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        variant: str | None = None,
     ):
         arguments.seed_and_name(seed, name)
         preset = self.named(preset, variant)
@@ -163,7 +166,7 @@ class VanillaGAN(WithPresets, GAN):
     batch_size, training_steps = PRESETS[usual].recipe
 
     @classmethod
-    def for_data(cls, info, **options):
+    def for_data(cls, info: DataInfo, **options: Any) -> Self:
         # Points and signals have no range of their own for a tanh to fill.
         output = {} if info.value_range else {"output": "linear"}
         return super().for_data(info, **output | options)
@@ -173,7 +176,7 @@ class VanillaGAN(WithPresets, GAN):
         """The name of the preset."""
         return self.preset
 
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:
         settings = self.settings
         rate = settings.learning_rate
         if settings.cosine:
@@ -193,7 +196,7 @@ class VanillaGAN(WithPresets, GAN):
             "ema": settings.ema,
         }
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "image_shape": self.image_shape,
             "preset": self.preset,

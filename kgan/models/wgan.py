@@ -1,5 +1,7 @@
 """WGAN (Arjovsky et al. 2017) and WGAN-GP (Gulrajani et al. 2017)."""
 
+from typing import Any
+
 import keras
 from keras import layers, ops
 
@@ -7,6 +9,9 @@ from kgan import arguments, penalties
 from kgan.gan import GAN
 from kgan.latents import Normal
 from kgan.models.blocks import strided
+from kgan.terms import Turn
+from kgan.training.players import Player
+from kgan.typing import Config, Tensor
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -43,10 +48,17 @@ class WassersteinGAN(GAN):
 
     batch_size = 64
     game_logs = ("distance",)
-    normalization = None
+    normalization: Any = None
     image_latents = 100
 
-    def __init__(self, image_shape=(28, 28, 1), latent_size=None, width=None, seed=None, name=None):
+    def __init__(
+        self,
+        image_shape: tuple[int, ...] = (28, 28, 1),
+        latent_size: int | None = None,
+        width: int | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+    ):
         arguments.seed_and_name(seed, name)
         image_shape = arguments.image_shape(image_shape, points=True)
         points = len(image_shape) == 1
@@ -61,15 +73,15 @@ class WassersteinGAN(GAN):
         self.image_shape = image_shape
         self.latent_size, self.width = sizes
 
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:
         return super().defaults() | {"loss": "wasserstein", "discriminator_steps": 5}
 
-    def observe(self, player, loss, turn):
+    def observe(self, player: Player, loss: Tensor, turn: Turn) -> None:
         super().observe(player, loss, turn)
         if player.name == "discriminator":
             self.logs.track("distance", ops.mean(turn.real_scores) - ops.mean(turn.fake_scores))
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "image_shape": self.image_shape,
             "latent_size": self.latent_size,
@@ -118,12 +130,12 @@ class WGAN(WassersteinGAN):
 
     def __init__(
         self,
-        image_shape=(28, 28, 1),
-        latent_size=None,
-        width=None,
-        clip=0.01,
-        seed=None,
-        name=None,
+        image_shape: tuple[int, ...] = (28, 28, 1),
+        latent_size: int | None = None,
+        width: int | None = None,
+        clip: float = 0.01,
+        seed: int | None = None,
+        name: str | None = None,
     ):
         constraint = ClipWeights(clip)
         super().__init__(image_shape, latent_size, width, seed, name)
@@ -132,14 +144,14 @@ class WGAN(WassersteinGAN):
         for weight in self.discriminator.trainable_variables:
             weight.constraint = constraint
 
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:
         rmsprop = {"learning_rate": 5e-5, "rho": 0.99, "epsilon": 1e-16}
         return super().defaults() | {
             "d_optimizer": keras.optimizers.RMSprop(**rmsprop),
             "g_optimizer": keras.optimizers.RMSprop(**rmsprop),
         }
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return super().get_config() | {"clip": self.clip}
 
 
@@ -178,7 +190,7 @@ class WGANGP(WassersteinGAN):
     normalization = staticmethod(strided.layer_normalization)
     image_latents = 128
 
-    def defaults(self):
+    def defaults(self) -> dict[str, Any]:
         adam = {"learning_rate": 1e-4, "beta_1": 0.0, "beta_2": 0.9}
         weight = 0.1 if len(self.image_shape) == 1 else 10.0
         return super().defaults() | {

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from kgan.errors import InputError
-from kgan.pictures.plots import INK, _columns, _panels, _rendered
+from kgan.pictures.plots import INK, columns_of, new_panels, rendered
 
 _TRADES = (("recall", "precision"), ("coverage", "density"))
 
@@ -32,14 +32,14 @@ def truncation_plot(rows: Iterable[Mapping[str, object]], size: int = 900) -> np
     ```
     """
     rows = list(rows)
-    columns = _columns(rows)
+    columns = columns_of(rows)
     trades = [trade for trade in _TRADES if set(trade) <= columns.keys()]
     if not trades:
         raise InputError(
             "There is no curve to draw: it takes precision and recall, or density and coverage. "
             f"The rows have: {', '.join(columns) or 'nothing'}."
         )
-    figure, panels = _panels(len(trades), size, height=0.9 / len(trades), columns=len(trades))
+    figure, panels = new_panels(len(trades), size, height=0.9 / len(trades), columns=len(trades))
     for axes, (across, up) in zip(panels, trades, strict=True):
         axes.plot(columns[across], columns[up], "o-", color=INK, linewidth=1, markersize=4)
         beside = {"xytext": (4, 4), "textcoords": "offset points", "fontsize": 8}
@@ -52,7 +52,7 @@ def truncation_plot(rows: Iterable[Mapping[str, object]], size: int = 900) -> np
         axes.set_xlabel(across)
         axes.set_ylabel(up)
         axes.grid(alpha=0.3)
-    return _rendered(figure)
+    return rendered(figure)
 
 
 def _named(truncation) -> str:

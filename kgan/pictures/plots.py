@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from kgan.errors import InputError
+from kgan.typing import ArrayLike
 
 DPI = 100
 INK = "#1f5fa8"
@@ -17,12 +18,17 @@ COURSES = (
 )
 
 
-def scatter(points, value_range=None, size=640, reference=None) -> np.ndarray:
+def scatter(
+    points: np.ndarray,
+    value_range: tuple[float, float] | None = None,
+    size: int = 640,
+    reference: ArrayLike = None,
+) -> np.ndarray:
     """Draws points `(n, 2)`, over grey `reference` points `(m, 2)` where given.
 
     The axes cover the reference, else `value_range`, else the points themselves.
     """
-    figure, (axes,) = _panels(1, size)
+    figure, (axes,) = new_panels(1, size)
     if reference is not None:
         reference = _reference(reference, 2)
         axes.scatter(*reference.T, s=8, c=PAST, alpha=0.7, linewidths=0, label="real")
@@ -40,12 +46,17 @@ def scatter(points, value_range=None, size=640, reference=None) -> np.ndarray:
     axes.set_aspect("equal")
     if reference is not None:
         axes.legend(loc="upper right", fontsize=8, framealpha=0.8)
-    return _rendered(figure)
+    return rendered(figure)
 
 
-def histogram(values, value_range=None, size=640, reference=None) -> np.ndarray:
+def histogram(
+    values: np.ndarray,
+    value_range: tuple[float, float] | None = None,
+    size: int = 640,
+    reference: ArrayLike = None,
+) -> np.ndarray:
     """Draws how numbers `(n,)` are distributed, over the reference's distribution in grey."""
-    figure, (axes,) = _panels(1, size, height=0.75)
+    figure, (axes,) = new_panels(1, size, height=0.75)
     values = values[np.isfinite(values)].astype(np.float64)
     if reference is not None:
         reference = _reference(np.reshape(reference, (len(reference), -1)), 1)[:, 0]
@@ -57,20 +68,22 @@ def histogram(values, value_range=None, size=640, reference=None) -> np.ndarray:
     axes.set_xlim(bins[0], bins[-1])
     if reference is not None:
         axes.legend(loc="upper right", fontsize=8)
-    return _rendered(figure)
+    return rendered(figure)
 
 
-def lines(signals, value_range=None, size=640) -> np.ndarray:
+def lines(
+    signals: np.ndarray, value_range: tuple[float, float] | None = None, size: int = 640
+) -> np.ndarray:
     """Draws signals `(n, length, channels)`, a panel each, the first 25 of them."""
     signals = signals[:MOST_PANELS]
-    figure, panels = _panels(len(signals), size, height=0.75)
+    figure, panels = new_panels(len(signals), size, height=0.75)
     low, high = _limits(None, value_range, signals)
     for place, (axes, signal) in enumerate(zip(panels, signals, strict=True)):
         axes.plot(np.where(np.isfinite(signal), signal, np.nan), linewidth=1)
         axes.set_ylim(low, high)
         axes.set_xlim(0, max(len(signal) - 1, 1))
         axes.tick_params(labelsize=7, labelbottom=False, labelleft=place == 0)
-    return _rendered(figure)
+    return rendered(figure)
 
 
 def loss_plot(
@@ -98,7 +111,7 @@ def loss_plot(
     save_png("losses.png", loss_plot(history.history))
     ```
     """
-    columns = _columns(history)
+    columns = columns_of(history)
     known = [name for _, names in COURSES for name in names]
     if not any(len(columns.get(name, ())) for name in known):
         raise InputError(
@@ -106,7 +119,7 @@ def loss_plot(
             f"which has: {', '.join(columns) or 'nothing'}."
         )
     courses = [(title, names) for title, names in COURSES if any(n in columns for n in names)]
-    figure, panels = _panels(len(courses), size, height=0.33 * len(courses), columns=1)
+    figure, panels = new_panels(len(courses), size, height=0.33 * len(courses), columns=1)
     for axes, (title, names) in zip(panels, courses, strict=True):
         for name, colour in names.items():
             for shown, dashes in ((name, "-"), (f"val_{name}", "--")):
@@ -123,10 +136,10 @@ def loss_plot(
         axes.legend(loc="best", fontsize=8)
         axes.xaxis.get_major_locator().set_params(integer=True)
     panels[-1].set_xlabel("epoch")
-    return _rendered(figure)
+    return rendered(figure)
 
 
-def _columns(history) -> dict[str, np.ndarray]:
+def columns_of(history) -> dict[str, np.ndarray]:
     """Columns of numbers from columns or rows; what is no number becomes NaN."""
     if not isinstance(history, Mapping):
         rows = list(history)
@@ -142,7 +155,7 @@ def _number(value) -> float:
         return math.nan
 
 
-def _panels(count: int, size: int, height: float = 1.0, columns: int | None = None):
+def new_panels(count: int, size: int, height: float = 1.0, columns: int | None = None):
     """A figure that belongs to nobody else: pyplot's global state stays untouched."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -154,7 +167,7 @@ def _panels(count: int, size: int, height: float = 1.0, columns: int | None = No
     return figure, [figure.add_subplot(rows, columns, place + 1) for place in range(count)]
 
 
-def _rendered(figure) -> np.ndarray:
+def rendered(figure) -> np.ndarray:
     figure.canvas.draw()
     return np.array(figure.canvas.buffer_rgba())[..., :3].copy()
 

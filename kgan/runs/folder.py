@@ -9,10 +9,15 @@ import platform
 import tempfile
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import kgan
 from kgan.errors import InputError
 from kgan.runs.files import remove, replace, writing
+from kgan.typing import PathLike
+
+if TYPE_CHECKING:
+    from kgan.training.model import AdversarialModel
 
 # Deleted by --overwrite; config.json is replaced last, so that a run is known as one till then.
 _CONTENTS = (
@@ -36,7 +41,7 @@ class RunFolder:
             `plot` and `evaluations` are what lies in it.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: PathLike):
         self.path = Path(path)
         self.config_file = self.path / "config.json"
         self.samples = self.path / "samples"
@@ -190,7 +195,7 @@ class RunFolder:
         self._write_history(rows)
 
 
-def trained(run: RunFolder):
+def trained(run: RunFolder) -> "AdversarialModel":
     """The model of a run in its newest state: the finished one, or a later checkpoint.
 
     Raises:

@@ -2,6 +2,7 @@
 
 import pathlib
 import zipfile
+from typing import Any
 
 import keras
 
@@ -19,9 +20,12 @@ from kgan import (  # noqa: F401
 )
 from kgan.errors import InputError
 from kgan.training.model import AdversarialModel
+from kgan.typing import PathLike
 
 
-def load(filepath, custom_objects=None, compile=True) -> AdversarialModel:
+def load(
+    filepath: PathLike, custom_objects: dict[str, Any] | None = None, compile: bool = True
+) -> AdversarialModel:
     """A model saved with `gan.save(filepath)`, ready to go on training.
 
     Both networks, both optimizers with their moments, the average, the seeds and the compile

@@ -49,10 +49,10 @@ def gradients(game, player, real, condition, generated=None, earlier=None) -> Fo
     total, losses, turns = None, [], []
     with state.held_back(game) as changes:
         for place in range(slices):
-            part = _slice((real, condition), place, slices)
+            some, told = _slice((real, condition), place, slices)
             # Without an order TensorFlow would run the slices side by side, and save no memory.
             with tf.control_dependencies([g for g in total or [] if g is not None]):
-                found, loss, turn = _of_slice(game, player, *part, generated, earlier or {})
+                found, loss, turn = _of_slice(game, player, some, told, generated, earlier or {})
             total = _add(total, [None if g is None else g / slices for g in found])
             losses.append(loss)
             turns.append(turn)

@@ -1,7 +1,8 @@
 """The game as Keras sees it: a `keras.Model` with `compile`, `fit`, `evaluate` and its state."""
 
+import contextlib
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -10,10 +11,13 @@ from keras import ops
 
 from kgan import arguments, bridge, replicas
 from kgan.errors import InputError
-from kgan.training import evaluation, feed, frozen, settings, state, step
+from kgan.losses import Loss
+from kgan.training import feed, frozen, settings, state, step
+from kgan.training.evaluation import EvaluatedModel, Measures
 from kgan.training.execution import choice, loops
 from kgan.training.execution.choice import Execution
 from kgan.training.players import Optimizers, Player
+from kgan.typing import ArrayLike, Config, Tensor
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(
@@ -38,7 +42,7 @@ def _counter(name):
     )
 
 
-class AdversarialModel(keras.Model):
+class AdversarialModel(EvaluatedModel):
     """A Keras model of several players; `kgan.GAN` is the one with two networks.
 
     What it is made of is said by the methods of `kgan.gan.Game`, which families override. This
@@ -55,9 +59,9 @@ class AdversarialModel(keras.Model):
     """
 
     # The `WeightAverage` of the generator, where `compile(ema=...)` asked for one.
-    average = None
+    average: Any = None
 
-    def __init__(self, seed=None, name=None):
+    def __init__(self, seed: int | None = None, name: str | None = None):
         arguments.seed_and_name(seed, name)
         super().__init__(name=name)
         self.seed = random.randrange(2**31) if seed is None else arguments.seed(seed)
@@ -65,14 +69,14 @@ class AdversarialModel(keras.Model):
         self._training_seeds = keras.random.SeedGenerator(self.seed)
         self._sampling_seeds = keras.random.SeedGenerator(self.seed + 1)
         self._counters = _Counters()
-        self._evaluating = False
-        self._settings = None
+        self._settings: settings.Settings | None = None
         self._sampling = None
         self._joint_optimizer = None
+        # None before `compile`.
         self.average = None
-        self.logs = None
-        self.loss = None
-        self.measures = evaluation.Measures()
+        self.logs: Any = None
+        self.loss: Any = None
+        self.measures = Measures()
         self.resume_within_epoch = False
         self.updates_are_unknown = False
         self.execution = Execution()
@@ -80,12 +84,12 @@ class AdversarialModel(keras.Model):
     # What is drawn and counted.
 
     @property
-    def iterations(self):
+    def iterations(self) -> keras.Variable:
         """Training steps taken since the model's birth, an int64 variable saved with it."""
         return self._counters.iterations
 
     @property
-    def evaluated_batches(self):
+    def evaluated_batches(self) -> keras.Variable:
         """Batches of the evaluation that is going on, an int64 variable."""
         return self._counters.evaluated_batches
 
@@ -103,11 +107,11 @@ class AdversarialModel(keras.Model):
         counts = {"iterations": self.iterations, "xla": self._counters.xla}
         return counts | {f"updates/{player.prefix}": player.count for player in self.players}
 
-    def next_seed(self):
+    def next_seed(self) -> Tensor:
         """A fresh seed of the training stream, an int32 tensor of shape `(2,)`."""
         return replicas.seed_of_its_own(ops.cast(self._training_seeds.next(), "int32"))
 
-    def state_kept(self):
+    def state_kept(self) -> contextlib.AbstractContextManager:
         """A context in which layers run in training mode and their state stays as it is.
 
         Batch-norm averages and spectral-norm vectors are read, and what layers write is dropped;
@@ -120,15 +124,15 @@ class AdversarialModel(keras.Model):
 
     def compile(
         self,
-        d_optimizer=None,
-        g_optimizer=None,
-        loss=None,
-        penalties=None,
+        d_optimizer: str | keras.optimizers.Optimizer | None = None,
+        g_optimizer: str | keras.optimizers.Optimizer | None = None,
+        loss: str | Loss | None = None,
+        penalties: Iterable | None = None,
         terms: Iterable = (),
         metrics: Iterable = (),
         discriminator_steps: int | None = None,
         accumulation_steps: int = 1,
-        ema=None,
+        ema: float | Callable | None = None,
         joint_batch: bool | None = None,
         shared_forward: bool | None = None,
         log_gradient_norms: bool = False,
@@ -220,8 +224,8 @@ class AdversarialModel(keras.Model):
         """The players of the compiled game, in their order; none before `compile`."""
         return self._settings.players if self._settings else []
 
-    def _setting(name, otherwise):
-        def read(self):
+    def _setting(name: str, otherwise: Any) -> Any:
+        def read(self) -> Any:
             return getattr(self._settings, name) if self._settings else otherwise
 
         return property(read, doc=f"`{name}` of `compile`.")
@@ -236,12 +240,7 @@ class AdversarialModel(keras.Model):
     accelerate = _setting("accelerate", True)
     del _setting
 
-    @property
-    def evaluation_metrics(self) -> tuple:
-        """The metrics of evaluations, as `compile` was given them."""
-        return self.measures.metrics
-
-    def get_compile_config(self):
+    def get_compile_config(self) -> Config | None:
         if not self.compiled:
             return None
         arguments = {
@@ -251,7 +250,7 @@ class AdversarialModel(keras.Model):
         # Which layers an optimizer trains: neither Keras nor the families' arguments tell.
         return arguments | {"frozen": self._frozen}
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: Config) -> None:
         config = dict(config)
         if (places := config.pop("frozen", None)) is not None:
             frozen.restore(self.networks, places)
@@ -263,20 +262,20 @@ class AdversarialModel(keras.Model):
 
     def fit(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        validation_split=0.0,
-        validation_data=None,
-        shuffle=True,
-        initial_epoch=0,
-        steps_per_epoch=None,
-        validation_steps=None,
-        validation_batch_size=None,
-        validation_freq=1,
+        x: Any = None,
+        y: ArrayLike = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | list[int] = 1,
     ) -> keras.callbacks.History:
         """Trains the players against each other.
 
@@ -310,11 +309,9 @@ class AdversarialModel(keras.Model):
             self, x, y, batch_size=batch_size, shuffle=shuffle, steps_per_epoch=steps_per_epoch
         )
         if validation_data is not None:
+            held, labels = feed.unpaired(validation_data)
             validation_data = feed.evaluation_data(
-                self,
-                *feed.unpaired(validation_data),
-                validation_batch_size or batch_size,
-                validation_steps,
+                self, held, labels, validation_batch_size or batch_size, validation_steps
             )
             self.measures.prepare(self)
         callbacks = feed.callback_list(callbacks)
@@ -341,7 +338,7 @@ class AdversarialModel(keras.Model):
             )
         return history
 
-    def train_step(self, data):
+    def train_step(self, data: Any) -> dict[str, Tensor]:
         """One step of every player; what it is stands in `kgan.training.step`."""
         self.logs.begin()
         # When the data runs out, nothing may run ahead of it: neither counters nor seeds.
@@ -349,126 +346,19 @@ class AdversarialModel(keras.Model):
             step.train_step(self, data)
             return self.reported()
 
-    def make_train_function(self, force=False):
+    def make_train_function(self, force: bool = False) -> None:
         if not choice.is_ours(self):
             super().make_train_function(force)
         elif self.train_function is None or force:
             self.train_function = loops.train_function(self)
 
-    def reported(self, names=None) -> dict:
+    def reported(self, names: Iterable[str] | None = None) -> dict:
         """The running means as a step returns them."""
         logs = self.logs.results(names)
         if replicas.has_several_workers(self.distribute_strategy):
             # Keras reduces logs over workers along an axis, which a scalar has not.
             logs = {name: tf.reshape(value, (1,)) for name, value in logs.items()}
         return logs
-
-    # Evaluation.
-
-    def evaluate(
-        self,
-        x=None,
-        y=None,
-        batch_size=None,
-        verbose="auto",
-        sample_weight=None,
-        steps=None,
-        callbacks=None,
-        return_dict=True,
-        metrics=None,
-        **kwargs,
-    ) -> "dict[str, float] | list":
-        """Losses, scores and metrics on held-out real samples, as a dictionary.
-
-        As many samples are generated as the data holds. The latents are the same at each call,
-        so that figures differ by the model alone.
-
-        Args:
-            x, y, batch_size, verbose, steps, callbacks: as in `keras.Model.evaluate`.
-            return_dict: False returns a list in the order of the names.
-            metrics: metrics for this evaluation, in place of those of `compile`; a trained model
-                is measured without being compiled anew.
-
-        Raises:
-            InputError: where the data does not fit the model.
-        """
-        self._require_compiled("evaluate")
-        if sample_weight is not None:
-            raise InputError("sample_weight has no meaning for a GAN; leave it out.")
-        if metrics is not None:
-            with evaluation.measured_by(self, metrics):
-                return self.evaluate(
-                    x, y, batch_size, verbose, None, steps, callbacks, return_dict, **kwargs
-                )
-        if not bridge.cached_evaluation(kwargs):
-            x = feed.evaluation_data(self, x, y, batch_size, steps)
-            self.measures.prepare(self)
-        if getattr(x, "position", None) is not None:
-            x.position.seek(0)
-        self._evaluating = True
-        try:
-            with feed.data_errors(self):
-                results = super().evaluate(
-                    x,
-                    verbose=verbose,
-                    steps=steps,
-                    callbacks=callbacks,
-                    return_dict=return_dict,
-                    **kwargs,
-                )
-        finally:
-            self._evaluating = False
-            self.evaluated_batches.assign(0)
-        # Keras 3.12 leaves tensors here.
-        return {name: float(v) for name, v in results.items()} if return_dict else results
-
-    def test_step(self, data):
-        """Losses and scores of the networks in inference mode, and the metrics' updates."""
-        self.logs.begin()
-        evaluation.test_step(self, data)
-        return self.reported(self.evaluated_logs)
-
-    def make_test_function(self, force=False):
-        # A user's metric may do what XLA cannot.
-        jit_compile = self.jit_compile
-        if self.execution.open_xla or not self.measures.compile_with_xla:
-            self.jit_compile = False
-        super().make_test_function(force)
-        self.jit_compile = jit_compile
-
-    @property
-    def metrics(self):
-        """All running means and metrics, which Keras resets between epochs."""
-        means = [self.logs.means] if self.logs else []
-        return [*means, *self.evaluation_metrics]
-
-    def get_metrics_result(self):
-        """The running means in training; in evaluation the metrics too.
-
-        Keras asks after every training epoch as well, and then a metric that needs an
-        eigenvalue problem must not be asked.
-        """
-        if not self._evaluating:
-            return self.logs.results()
-        results = self.logs.results(self.evaluated_logs)
-        for metric in self.evaluation_metrics:
-            result = metric.result()
-            results.update(result if isinstance(result, dict) else {metric.name: result})
-        return results
-
-    def _get_metrics_result_or_logs(self, logs):
-        # Keras asks here once an evaluation is over, and would go by the names in the logs of a
-        # step, which cannot tell the figures of a metric that has several.
-        if self._evaluating:
-            return self.get_metrics_result()
-        return super()._get_metrics_result_or_logs(logs)
-
-    def _require_compiled(self, method):
-        if not self.compiled:
-            raise InputError(
-                f"Call `compile()` before `{method}`: without arguments it takes the paper's "
-                "settings."
-            )
 
     # State.
 
@@ -480,8 +370,8 @@ class AdversarialModel(keras.Model):
         terms = {f"terms/{term.name}": term for term in self.terms}
         return {"loss": self.loss, "latents": getattr(self, "latents", None)} | terms
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: Any) -> None:
         state.save(self, store)
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: Any) -> None:
         state.load(self, store)

@@ -49,7 +49,7 @@ def generator_plays(game, real, condition, generated, earlier):
         latents, fake = game.produce(real, condition)
         own_losses = game.own_losses("generator")
     else:
-        latents, fake, own_losses = generated.latents, *generated.outputs
+        latents, (fake, own_losses) = generated.latents, generated.outputs
     of_real, of_fake = (None, None), game.judge(fake, condition, training=True)
     if game.loss.generator_uses_real:
         of_real = game.judge(real, condition, training=True)

@@ -9,7 +9,7 @@ from kgan.errors import InputError
 from kgan.training.frozen import walk
 
 
-def freeze(network, layers: int) -> list[str]:
+def freeze(network: keras.Model, layers: int) -> list[str]:
     """Freezes the first layers of a network: FreezeD, where it is a discriminator.
 
     Mo et al. 2020, Freeze the discriminator: a simple baseline for fine-tuning GANs. The
@@ -40,7 +40,7 @@ def freeze(network, layers: int) -> list[str]:
     return [name for name, _ in chosen]
 
 
-def unfreeze(network) -> None:
+def unfreeze(network: keras.Model) -> None:
     """Sets all layers of a network free, those within others too; for the next `compile`.
 
     `network.trainable = True` does not, where the network is trainable and some layers are not.

@@ -60,7 +60,8 @@ def tree(layer, prefix="", seen=None) -> Node:
         # A spectral norm and its kernel belong together.
         weights = tuple(layer.weights)
     else:
-        weights = (*layer._trainable_variables, *layer._non_trainable_variables)
+        within = {id(weight) for part in parts_of(layer) for weight in part.weights}
+        weights = tuple(weight for weight in layer.weights if id(weight) not in within)
     return Node(
         name=prefix.rstrip("/"),
         own_name=_without_number(layer),
@@ -103,8 +104,8 @@ def paired(ours: Node | None, theirs: Node | None, key, from_end) -> list[Pair]:
     yours = theirs.parts if theirs else ()
     partners = {}
     for kind in dict.fromkeys(map(key, mine)):
-        alike = [[part for part in parts if key(part) == kind] for parts in (mine, yours)]
-        together = _aligned(*alike, key, from_end)
+        alike, others = ([p for p in parts if key(p) == kind] for parts in (mine, yours))
+        together = _aligned(alike, others, key, from_end)
         partners |= {id(part): other for part, other in together}
     taken = {id(other) for other in partners.values()}
     pairs = [pair for part in mine for pair in paired(part, partners.get(id(part)), key, from_end)]

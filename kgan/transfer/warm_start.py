@@ -15,6 +15,7 @@ from kgan.runs.loading import load
 from kgan.training.model import AdversarialModel
 from kgan.transfer.freezing import first_layers, hold
 from kgan.transfer.matching import Pair, Weights, matched, paired, tree
+from kgan.typing import PathLike
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,12 @@ class Transfer:
         return asdict(self)
 
 
-def warm_start(gan, source, average: bool = True, freeze: int = 0) -> Transfer:
+def warm_start(
+    gan: AdversarialModel,
+    source: AdversarialModel | PathLike,
+    average: bool = True,
+    freeze: int = 0,
+) -> Transfer:
     """Gives a fresh model the weights of a trained one, layer by layer, where they fit.
 
     For the same networks on other data, and for networks that were changed: other classes,
@@ -187,7 +193,7 @@ def warm_start(gan, source, average: bool = True, freeze: int = 0) -> Transfer:
     return report
 
 
-def find(source) -> Path:
+def find(source: AdversarialModel | PathLike) -> Path:
     """The path of a `.keras` file or of a run folder that may serve as a source.
 
     Raises:

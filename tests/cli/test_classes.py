@@ -13,7 +13,7 @@ from tiny_family import TINY
 
 import kgan
 from kgan import models
-from kgan.cli.evaluation import _tells_classes
+from kgan.cli.evaluation import tells_classes
 
 TRAIN = ("train", "tiny", "--steps", 4, "--quiet")
 
@@ -141,7 +141,7 @@ def test_which_extractors_number_which_classes():
     def tells(extractor, trained_on, measured, shape=(28, 28, 1), classes=10, labelled=10):
         gan = SimpleNamespace(classes=classes, sample_shape=shape)
         info = SimpleNamespace(name=measured, classes=labelled)
-        return _tells_classes(extractor, gan, trained_on, info)
+        return tells_classes(extractor, gan, trained_on, info)
 
     assert tells(None, "mnist", "mnist:3.0.1")
     assert tells("cifar10", "cifar10", "cifar10", (32, 32, 3))

@@ -1,5 +1,7 @@
 """What looks at samples for a metric: from samples in the data's range to features."""
 
+from typing import TYPE_CHECKING, Any
+
 import keras
 
 from kgan.errors import InputError, unknown
@@ -7,6 +9,13 @@ from kgan.metrics.extractors.applications import NETWORKS, Application
 from kgan.metrics.extractors.base import Extractor, Features
 from kgan.metrics.extractors.plain import KerasModel, Values
 from kgan.registry import Entry, Registry
+from kgan.typing import ExtractorLike, Shape
+
+if TYPE_CHECKING:
+    from kgan.metrics.extractors.classifiers import Cifar10 as Cifar10
+    from kgan.metrics.extractors.classifiers import Digits as Digits
+    from kgan.metrics.extractors.inception import Inception as Inception
+    from kgan.metrics.extractors.stacked import StackedDigits as StackedDigits
 
 _HERE = "kgan.metrics.extractors"
 
@@ -45,10 +54,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
-    if name in _CLASSES:
-        return _CLASSES[name].load()
-    raise AttributeError(f"module 'kgan.metrics.extractors' has no attribute {name!r}")
+if not TYPE_CHECKING:  # a checker knows the names, and shall find slips in them
+
+    def __getattr__(name: str) -> Any:
+        if name in _CLASSES:
+            return _CLASSES[name].load()
+        raise AttributeError(f"module 'kgan.metrics.extractors' has no attribute {name!r}")
 
 
 def names() -> list[str]:
@@ -56,7 +67,7 @@ def names() -> list[str]:
     return ["auto", *EXTRACTORS, *sorted(NETWORKS)]
 
 
-def register(name: str, extractor, description: str = "") -> None:
+def register(name: str, extractor: Any, description: str = "") -> None:
     """Adds an extractor of your own, and so a name for metrics and `kgan evaluate --extractor`.
 
     A package whose users run `kgan` names it under the entry points `kgan.extractors` instead; see
@@ -76,7 +87,7 @@ def register(name: str, extractor, description: str = "") -> None:
     EXTRACTORS.register(name, extractor, description)
 
 
-def check(extractor) -> None:
+def check(extractor: ExtractorLike) -> None:
     """Refuses what is no extractor, before anything is loaded.
 
     Raises:
@@ -93,7 +104,7 @@ def check(extractor) -> None:
         raise unknown("extractor", extractor, names())
 
 
-def get(extractor, sample_shape) -> Extractor:
+def get(extractor: ExtractorLike, sample_shape: Shape) -> Extractor:
     """An extractor by its name, or over a Keras model, or as it is.
 
     Args:

@@ -4,7 +4,7 @@ import hashlib
 import os
 import warnings
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -24,6 +24,7 @@ from kgan.metrics.extractors.images import (
     unbroken,
 )
 from kgan.online import online
+from kgan.typing import Config, Range, Shape, Tensors
 
 
 class Network(NamedTuple):
@@ -117,10 +118,10 @@ class Application(Extractor):
         if network == "keras_inception_v3":
             self.description += "; not the network of the canonical FID"
         self.name = self._named("" if weights == "imagenet" else "-unread")
-        self._range = None
-        self._model = None
+        self._range: tuple[float, float] | None = None
+        self._model: Any = None
 
-    def prepare(self, sample_shape, value_range):
+    def prepare(self, sample_shape: Shape, value_range: Range | None) -> None:
         need_images(self.name, sample_shape, (1, 3), READS)
         self._range = need_range(self.name, value_range)
         if self._model is None:
@@ -128,7 +129,7 @@ class Application(Extractor):
             if self.weights != "imagenet":
                 self.name = self._named(f"-{_digest(self._model)}")
 
-    def __call__(self, samples):
+    def __call__(self, samples: Tensors) -> Features:
         images = given = to_range(samples, self._range, (0.0, 255.0))
         if images.shape[-1] == 1:
             images = ops.repeat(images, 3, axis=-1)
@@ -140,7 +141,7 @@ class Application(Extractor):
         features = self._model(module.preprocess_input(images), training=False)
         return Features(unbroken(given, features))
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {"network": self.network, "weights": self.weights, "size": self.size}
 
     def _named(self, weights):

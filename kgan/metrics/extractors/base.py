@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kgan.typing import Config, Range, Self, Shape, Tensor, Tensors
+
 
 class Features(NamedTuple):
     """What an extractor sees in a batch of samples.
@@ -28,7 +30,7 @@ class Extractor:
     name = ""
     description = ""
 
-    def prepare(self, sample_shape: tuple, value_range: tuple | None) -> None:
+    def prepare(self, sample_shape: Shape, value_range: Range | None) -> None:
         """Loads what is needed, and checks that such samples fit; may be called again.
 
         Args:
@@ -39,16 +41,16 @@ class Extractor:
             InputError: where the extractor cannot read such samples, or cannot be loaded.
         """
 
-    def __call__(self, samples) -> Features:
+    def __call__(self, samples: Tensors) -> Features:
         """Features of a batch, in inference mode; in a graph or eagerly."""
         raise NotImplementedError
 
-    def trial(self, sample_shape: tuple, value_range: tuple | None) -> Features:
+    def trial(self, sample_shape: Shape, value_range: Range | None) -> Features:
         """What two samples in the middle of the range give, to learn the widths from."""
         low, high = value_range or (0.0, 1.0)
         return self(np.full((2, *sample_shape), (low + high) / 2, "float32"))
 
-    def strangeness(self, found: Features):
+    def strangeness(self, found: Features) -> Tensor | None:
         """How unlike the extractor's own kind of samples these are, `(batch,)`; None if unknown.
 
         About 1 for samples of its kind. Metrics warn where real samples are far above.
@@ -60,6 +62,6 @@ class Extractor:
         return {}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         """An extractor by its configuration."""
         return cls(**config)

@@ -5,7 +5,9 @@ They work offline. `benchmarks/classifiers.py` in the repository trains them.
 
 import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,6 +17,7 @@ from keras import layers, ops
 from kgan.errors import InputError
 from kgan.metrics.extractors.base import Extractor, Features
 from kgan.metrics.extractors.images import apart, need_images, need_range, to_range, unbroken
+from kgan.typing import Range, Shape, Tensor, Tensors
 
 # Below this nothing of a digit or an object is left to see.
 _LEAST = 8
@@ -27,14 +30,20 @@ class _Classifier(Extractor):
         accuracy: on the test split of the network's own data.
     """
 
-    def __init__(self):
-        self._range = None
+    # What a subclass reads: channels, in words, how much longer than wide, and into which frame.
+    _channels: int
+    _reads: str
+    _widest: float
+    _frame: Callable[[Any], Any]
+
+    def __init__(self) -> None:
+        self._range: tuple[float, float] | None = None
 
     @property
     def accuracy(self) -> float:
         return facts(self.name)["accuracy"]
 
-    def prepare(self, sample_shape, value_range):
+    def prepare(self, sample_shape: Shape, value_range: Range | None) -> None:
         need_images(self.name, sample_shape, (self._channels,), self._reads)
         height, width = sample_shape[:2]
         if min(height, width) < _LEAST or max(height, width) > self._widest * min(height, width):
@@ -46,12 +55,12 @@ class _Classifier(Extractor):
         self._range = need_range(self.name, value_range)
         _shipped(self.name)
 
-    def __call__(self, samples):
+    def __call__(self, samples: Tensors) -> Features:
         images = self._frame(to_range(samples, self._range, (0.0, 1.0)))
         features, logits = _shipped(self.name)(images, training=False)
         return Features(unbroken(images, features), unbroken(images, logits))
 
-    def strangeness(self, found):
+    def strangeness(self, found: Features) -> Tensor | None:
         """Mean squared distance of the features from those of the class they are taken for.
 
         In units of the variance within classes: about 1 for test images of the network's own
@@ -140,9 +149,15 @@ def save(model: keras.Model, path, facts: dict, means, spread) -> None:
         means: of the features of each class, `(classes, width)`.
         spread: of the features within the classes, `(width,)`.
     """
-    weights = {f"w{i:02}": w.astype("float16") for i, w in enumerate(model.get_weights())}
-    usual = {"means": np.float32(means), "spread": np.float32(spread)}
-    np.savez_compressed(path, facts=json.dumps(facts), **usual, **weights)
+    weights: dict[str, Any] = {
+        f"w{i:02}": w.astype("float16") for i, w in enumerate(model.get_weights())
+    }
+    usual: dict[str, Any] = {
+        "means": np.float32(means),
+        "spread": np.float32(spread),
+        "facts": json.dumps(facts),
+    }
+    np.savez_compressed(path, **usual, **weights)
 
 
 def load(name: str, path=None) -> keras.Model:

@@ -28,6 +28,7 @@ from kgan.metrics.extractors.images import (
     to_range,
     unbroken,
 )
+from kgan.typing import Config, Range, Shape, Tensors
 
 URL = "https://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz"
 FILE = "classify_image_graph_def.pb"
@@ -83,10 +84,10 @@ class Inception(Extractor):
         self.canonical = canonical
         if not canonical:
             self.name = "inception-unread"
-        self._range = None
-        self._network = None
+        self._range: tuple[float, float] | None = None
+        self._network: _Network | None = None
 
-    def prepare(self, sample_shape, value_range):
+    def prepare(self, sample_shape: Shape, value_range: Range | None) -> None:
         need_images(self.name, sample_shape, (1, 3), READS)
         self._range = need_range(self.name, value_range)
         if self._network is None:
@@ -94,7 +95,7 @@ class Inception(Extractor):
             same = self._network.digest == SHA256
             self.name = "inception" if same else f"inception-{self._network.digest[:8]}"
 
-    def __call__(self, samples):
+    def __call__(self, samples: Tensors) -> Features:
         given = to_range(samples, self._range, (0.0, 255.0))
         images = ops.clip(ops.round(given), 0.0, 255.0)
         if images.shape[-1] == 1:
@@ -103,7 +104,7 @@ class Inception(Extractor):
         scores = self._network.scores
         return Features(features, None if scores is None else features @ scores)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {"path": self.path, "canonical": self.canonical}
 
 

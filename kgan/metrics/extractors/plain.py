@@ -6,6 +6,7 @@ from keras import ops
 
 from kgan.errors import InputError
 from kgan.metrics.extractors.base import Extractor, Features
+from kgan.typing import Config, Range, Self, Shape, Tensors
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -15,7 +16,7 @@ class Values(Extractor):
     name = "values"
     description = "the samples' own values, flattened"
 
-    def __call__(self, samples):
+    def __call__(self, samples: Tensors) -> Features:
         samples = ops.convert_to_tensor(samples)
         return Features(ops.reshape(samples, (-1, int(np.prod(samples.shape[1:])))))
 
@@ -35,7 +36,7 @@ class KerasModel(Extractor):
 
     description = "a Keras model of the user's"
 
-    def __init__(self, model, layer: str | None = None, name: str | None = None):
+    def __init__(self, model: keras.Model, layer: str | None = None, name: str | None = None):
         if not isinstance(model, keras.Model):
             raise InputError(f"An extractor of features is a keras.Model; got {model!r}.")
         self.model = model
@@ -44,7 +45,7 @@ class KerasModel(Extractor):
         self._network = model if layer is None else _with_layer(model, layer)
         self._probabilities = False
 
-    def prepare(self, sample_shape, value_range):
+    def prepare(self, sample_shape: Shape, value_range: Range | None) -> None:
         expected = getattr(self._network, "input_shape", None)
         fits = isinstance(expected, tuple) and len(expected) == len(sample_shape) + 1
         fits = fits and all(a in (None, b) for a, b in zip(expected[1:], sample_shape, strict=True))
@@ -65,7 +66,7 @@ class KerasModel(Extractor):
             and np.allclose(scores.sum(axis=1), 1.0, atol=1e-3)
         )
 
-    def __call__(self, samples):
+    def __call__(self, samples: Tensors) -> Features:
         features, scores = self._outputs(samples)
         if self._probabilities:
             scores = ops.log(ops.maximum(scores, 1e-30))
@@ -95,7 +96,7 @@ class KerasModel(Extractor):
             scores, "float32"
         )
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             "model": keras.saving.serialize_keras_object(self.model),
             "layer": self.layer,
@@ -103,7 +104,7 @@ class KerasModel(Extractor):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         model = config["model"]
         if isinstance(model, dict):
             model = keras.saving.deserialize_keras_object(model)

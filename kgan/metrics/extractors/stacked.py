@@ -8,6 +8,7 @@ from kgan.metrics.extractors.base import Extractor, Features
 from kgan.metrics.extractors.classifiers import Digits
 from kgan.metrics.extractors.images import need_images
 from kgan.metrics.extractors.plain import KerasModel
+from kgan.typing import Config, Range, Self, Shape, Tensor, Tensors
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -32,13 +33,13 @@ class StackedDigits(Extractor):
 
     description = "the digit classifier on each of three channels: which of 1,000 stacks it is"
 
-    def __init__(self, classifier=None):
+    def __init__(self, classifier: Extractor | None = None):
         if isinstance(classifier, keras.Model):
             classifier = KerasModel(classifier)
         self.classifier = Digits() if classifier is None else classifier
         self.name = f"stacked_{self.classifier.name}"
 
-    def prepare(self, sample_shape, value_range):
+    def prepare(self, sample_shape: Shape, value_range: Range | None) -> None:
         reads = (
             "it reads digits stacked in three channels (height, width, 3); for grey digits choose "
             "extractor='digits'"
@@ -46,7 +47,7 @@ class StackedDigits(Extractor):
         need_images(self.name, sample_shape, (3,), reads)
         self.classifier.prepare((*sample_shape[:2], 1), value_range)
 
-    def __call__(self, samples):
+    def __call__(self, samples: Tensors) -> Features:
         height, width, channels = samples.shape[1:]
         digits = ops.reshape(ops.transpose(samples, (0, 3, 1, 2)), (-1, height, width, 1))
         found = self.classifier(digits)
@@ -63,7 +64,7 @@ class StackedDigits(Extractor):
         joint = red[:, :, None, None] + green[:, None, :, None] + blue[:, None, None, :]
         return Features(features, ops.reshape(joint, (-1, classes**3)))
 
-    def strangeness(self, found):
+    def strangeness(self, found: Features) -> Tensor | None:
         """The mean over the three channels of what the classifier finds strange in each."""
         classes = round(found.logits.shape[-1] ** (1 / 3))
         first = ops.argmax(found.logits, axis=1)
@@ -73,11 +74,11 @@ class StackedDigits(Extractor):
         strange = self.classifier.strangeness(one)
         return None if strange is None else ops.mean(ops.reshape(strange, (-1, 3)), axis=1)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {"classifier": keras.saving.serialize_keras_object(self.classifier)}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         classifier = config["classifier"]
         if isinstance(classifier, dict):
             classifier = keras.saving.deserialize_keras_object(classifier)

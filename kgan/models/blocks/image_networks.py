@@ -28,14 +28,14 @@ def halvings(height: int, width: int, most: int = 8) -> int:
 
 def checked_image_shape(image_shape) -> tuple[int, int, int]:
     """`image_shape` as three positive integers, with sides that 4 divides."""
-    shape = arguments.image_shape(image_shape)
-    if shape[0] % 4 or shape[1] % 4:
-        near = tuple(max(4, 4 * round(side / 4)) for side in shape[:2])
+    height, width, channels = arguments.image_shape(image_shape)
+    if height % 4 or width % 4:
+        near = tuple(max(4, 4 * round(side / 4)) for side in (height, width))
         raise InputError(
-            f"Images of {shape[0]}x{shape[1]} cannot be halved twice, as the networks do. Resize "
+            f"Images of {height}x{width} cannot be halved twice, as the networks do. Resize "
             f"them, for instance with size={near}."
         )
-    return shape
+    return height, width, channels
 
 
 def unet(channels: int, output_channels: int, width: int, depth: int) -> keras.Model:

@@ -1,5 +1,8 @@
 """Games whose generators start from an image: what Pix2Pix, CycleGAN and SRGAN share."""
 
+from typing import Any
+
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -9,6 +12,7 @@ from kgan.gan import Game
 from kgan.inference import exporting
 from kgan.inference.sampling import Sampling
 from kgan.training import feed
+from kgan.typing import ArrayLike, Tensor, Tensors
 
 # Images that a preview shows, and that `fit` therefore keeps.
 EXAMPLES = 8
@@ -31,19 +35,20 @@ class ImageToImage(Sampling, Game):
     examples = None
     latents = None
 
-    def two_parts(self, data):
+    def two_parts(self, data: Any) -> tuple[Any, Any]:
         """The two parts of a batch, checked to be two."""
         if not isinstance(data, (tuple, list)) or len(data) != 2:
             raise InputError(
                 f"{type(self).__name__} takes a dataset of batches with two parts: {self.takes}."
             )
-        return data
+        first, second = data
+        return first, second
 
-    def draw(self, count, seed, truncation=None):
+    def draw(self, count: int | Tensor, seed: Tensor, truncation: float | None = None) -> Tensors:
         """None: there is no noise but Dropout's."""
         return None
 
-    def fit(self, x=None, y=None, **kwargs):
+    def fit(self, x: Any = None, y: ArrayLike = None, **kwargs: Any) -> keras.callbacks.History:
         """As `kgan.GAN.fit`; `x` is a dataset of `kgan.data`, or of batches like its own."""
         if y is not None or not (isinstance(x, tf.data.Dataset) or replicas.is_distributed(x)):
             raise InputError(
@@ -99,7 +104,7 @@ class ImageToImage(Sampling, Game):
             ]
         )
 
-    def checked_images(self, images, network) -> np.ndarray:
+    def checked_images(self, images: ArrayLike, network: keras.Model) -> np.ndarray:
         """`(n, height, width, channels)` images in the data's range, as float32.
 
         Raises:
@@ -118,7 +123,7 @@ class ImageToImage(Sampling, Game):
         with self.averaged():
             return self.any_size(network, images)
 
-    def any_size(self, network, images):
+    def any_size(self, network: keras.Model, images: ArrayLike) -> np.ndarray:
         """A network over images `(batch, height, width, channels)` whose size it may not take.
 
         They are mirrored at the lower and the right border up to a multiple of `stride`, and

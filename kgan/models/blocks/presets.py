@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from kgan import arguments
 from kgan.errors import InputError
@@ -40,6 +40,7 @@ class WithPresets:
 
     presets: ClassVar[Mapping[str, Preset]]
     usual: ClassVar[str]
+    settings: Any  # a preset, of the class that the family makes of it
 
     @classmethod
     def named(cls, preset: str | None, variant: str | None = None) -> str:
@@ -57,7 +58,9 @@ class WithPresets:
         return arguments.choice("preset", preset, cls.presets, of=cls.__name__)
 
     @classmethod
-    def recipe(cls, preset: str | None = None, variant: str | None = None, **options) -> Recipe:
+    def recipe(
+        cls, preset: str | None = None, variant: str | None = None, **options: Any
+    ) -> Recipe:
         """Batch size and training steps of a preset."""
         return cls.presets[cls.named(preset, variant)].recipe
 
