@@ -16,7 +16,7 @@ def out(tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("train", "vanila"), ["model 'vanila'", "Did you mean 'vanilla'?"]),
+        (("train", "vanila"), ["model 'vanila'", "Did you mean 'vanilla'"]),
         (("train", "--data", "mnst"), ["'mnst'", "'mnist'"]),
         (("train", "--data", "./nowhere"), ["./nowhere", "digits"]),
         (("train", "--data", "nowhere.npz"), ["no file nowhere.npz"]),

@@ -469,7 +469,7 @@ def test_bad_input_gets_a_message(gan, images):
             ask(images[:0])
         with pytest.raises(InputError, match="batch_size must be a positive integer"):
             ask(images, batch_size=0)
-    with pytest.raises(InputError, match="gamma is a number of at least 0"):
+    with pytest.raises(InputError, match="gamma must be a number of at least 0"):
         small(gamma=-1)
     with pytest.raises(InputError, match="width must be a positive integer"):
         small(width=0)
