@@ -19,7 +19,8 @@ from kgan.training.update import update
 def train_step(game, data) -> None:
     """Trains every player of a game on one batch of the dataset, and counts the step."""
     most = max(player.updates for player in game.players)
-    parts = [part_of(game.unpack(data), place, most) for place in range(most)]
+    batch = game.unpack(data)
+    parts = [part_of(batch, place, most) for place in range(most)]
     generated = generate(game, *parts[-1]) if game.shared_forward else None
     earlier = {}
     for player in game.players:
