@@ -226,11 +226,3 @@ def test_evaluate_save_load_and_resume(name, made, tmp_path):
 def test_xla(name, made):
     gan = made(name)
     _trained(gan, name, run_eagerly=False, jit_compile=True, **_fewer(name, {}))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", FAMILIES)
-def test_xla_with_all_of_it(name, made):
-    settings = {"ema": 0.9, "penalties": [kgan.penalties.R1(1.0, every=2), "lecam"]}
-    gan = made(name)
-    _trained(gan, name, run_eagerly=False, jit_compile=True, **_fewer(name, {}), **settings)
