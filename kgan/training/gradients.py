@@ -49,7 +49,7 @@ def gradients(game, player, real, condition, generated=None, earlier=None) -> Fo
     total, losses, turns = None, [], []
     with state.held_back(game) as changes:
         for place in range(slices):
-            some, told = _slice((real, condition), place, slices)
+            some, told = part_of((real, condition), place, slices)
             # Without an order TensorFlow would run the slices side by side, and save no memory.
             with tf.control_dependencies([g for g in total or [] if g is not None]):
                 found, loss, turn = _of_slice(game, player, some, told, generated, earlier or {})
@@ -65,13 +65,13 @@ def gradients(game, player, real, condition, generated=None, earlier=None) -> Fo
     return Found(total, loss, turn, rest, undo)
 
 
-def _slice(batch, place, slices):
-    if slices == 1:
+def part_of(batch, place: int, parts: int):
+    """One of so many equal parts of every tensor of a batch; None stays None."""
+    if parts == 1:
         return batch
 
     def cut(tensor):
-        size = tf.shape(tensor)[0] // slices
-        size = tensor.shape[0] // slices if tensor.shape[0] is not None else size
+        size = tf.shape(tensor)[0] // parts if tensor.shape[0] is None else tensor.shape[0] // parts
         return tensor[place * size : (place + 1) * size]
 
     return tf.nest.map_structure(lambda tensor: None if tensor is None else cut(tensor), batch)

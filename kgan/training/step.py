@@ -10,7 +10,7 @@ from keras import ops
 
 from kgan.terms import Turn
 from kgan.training import state
-from kgan.training.gradients import gradients
+from kgan.training.gradients import gradients, part_of
 from kgan.training.judging import judge_both
 from kgan.training.players import Generated
 from kgan.training.update import update
@@ -65,18 +65,6 @@ def generate(game, real, condition) -> Generated:
         latents, samples = game.produce(real, condition)
         own_losses = tf.convert_to_tensor(game.own_losses("generator"))
     return Generated(latents, samples, own_losses, tape, state.seeds_moved(game, changes))
-
-
-def part_of(batch, place: int, parts: int):
-    """One of so many equal parts of every tensor of a batch; None stays None."""
-    if parts == 1:
-        return batch
-
-    def cut(tensor):
-        size = tf.shape(tensor)[0] // parts if tensor.shape[0] is None else tensor.shape[0] // parts
-        return tensor[place * size : (place + 1) * size]
-
-    return tf.nest.map_structure(lambda tensor: None if tensor is None else cut(tensor), batch)
 
 
 def count(samples):
