@@ -1,4 +1,4 @@
-"""From a name, a folder or arrays to a `tf.data` pipeline of scaled batches."""
+"""Loads a named data set, a folder or arrays as a `tf.data` pipeline of scaled batches."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kgan.data.position import Position as Position
     from kgan.data.resolution import crops as crops
 
-# Loaded when first used (PEP 562): listing the sources needs no TensorFlow.
+# Loaded when first used (PEP 562), so that listing the sources does not import TensorFlow.
 _OBJECTS = {
     "DataInfo": "kgan.data.info",
     "Modes": "kgan.data.info",
@@ -30,7 +30,7 @@ _OBJECTS = {
 __all__ = sorted(_OBJECTS)
 
 
-if not TYPE_CHECKING:  # a checker knows the names, and shall find slips in them
+if not TYPE_CHECKING:  # type checkers use the imports above, and so report misspelt names
 
     def __getattr__(name: str) -> Any:
         if name in _OBJECTS:

@@ -1,18 +1,19 @@
-"""Samples that the user has in arrays, or in an `.npz` file."""
+"""Reads samples from the user's arrays, or from an `.npz` or `.npy` file."""
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from kgan.data import checks
+from kgan import records
+from kgan.data import checks, memory
+from kgan.data.archives import Archive
 from kgan.data.info import Source
 from kgan.data.splits import bounds, parse
 from kgan.errors import InputError
 from kgan.typing import ArrayLike
 
-# Names under which arrays are found, in this order; {} is the split.
+# The names of arrays, tried in this order; {} is the split.
 _SAMPLES = ("x_{}", "X_{}", "{}_images", "{}_x", "images_{}", "{}")
 _LABELS = ("y_{}", "Y_{}", "{}_labels", "{}_y", "labels_{}")
 _ALL_SAMPLES = ("images", "x", "X", "samples", "data", "arr_0")
@@ -22,22 +23,26 @@ _ALL_LABELS = ("labels", "y", "Y", "targets", "label", "arr_1")
 def read(
     samples: ArrayLike, labels: ArrayLike = None, *, batch_size: int, name: str = "arrays"
 ) -> Source:
-    """A `Source` of samples `(samples, ...)` with their labels, checked, as float32 or uint8.
+    """Returns a `Source` of samples `(samples, ...)` with their labels, after checking both.
 
     Args:
-        samples: array or what NumPy makes one of: numbers of any dtype.
+        samples: an array of numbers of any dtype, or what NumPy can convert to one.
         labels: see `kgan.data.checks.labels`.
-        batch_size: to name the batch in which a bad value lies.
-        name: what to call it.
+        batch_size: samples in a batch; an error names the batch of a bad value by it.
+        name: the name of the source.
 
     Raises:
-        InputError: not an array of numbers, NaN or infinity, labels that don't fit.
+        InputError: if the samples are not an array of numbers or hold NaN or infinity, or the
+            labels do not fit them.
     """
     values = checks.array("samples", samples)
     checks.finite(values, batch_size)
     class_names, classes = (), 0
     if labels is not None:
-        columns = np.shape(labels)[1:]
+        try:
+            columns = np.shape(labels)[1:]
+        except ValueError as error:
+            raise InputError(f"The labels are no array: {error}") from error
         labels, class_names = checks.labels(labels, len(values))
         classes = columns[0] if columns and columns[0] > 1 else int(labels.max(initial=-1)) + 1
     return Source(
@@ -51,37 +56,41 @@ def read(
 
 
 def compact(values: np.ndarray) -> np.ndarray:
-    """The same numbers in a dtype that the pipeline stores: uint8 where exact, else float32."""
+    """Converts values to a dtype that the pipeline stores: uint8 if it is exact, else float32."""
+    if isinstance(values, np.memmap) and values.dtype not in ("uint8", "float32"):
+        memory.must_fit(
+            2 * 4 * values.size,
+            f"The array of dtype {values.dtype}, converted to float32",
+            "Save it as uint8 or float32, which is read from disk.",
+        )
     if values.dtype.kind in "biu" and values.size and 0 <= values.min() <= values.max() <= 255:
         return values.astype("uint8", copy=False)
     return values.astype("float32", copy=False)
 
 
 def read_npz(path: Path, split: str, batch_size: int) -> Source:
-    """The arrays of an `.npz` file; see `read_mapping` for the names it may use."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} cannot be read as an .npz file of arrays: {error}") from error
-    return read_mapping(arrays, split, batch_size, str(path))
+    """Reads the samples and labels of an `.npz` file; see `read_mapping` for their names."""
+    return read_mapping(Archive(path), split, batch_size, str(path))
 
 
 def read_npy(path: Path, split: str, batch_size: int) -> Source:
-    """The one array of an `.npy` file, which stays on disk."""
+    """Maps the array of an `.npy` file into memory; it stays on disk."""
     try:
         samples = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except records.DAMAGE as error:
         raise InputError(f"{path} cannot be read as an .npy file of an array: {error}") from error
     return sliced(read(samples, batch_size=batch_size, name=str(path)), split)
 
 
 def read_mapping(arrays: Mapping, split: str, batch_size: int, name: str) -> Source:
-    """The samples and labels among named arrays.
+    """Finds the samples and labels of a split among named arrays.
 
-    Those of the split are taken if there are any (`x_train` and `y_train`,
-    `train_images` and `train_labels`, ...). Else "train" and "all" mean everything:
-    `images`, `x`, `samples`, `data` or `arr_0`, with `labels`, `y`, `targets` or `arr_1`.
+    Arrays named after the split come first (`x_train` and `y_train`, `train_images` and
+    `train_labels`, ...). If there are none, "train" and "all" read all samples: `images`, `x`,
+    `samples`, `data` or `arr_0`, with `labels`, `y`, `targets` or `arr_1`.
+
+    Raises:
+        InputError: if no array holds samples of the split, and as `read` does.
     """
     part = parse(split)[0]
     key = _first(arrays, [pattern.format(part) for pattern in _SAMPLES])
@@ -101,7 +110,7 @@ def read_mapping(arrays: Mapping, split: str, batch_size: int, name: str) -> Sou
 
 
 def sliced(source: Source, split: str) -> Source:
-    """The part of a source in memory that a slice like "train[:1000]" names."""
+    """Returns the part of a source in memory that a slice like "train[:1000]" names."""
     part = bounds(split, source.size)
     return Source(
         name=source.name,

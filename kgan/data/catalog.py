@@ -1,4 +1,4 @@
-"""The data sets that have a name. This module does not wait for TensorFlow."""
+"""The data sets that have a name. This module does not import TensorFlow."""
 
 BUILT_IN = {
     "digits": "1,797 real handwritten digits, 8x8 grey, from scikit-learn; needs no network",
@@ -16,9 +16,9 @@ WELL_KNOWN = {
 
 
 def sources() -> list[tuple[str, str]]:
-    """The named data sets, as `(name, one-line description)`, those without network first.
+    """Returns the named data sets as `(name, one-line description)`, the built-in ones first.
 
-    Beside these, `kgan.data.load` takes any other name of TensorFlow Datasets, the
-    path of a folder of images or of an `.npz` file, and arrays.
+    `kgan.data.load` also takes any other name of TensorFlow Datasets, the path of a folder of
+    images or of an `.npz` file, and arrays.
     """
     return [*BUILT_IN.items(), *WELL_KNOWN.items()]

@@ -1,4 +1,4 @@
-"""The handwritten digits that scikit-learn carries: real data without network."""
+"""The handwritten digits that come with scikit-learn: real data that needs no network."""
 
 import numpy as np
 
@@ -6,19 +6,29 @@ from kgan.data.info import Source
 from kgan.data.splits import bounds, parse
 from kgan.errors import unknown
 
-# Of each class, the samples of the test part: 10 x 30 of the 1,797.
+# Samples of each class in the test part: 10 x 30 of the 1,797.
 _TEST_PER_CLASS = 30
 
 
 def read(split: str = "train") -> Source:
-    """1,797 digits, 8x8 grey, 43 writers; "train" has 1,497 of them, "test" 300, "all" all.
+    """Reads the 1,797 digits, grey images of 8x8 pixels: 1,497 in "train", 300 in "test".
 
     From Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine
-    Learning Repository 1998 (its test set, as in `sklearn.datasets.load_digits`). Each
-    pixel counts the ink in a 4x4 block, 0..16; it is stored as 0..255.
+    Learning Repository 1998 (its test set, by 43 writers, as in
+    `sklearn.datasets.load_digits`). There each pixel counts the inked pixels of a 4x4 block,
+    0..16; here it is scaled to 0..255.
 
-    The test part is the same in every run: 30 samples of each class, evenly spaced in
-    the order of the collection.
+    The test part is the same in every run: 30 samples of each class, evenly spaced in the order
+    of the data set.
+
+    Args:
+        split: "train", "test", "all", or a slice of one.
+
+    Returns:
+        A `Source` of uint8 images `(samples, 8, 8, 1)` in 0..255 with labels 0 to 9.
+
+    Raises:
+        InputError: for an unknown split.
     """
     from sklearn.datasets import load_digits
 

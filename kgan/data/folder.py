@@ -1,20 +1,23 @@
-"""A folder of images; its sub-folders are classes."""
+"""Reads a folder of images, whose sub-folders are classes."""
 
-import os
+import math
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kgan.data import images
+from kgan.data import images, memory
 from kgan.data.info import Source
 from kgan.data.splits import bounds, parse
+from kgan.data.walking import SUFFIXES, find
 from kgan.errors import InputError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+# Files that are looked at to tell whether images of 16 bits use them.
+_LOOKED_AT = 64
 
-# Bad files named in one message.
+# The most files, or sub-folders, that one message names.
 _NAMED = 5
 
 
@@ -27,30 +30,29 @@ def read(
     labels: bool = True,
     cache: bool | str = "auto",
 ) -> Source:
-    """The images below `folder`, as uint8 `(height, width, channels)`.
+    """Reads the images in and below `folder`, as uint8 `(height, width, channels)`.
 
-    Sub-folders are classes, in alphabetical order; images in deeper folders belong to
-    the class at the top. A single sub-folder tells nothing apart: then there are no
-    labels. If `folder` has a sub-folder named like the split ("train", "test"), that one
-    is read. A slice ("train[:90%]") is taken from a fixed mixed order, so that both
-    sides of it hold all classes.
+    Sub-folders are classes, in alphabetical order; images in deeper folders belong to the class
+    of the sub-folder at the top. With only one sub-folder the images have no labels. If `folder`
+    has a sub-folder of the split's name ("train", "test"), that one is read. A slice
+    ("train[:90%]") is taken from a fixed random order, so that both parts hold all classes.
 
-    Every image is decoded once before this returns, also where they are then streamed,
-    so that a damaged file is found now and not in the third hour of training.
+    Every image is decoded once before this function returns, even if the images are then
+    streamed, so that a damaged file is found before training starts.
 
     Args:
         folder: an existing folder.
         split: see above.
         size: `(height, width)` to resize to; without it all images need the same size.
-            The middle is cut out where proportions differ.
-        channels: 1, 3 or 4; without it what most of the images have (3 for a tie).
-        labels: False also accepts loose images beside class folders.
+            If proportions differ, the middle is cut out.
+        channels: 1, 3 or 4; without it, 3 if at least half of the images have colour, else 1.
+        labels: False leaves labels out, and accepts images beside class folders.
         cache: True keeps decoded images in memory, False reads them again each epoch,
             "auto" decides by their size.
 
     Raises:
-        InputError: no images; damaged ones, by name; mixed sizes; loose images beside
-            class folders; an unknown split.
+        InputError: if there are no images, images are damaged (the message names them) or
+            differ in size, images lie beside class folders, or the split is unknown.
     """
     folder, name = part(folder, parse(split)[0]), str(folder)
     paths = find(folder)
@@ -83,23 +85,35 @@ def decoded(
     labels: np.ndarray | None = None,
     half: int | None = None,
 ) -> Source:
-    """The images of these files; the other arguments and what is raised as in `read`.
+    """Decodes the images in `paths`; the other arguments and errors are those of `read`.
 
-    With `half` it is their left (0) or right (1) half, cut out before anything is resized.
+    With `half`, only the left (0) or right (1) half of each image is used, cut out before it is
+    resized.
     """
-    headers = each(images.describe, paths, folder)
+    headers = map_files(images.describe, paths, folder)
     if size is None:
         height, width = _common_size(folder, paths, [header[0] for header in headers])
         size = (height, width if half is None else width // 2)
     if channels is None:
         channels = 3 if 2 * sum(header[1] == 3 for header in headers) >= len(paths) else 1
     shape = (*size, channels)
+    per_sample = math.prod(shape)
+    memory.must_fit(
+        4 * per_sample, f"One image of {size[0]}x{size[1]} pixels", "Give a smaller size."
+    )
     if cache == "auto":
-        cache = images.fits_in_memory(len(paths) * int(np.prod(shape)))
+        cache = images.fits_in_memory(len(paths) * per_sample)
+    elif cache:
+        memory.must_fit(
+            2 * len(paths) * per_sample,
+            f"Keeping the {len(paths)} images of {folder}",
+            "Leave cache out, so that they are read from disk, or give a smaller size.",
+        )
+    _warn_of_dark(paths, folder)
 
     common: dict[str, Any] = {"name": str(folder), "split": split, "range": (0.0, 255.0)}
 
-    def one(index):
+    def decode(index):
         if half is None:
             return images.read(paths[index], channels, size)
         whole = images.read(paths[index], channels)
@@ -110,23 +124,34 @@ def decoded(
         values = np.empty((len(paths), *shape), "uint8")
 
         def fill(index):
-            values[index] = one(index)
+            values[index] = decode(index)
 
-        each(fill, range(len(paths)), folder, paths)
+        map_files(fill, range(len(paths)), folder, paths)
         return Source(values=values, labels=labels, **common)
 
-    each(lambda path: images.read(path, channels) is None, paths, folder)
+    def decode_later(index):
+        try:
+            return decode(index)
+        except Exception as error:  # Pillow does not always name the file
+            raise InputError(f"{paths[index]} cannot be read: {error}") from error
+
+    # Returns no images, so that they do not fill the memory.
+    map_files(lambda path: images.read(path, channels) is None, paths, folder)
 
     def open_store(labelled):
         from kgan.data.stores import Files
 
-        return Files(one, shape, labels if labelled else None)
+        return Files(decode_later, shape, labels if labelled else None)
 
     return Source(open=open_store, size=len(paths), shape=shape, labels=labels, **common)
 
 
 def part(folder: Path, split: str) -> Path:
-    """The folder of the split, or `folder` itself where "train" and "all" are not told apart."""
+    """Returns the sub-folder of the split; "train" and "all" fall back to `folder` itself.
+
+    Raises:
+        InputError: if there is no sub-folder of another split's name.
+    """
     if split != "all" and (folder / split).is_dir():
         return folder / split
     if split in ("train", "all"):
@@ -137,21 +162,8 @@ def part(folder: Path, split: str) -> Path:
     )
 
 
-def find(folder: Path) -> list[Path]:
-    """All images below the folder, sorted; hidden files and folders are passed over."""
-    found = []
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
-        found += [
-            Path(parent, name)
-            for name in files
-            if name.lower().endswith(SUFFIXES) and not name.startswith(".")
-        ]
-    return sorted(found)
-
-
 def _classes(folder: Path, paths: list[Path]):
-    """`(int32 labels, class names)` from the sub-folders, or `(None, ())`."""
+    """Returns `(int32 labels, class names)` from the sub-folders; `(None, ())` for fewer than 2."""
     parts = [path.relative_to(folder).parts for path in paths]
     loose = [path for path, part in zip(paths, parts, strict=True) if len(part) == 1]
     names = sorted({part[0] for part in parts if len(part) > 1})
@@ -167,13 +179,25 @@ def _classes(folder: Path, paths: list[Path]):
     return np.array([number[part[0]] for part in parts], "int32"), tuple(names)
 
 
-def each(function, items, folder: Path, paths: list[Path] | None = None) -> list:
-    """`function` of every item, on threads; the files that cannot be read are named together."""
+def map_files(function, items, folder: Path, paths: list[Path] | None = None) -> list:
+    """Returns `function(item)` for every item, computed by threads.
+
+    Args:
+        function: raises any error for a file that cannot be read.
+        items: one for each file.
+        folder: the folder of the files, for the message.
+        paths: the files, if the items are not their paths.
+
+    Raises:
+        InputError: if the function raised for some items; it names their files together.
+    """
 
     def attempt(item):
         try:
             return function(item), None
-        except Exception as error:  # Pillow's decoders raise errors of many kinds
+        except InputError:  # it says more than that the file is damaged
+            raise
+        except Exception as error:  # Pillow's decoders raise errors of many classes
             return None, str(error) or type(error).__name__
 
     outcomes = images.parallel(attempt, items)
@@ -189,8 +213,23 @@ def each(function, items, folder: Path, paths: list[Path] | None = None) -> list
     return [value for value, _ in outcomes]
 
 
+def _warn_of_dark(paths, folder) -> None:
+    """Warns if images of 16 bits use few of them, for example 12: they are nearly black."""
+    chosen = paths[:: -(-len(paths) // _LOOKED_AT)]
+    found = [value for value in map_files(images.brightest, chosen, folder) if value is not None]
+    bits = max(found, default=0).bit_length()
+    if found and bits <= 14:
+        warnings.warn(
+            f"The highest value in {len(found)} images of {folder} that have 16 bits is "
+            f"{max(found)}, which takes {bits}: as 8 bits their highest value is "
+            f"{max(found) >> 8} of 255. If the camera has {max(bits, 9)} bits, multiply the values "
+            f"by {2 ** (16 - max(bits, 9))} and write the files anew.",
+            stacklevel=4,
+        )
+
+
 def _common_size(folder, paths, sizes) -> tuple[int, int]:
-    """The size that all images share."""
+    """Returns the size that all images share; raises an `InputError` if they differ."""
     counts = Counter(sizes)
     if len(counts) == 1:
         return sizes[0]

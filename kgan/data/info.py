@@ -1,4 +1,4 @@
-"""What a data set is: the facts that a model, a metric or a picture needs of it."""
+"""The facts about a data set that models, metrics and pictures use."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,14 +11,15 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True, eq=False)
 class Modes:
-    """The modes of a distribution that is known: of a mixture of Gaussians, or stacked digits.
+    """The modes of a known distribution: a mixture of Gaussians, or stacked digits.
 
     Attributes:
-        probabilities: float64 array `(modes,)` that sums to 1: the share of each mode, in the
-            order of the labels.
-        centres: of spherical Gaussians, float32 array `(modes, dimensions)` in the units of the
-            samples; else None.
-        spread: the standard deviation of every Gaussian along every axis; else None.
+        probabilities: the share of each mode, in the order of the labels; float64 array
+            `(modes,)` that sums to 1.
+        centres: the centres of spherical Gaussians, float32 array `(modes, dimensions)` in the
+            units of the samples; None if the modes are classes.
+        spread: the standard deviation of every Gaussian along every axis, in the units of the
+            samples; None if the modes are classes.
     """
 
     probabilities: np.ndarray
@@ -31,20 +32,21 @@ class DataInfo:
     """Facts about a loaded data set; every dataset of `kgan.data` carries them as `.info`.
 
     Attributes:
-        name: the source, as the user would name it.
-        split: the part of it that was loaded.
+        name: the name of the source, such as "digits" or the path of a folder.
+        split: the part of the source that was loaded.
         sample_shape: shape of one sample, `(height, width, channels)` for images.
-        value_range: `(lowest, highest)` value that a sample can hold, or None where
-            nothing bounds it (points of a mixture, arrays left as they are).
-        classes: how many classes the labels tell apart; 0 without labels.
-        class_names: their names, empty where the source gives none.
+        value_range: `(lowest, highest)` value that a sample can hold, or None if the values
+            are not bounded (points of a mixture, arrays left as they are).
+        classes: the number of classes of the labels; 0 without labels.
+        class_names: names of the classes; empty if the source has none.
         size: samples in the split.
         batch_size: samples in a batch.
         steps_per_epoch: batches in an epoch.
         cached: whether the decoded samples are held in memory.
-        modes: of a mixture ("ring", "grid") and of "stacked_mnist", else None.
-        shapes: where a batch has several kinds of images, their shapes by role: "input" and
-            "target" of pairs, "a" and "b" of two domains, "low" and "high" of crops. Else empty.
+        modes: the modes of a mixture ("ring", "grid") or of "stacked_mnist"; else None.
+        shapes: the shapes of the images by role, if a batch holds several kinds of them: "input"
+            and "target" of pairs, "a" and "b" of two domains, "low" and "high" of crops; else
+            empty.
     """
 
     name: str
@@ -63,24 +65,25 @@ class DataInfo:
 
 @dataclass
 class Source:
-    """What a reader (digits, folder, ...) hands to the pipeline.
+    """The samples that a reader (digits, folder, ...) passes to the pipeline.
 
-    The samples are either in memory, as `values`, or come from a store on disk, which
-    `open` makes; `size` and `shape` are needed for the second only.
+    The samples are either held in memory, as `values`, or read from a store, which `open`
+    returns. Only a source with a store has to set `size` and `shape`.
 
     Attributes:
-        name: what to call it.
+        name: the name of the source.
         split: the part that was read.
-        values: array `(samples, ...)`.
-        open: from whether labels are wanted to a store of `kgan.data.stores`.
+        values: array `(samples, ...)`, or None with `open`.
+        open: a function that returns a store of `kgan.data.stores`; its argument is whether the
+            store yields labels.
         size: number of samples.
-        shape: of one sample.
-        labels: int32 array `(samples,)`, or True where the store has them, or None.
+        shape: shape of one sample.
+        labels: int32 array `(samples,)`; True if only the store has them; None without labels.
         class_names: names of the classes, if known.
-        classes: how many there are in the whole, of which this may be a part without some; 0
-            where the names or the labels tell.
-        range: of the values at the source, or None if nothing bounds them.
-        modes: of a distribution that is known.
+        classes: the number of classes in the whole data set, some of which this part may lack;
+            0 if the names or the labels tell it.
+        range: `(lowest, highest)` value at the source, or None if unknown or not bounded.
+        modes: the modes of a known distribution; else None.
     """
 
     name: str

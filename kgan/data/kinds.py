@@ -1,4 +1,4 @@
-"""What data is made of: the kinds that families read, and how each comes to the command line."""
+"""The kinds of data that model families read, and how the command line loads each of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,17 +11,18 @@ from kgan.errors import InputError
 
 @dataclass(frozen=True, eq=False)
 class Kind:
-    """A kind of data; it equals its name, and prints as it.
+    """A kind of data. It compares equal to its name, and `str` returns the name.
 
     Attributes:
-        name: what it is called.
-        batch: what a batch of it holds, in words.
-        load: the dataset, by the `Wanted`.
-        command: the command of a trained run, "generate", "translate" or "upscale".
-        usage: how the command line goes on after training; RUN and LABEL are put in.
+        name: the name of the kind.
+        batch: what a batch holds, in words.
+        load: a function that returns the dataset for a `Wanted`.
+        command: the command that applies a trained run: "generate", "translate" or "upscale".
+        usage: the line that the command line prints after training, with the placeholders RUN
+            and LABEL.
         paired: whether each sample has a target of its own, which metrics compare it with.
         directions: whether a model translates both ways.
-        two_sources: whether a second place may be named.
+        two_sources: whether a second source may be given.
     """
 
     name: str
@@ -35,7 +36,7 @@ class Kind:
 
     @property
     def from_images(self) -> bool:
-        """Whether models start from images and not from noise."""
+        """Whether models start from images instead of latents."""
         return self.command != "generate"
 
     def __eq__(self, other):
@@ -50,15 +51,16 @@ class Kind:
 
 @dataclass(frozen=True)
 class Wanted:
-    """The data that is to be loaded.
+    """A request for data, made from the arguments of the command line.
 
     Attributes:
         family: the class of the model.
-        source, source_b: names or places; the second is of a second domain.
-        common: `split`, `batch_size`, `seed` and, where it is known, `value_range`.
+        source, source_b: a name or a path; `source_b` is the second domain.
+        common: `split`, `batch_size`, `seed` and, if it is known, `value_range`.
         size, channels, data_dir: as in `kgan.data.load`.
-        scale: how many times smaller the reductions of crops are.
-        training: whether it is trained on; else it is read in order and to the last sample.
+        scale: how many times smaller the low-resolution crops are.
+        training: whether a model is trained on the data. If not, it is read in order and up to
+            the last sample.
     """
 
     family: Any
@@ -132,7 +134,7 @@ def _folder(wanted: Wanted) -> str:
 
 SAMPLES = Kind(
     "samples",
-    "samples, with labels where there are some",
+    "samples, with labels if there are any",
     _samples,
     command="generate",
     usage="New samples:          kgan generate RUN -n 64LABEL -o grid.png",
@@ -166,10 +168,10 @@ KINDS = {kind.name: kind for kind in (SAMPLES, PAIRS, DOMAINS, CROPS)}
 
 
 def of(model) -> Kind:
-    """The kind of data that a family or a model of it reads.
+    """Returns the kind of data that a model, or the class of a family, reads.
 
     Raises:
-        InputError: where its `reads` is none.
+        InputError: if its attribute `reads` is neither a `Kind` nor the name of one.
     """
     reads = model.reads
     if isinstance(reads, Kind):

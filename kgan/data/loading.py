@@ -1,4 +1,4 @@
-"""The two ways in: `load` for anything that has a name or a path, `from_arrays` for arrays."""
+"""Loads data: `load` takes a name, a path or arrays, `from_arrays` takes arrays only."""
 
 import os
 from dataclasses import replace
@@ -31,7 +31,7 @@ def load(
     download: bool = True,
     **options: Any,
 ) -> tf.data.Dataset:
-    """Load a data set, ready for `fit`: scaled, shuffled, batched, prefetched.
+    """Loads a data set for `fit`: scaled, shuffled, batched and prefetched.
 
     ```python
     digits = kgan.data.load("digits", batch_size=32)
@@ -41,13 +41,13 @@ def load(
     ```
 
     The dataset yields float32 samples `(batch, *sample_shape)` in `value_range`, or
-    `(samples, labels)` with int32 labels `(batch,)` where the source has labels. It is
-    a `tf.data.Dataset` with two attributes more: `info` (a `DataInfo`) and `position`
+    `(samples, labels)` with int32 labels `(batch,)` if the source has labels. It is
+    a `tf.data.Dataset` with two more attributes: `info` (a `DataInfo`) and `position`
     (a `Position`). Its `cardinality()` is the number of batches in an epoch.
 
-    The order of epoch e is a function of (seed, e) alone, and e counts the iterators
-    that were started. Data in memory and in folders are shuffled completely; data sets
-    of TFDS that don't fit in memory, in a buffer of 10,000.
+    The order of epoch e is a function of (seed, e) alone; each new iterator reads the next
+    epoch. Data in memory and in folders are shuffled completely. Data sets of TensorFlow
+    Datasets (TFDS) that do not fit in memory are shuffled in a buffer of 10,000 samples.
 
     Args:
         source: one of
@@ -58,40 +58,42 @@ def load(
             - the path of an `.npz` file, or a mapping of arrays with the same names:
               `x_train` and `y_train`, `images` and `labels`, ...;
             - an array, or a tuple (samples, labels);
-            - the path of an `.npy` file of samples, or a `numpy.memmap`: they stay on disk,
-              where uint8 or float32.
-        split: "train", "test" or what else the source has, also a slice of it:
+            - the path of an `.npy` file of samples, or a `numpy.memmap`. Samples of dtype
+              uint8 or float32 stay on disk.
+        split: "train", "test" or another split of the source, or a slice of one:
             "train[:1000]", "train[90%:]".
         batch_size: samples in a batch.
-        value_range: the range that samples are scaled to; None leaves them as they
+        value_range: the range that samples are scaled to. None leaves them as they
             are, images in 0..255. Points of a mixture have no range and are left as
             they are, unless `source_range` gives them one.
         size: `(height, width)` of the images, or one number for squares. They are
-            resized (bicubic, antialiased, the middle cut out where proportions
-            differ). Without it, images must have the same size.
-        channels: 1 (grey), 3 (colour) or, in folders, 4. Without it, as the source has
-            it; in a folder that mixes them, as most of its images.
+            resized (bicubic, antialiased; if proportions differ, the middle is cut
+            out). Without it, all images must have the same size.
+        channels: 1 (grey), 3 (colour) or, in folders, 4. Without it, images keep the channels
+            of the source; a folder that mixes grey and colour takes those of most images.
         labels: False leaves labels out.
-        seed: of the shuffle, and of what mixtures and stacked digits draw.
+        seed: seed of the shuffle, and of the samples of mixtures and stacked digits.
         shuffle: False keeps the order of the source.
         drop_remainder: whether to leave out a last batch that is not full.
-        cache: "auto" keeps decoded images in memory, as uint8, if they take at most
-            2 GiB and a quarter of the free memory; True always, False never.
-        data_dir: where TFDS data sets lie; else TFDS_DATA_DIR, else its default.
+        cache: whether decoded images are kept in memory, as uint8. "auto" keeps them if they
+            take at most 2 GiB and at most a quarter of the free memory.
+        data_dir: the folder of TFDS data sets; else the environment variable
+            TFDS_DATA_DIR, else the default of TFDS.
         download: whether to download a TFDS data set that is not on disk.
         **options: `source_range=(low, high)`, the range of the values at the source,
-            for arrays where it cannot be told; `n`, `std` for mixtures, and `radius`
-            for the ring; `n` and `of`, the data set whose digits are stacked, for
-            "stacked_mnist".
+            for arrays whose values do not tell it; `n` and `std` for mixtures, and `radius`
+            for the ring; for "stacked_mnist" `n` and `of`, the data set whose digits are
+            stacked.
 
     Raises:
-        InputError: anything that cannot be used, before training starts; the message
-            says how to mend it.
+        InputError: before training starts, for data or arguments that cannot be used; the
+            message says what to change.
     """
     batch_size = arguments.integer("batch_size", batch_size)
     seed = arguments.integer("seed", seed, least=0)
     size, channels = checks.image_size(size), checks.channel_count(channels)
-    if not (isinstance(cache, bool) or cache == "auto"):
+    labels, download = arguments.flag("labels", labels), arguments.flag("download", download)
+    if not (isinstance(cache, bool) or (isinstance(cache, str) and cache == "auto")):
         raise InputError(f'cache must be True, False or "auto"; got {cache!r}.')
     given_range = checks.value_range("source_range", options.pop("source_range", None))
 
@@ -132,22 +134,22 @@ def from_arrays(
     drop_remainder: bool = False,
     name: str = "arrays",
 ) -> tf.data.Dataset:
-    """A dataset like `load` makes, over arrays, whose samples may have any shape.
+    """Returns a dataset like those of `load`, over arrays; samples may have any shape.
 
     Args:
-        samples: numbers `(samples, ...)`.
+        samples: array of numbers `(samples, ...)`.
         labels: class numbers, one-hot rows or names, one for each sample; or None.
         batch_size: samples in a batch.
         value_range: the range to scale to; None leaves the values as they are.
-        source_range: the range of the values as given. Without it the rules of
-            `kgan.data.ranges.source_range` find it or refuse.
-        seed: of the shuffle.
+        source_range: the range of the values as given. Without it, the rules of
+            `kgan.data.ranges.source_range` find it, or raise an error.
+        seed: seed of the shuffle.
         shuffle: False keeps the order.
         drop_remainder: whether to leave out a last batch that is not full.
-        name: what messages and `info` call the data.
+        name: the name of the data in messages and in `info`.
 
     Raises:
-        InputError: see `load`; NaN and infinity by the number of the sample.
+        InputError: as `load` does; for NaN and infinity it names the sample.
     """
     batch_size = arguments.integer("batch_size", batch_size)
     return _dataset(
@@ -165,7 +167,7 @@ def from_arrays(
 def _dataset(
     source: Source, *, batch_size, value_range, source_range, labels, seed, shuffle, drop
 ) -> tf.data.Dataset:
-    """The pipeline over what a reader found."""
+    """Builds the pipeline over a source."""
     checks.enough(source.name, source.size, batch_size, drop)
     original = range_of(source, source_range, value_range)
     target = (value_range or original) if original else None
@@ -204,12 +206,12 @@ def _dataset(
 
 
 def range_of(source: Source, given: Range | None, wanted: Range | None) -> Range | None:
-    """The range of the values at their source, or None where they stay as they are."""
+    """Returns the range of the values at their source, or None if they are not to be scaled."""
     known = given or source.range
     if source.values is None:
         return known
     if known is None and wanted is None:
         return (0.0, 255.0) if source.values.dtype == np.uint8 else None
     if known is None and source.modes is not None:
-        return None  # points in the plane: nothing bounds them
+        return None  # points in the plane are not bounded
     return ranges.source_range(source.values, known)

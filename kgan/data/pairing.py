@@ -1,4 +1,4 @@
-"""Data for games that start from an image: pairs, and two domains without pairs."""
+"""Data for models that translate images: pairs of images, and two domains without pairs."""
 
 import os
 from collections.abc import Mapping
@@ -32,11 +32,11 @@ def pairs(
     shuffle: bool = True,
     drop_remainder: bool = True,
 ) -> tf.data.Dataset:
-    """Pairs of an input image and the target it should become, for `kgan.models.Pix2Pix`.
+    """Loads pairs of an input image and its target image, for `kgan.models.Pix2Pix`.
 
     The dataset yields float32 `(inputs, targets)`, each `(batch, height, width, channels)` in
-    `value_range`. It has `info`, whose `shapes` are those of "input" and "target", and
-    `position`, as the datasets of `kgan.data.load` have.
+    `value_range`. Like a dataset of `kgan.data.load` it has `info`, whose `shapes` are those of
+    "input" and "target", and `position`.
 
     ```python
     facades = kgan.data.pairs("facades", size=256, flip=True)
@@ -45,26 +45,29 @@ def pairs(
 
     Args:
         inputs: images, as an array `(pairs, height, width, channels)`; or a folder that holds
-            both sides, in one of two layouts. Two sub-folders, `A` and `B` or `input` and
-            `target`, hold files of the same names. Or every file shows the input on its left
-            half and the target on its right, as the data sets of the paper do.
-        targets: with an array, the other array. With a folder None, or the other folder.
+            inputs and targets, in one of two layouts. Either two sub-folders, `A` and `B` or
+            `input` and `target`, hold files of the same names. Or every file shows the input in
+            its left half and the target in its right half, as the data sets of Isola et al. 2017
+            do.
+        targets: the array of targets, if `inputs` is an array. If it is a folder, None or the
+            folder of the targets.
         split: a sub-folder ("train", "test", "val"), or a slice like "train[:90%]".
-        batch_size: pairs in a batch; the paper's is 1.
-        value_range: the range both are scaled to.
-        size: `(height, width)` of the images, or one number for squares. They are resized
-            alike (bicubic, antialiased, the middle cut out where proportions differ). Without
-            it, images must have one size.
-        source_range: the range of both at their source, where their values do not tell it.
-        channels: 1 (grey) or 3 (colour) of both; None takes them as they are.
-        swap: exchange inputs and targets.
-        flip: mirror half of the pairs left to right, others in every epoch.
-        seed: of the shuffle and of the flips.
+        batch_size: pairs in a batch; 1 as in Isola et al. 2017.
+        value_range: the range that inputs and targets are scaled to.
+        source_range: the range of inputs and targets at their source, for arrays whose values
+            do not tell it.
+        size: `(height, width)` of the images, or one number for squares. Inputs and targets are
+            resized alike (bicubic, antialiased; if proportions differ, the middle is cut out).
+            Without it, all images must have one size.
+        channels: 1 (grey) or 3 (colour) for inputs and targets; None keeps them as they are.
+        swap: whether to exchange inputs and targets.
+        flip: whether to mirror half of the pairs left to right, other pairs in every epoch.
+        seed: seed of the shuffle and of the flips.
         shuffle, drop_remainder: as in `kgan.data.load`.
 
     Raises:
-        InputError: for a side that is missing, files without a partner (by name), unequal
-            numbers or sizes of images, and what `kgan.data.load` refuses.
+        InputError: if inputs or targets are missing, files have no partner (the message names
+            them), or the numbers or sizes of images differ; and as `kgan.data.load` does.
     """
     batch_size = arguments.integer("batch_size", batch_size)
     seed, size = arguments.integer("seed", seed, least=0), checks.image_size(size)
@@ -89,7 +92,7 @@ def pairs(
             f"The inputs have {left.shape[0]}x{left.shape[1]} pixels and the targets "
             f"{right.shape[0]}x{right.shape[1]}; bring both to one size, by size=."
         )
-    if swap:
+    if arguments.flag("swap", swap):
         left, right = right, left
     order: dict[str, Any] = {"seed": seed, "shuffle": shuffle, "flip": flip}
     return _dataset(
@@ -115,12 +118,12 @@ def domains(
     data_dir: str | os.PathLike | None = None,
     download: bool = True,
 ) -> tf.data.Dataset:
-    """Images of two domains without pairs, for `kgan.models.CycleGAN`.
+    """Loads images of two domains without pairs, for `kgan.models.CycleGAN`.
 
     The dataset yields float32 `(images of a, images of b)`, each
     `(batch, height, width, channels)` in `value_range`. An epoch passes once through the larger
-    domain; the smaller begins anew, in another order, whenever it ends. `info.shapes` are those
-    of "a" and "b".
+    domain; the smaller one starts again, in another order, whenever it ends. `info.shapes` are
+    those of "a" and "b".
 
     ```python
     horses = kgan.data.domains("cycle_gan/horse2zebra", size=128, flip=True)
@@ -128,18 +131,19 @@ def domains(
     ```
 
     Args:
-        a, b: each a source as `kgan.data.load` takes it: a folder, a name, arrays. Or `a` alone:
-            a data set of `cycle_gan` in TensorFlow Datasets, by name, or a folder with the
-            sub-folders `trainA` and `trainB` (and `testA`, `testB`), or `A` and `B`.
-        split: "train", "test", or a slice, of both.
-        batch_size: of either; the paper's is 1.
+        a, b: the source of each domain, as `kgan.data.load` takes it: a folder, a name, arrays.
+            Or `a` alone, for both domains: the name of a `cycle_gan` data set of TensorFlow
+            Datasets, or a folder with the sub-folders `trainA` and `trainB` (and `testA`,
+            `testB`), or `A` and `B`.
+        split: "train", "test", or a slice of one; it applies to both domains.
+        batch_size: images of each domain in a batch; 1 as in Zhu et al. 2017.
         value_range, source_range, size, channels, data_dir, download: as in `kgan.data.load`.
-        flip: mirror half of the images left to right, others in every epoch.
-        seed: of the shuffles and of the flips.
+        flip: whether to mirror half of the images left to right, other images in every epoch.
+        seed: seed of the shuffles and of the flips.
         shuffle, drop_remainder: as in `kgan.data.load`.
 
     Raises:
-        InputError: for a domain that is missing or empty, and what `kgan.data.load` refuses.
+        InputError: if a domain is missing or empty, and as `kgan.data.load` does.
     """
     batch_size = arguments.integer("batch_size", batch_size)
     seed, size = arguments.integer("seed", seed, least=0), checks.image_size(size)
@@ -154,7 +158,7 @@ def domains(
             channels=channels,
             labels=False,
             seed=seed,
-            # Records cannot be entered in the middle, and one of the two must be.
+            # The smaller domain starts again within an epoch, and a store of records cannot.
             cache=True
             if isinstance(source, str) and not Path(source).expanduser().is_dir()
             else "auto",
@@ -187,17 +191,18 @@ def _dataset(
     shuffle: bool,
     flip: bool,
 ):
+    flip = arguments.flag("flip", flip)
     name = " and ".join(dict.fromkeys(source.name for source in sources.values()))
     for source in sources.values():
         checks.enough(source.name, source.size, 1, drop)
     checks.enough(name, count, batch_size, drop)
     target = checks.value_range("value_range", value_range)
-    known = checks.value_range("source_range", source_range)
+    given = checks.value_range("source_range", source_range)
     if target is None:
         raise InputError("value_range must be a pair (lowest, highest); images have a range.")
-    stores, orders, given = [], [], []
+    stores, orders, source_ranges = [], [], []
     for place, source in enumerate(sources.values()):
-        given.append(loading.range_of(source, known, target))
+        source_ranges.append(loading.range_of(source, given, target))
         if source.values is not None:
             stores.append(Memory(arrays.compact(source.values), None))
         else:
@@ -207,8 +212,8 @@ def _dataset(
 
     def finish(*batches):
         scaled = (
-            ranges.scale(tf.cast(batch, tf.float32), own, target)
-            for batch, own in zip(batches, given, strict=True)
+            ranges.scale(tf.cast(batch, tf.float32), from_range, target)
+            for batch, from_range in zip(batches, source_ranges, strict=True)
         )
         return tuple(scaled)
 
@@ -230,7 +235,7 @@ def _dataset(
 
 
 def _image_source(values, name, split, size, channels, batch_size) -> Source:
-    """Images in an array, as a source."""
+    """Returns a source of the images in an array."""
     source = arrays.sliced(arrays.read(values, batch_size=batch_size, name=name), split)
     source = reading.fitted(source, size, channels)
     if len(source.shape) != 3:
@@ -245,6 +250,7 @@ _SIDES = (("A", "B"), ("a", "b"), ("input", "target"), ("inputs", "targets"))
 
 
 def _pair_folders(inputs, targets, split, size, channels):
+    """Returns the sources of inputs and targets, from folders of any of the layouts."""
     root = _folder(inputs)
     if targets is not None:
         left, right = (folder.part(_folder(side), parse(split)[0]) for side in (inputs, targets))
@@ -255,7 +261,7 @@ def _pair_folders(inputs, targets, split, size, channels):
     for first, second in _SIDES:
         present = [(root / side).is_dir() for side in (first, second)]
         if all(present):
-            # Either train/A or A/train.
+            # The split may be above the sides (train/A) or below them (A/train).
             sides = [folder.part(root / side, part) for side in (first, second)]
             return _partners(*sides, split, size, channels)
         if any(present):
@@ -265,22 +271,22 @@ def _pair_folders(inputs, targets, split, size, channels):
 
 
 def _partners(left: Path, right: Path, split: str, size, channels):
-    """The images of two folders whose files have the same names, whatever their endings."""
+    """Returns sources of two folders whose files have the same names, apart from suffixes."""
     found = []
     for side in (left, right):
         paths = folder.find(side)
         found.append({path.relative_to(side).with_suffix("").as_posix(): path for path in paths})
         if not paths:
             raise InputError(f"No images in the folder {side}.")
-    alone = sorted(found[0].keys() ^ found[1].keys())
-    if alone:
-        named = ", ".join(alone[:5]) + (f" and {len(alone) - 5} more" if len(alone) > 5 else "")
+    unpaired = sorted(found[0].keys() ^ found[1].keys())
+    if unpaired:
+        more = f" and {len(unpaired) - 5} more" if len(unpaired) > 5 else ""
         raise InputError(
-            f"Images in {left} and {right} are partners where their names are the same. Without "
-            f"a partner: {named}."
+            f"Images in {left} and {right} are partners if their names are the same. Without "
+            f"a partner: {', '.join(unpaired[:5])}{more}."
         )
     names = sorted(found[0])
-    names = [names[place] for place in _kept(split, len(names))]
+    names = [names[place] for place in _places(split, len(names))]
     return tuple(
         folder.decoded([side[n] for n in names], parent, split, size=size, channels=channels)
         for side, parent in zip(found, (left, right), strict=True)
@@ -288,7 +294,7 @@ def _partners(left: Path, right: Path, split: str, size, channels):
 
 
 def _halves(root: Path, split: str, size, channels):
-    """The left and the right half of every image of a folder."""
+    """Returns sources of the left and of the right halves of all images in a folder."""
     paths = folder.find(root)
     if not paths:
         raise InputError(
@@ -296,22 +302,22 @@ def _halves(root: Path, split: str, size, channels):
             "same names, or files that show the input on the left and the target on the right."
         )
     for path, ((height, width), _) in zip(
-        paths, folder.each(images.describe, paths, root), strict=True
+        paths, folder.map_files(images.describe, paths, root), strict=True
     ):
         if width % 2 or width < height * 3 // 2:
             raise InputError(
                 f"{path} has {height}x{width} pixels, height x width: no two halves side by side. "
                 "Put inputs and targets into two sub-folders, A and B, under the same names."
             )
-    paths = [paths[place] for place in _kept(split, len(paths))]
+    paths = [paths[place] for place in _places(split, len(paths))]
     return tuple(
         folder.decoded(paths, root, split, size=size, channels=channels, half=half)
         for half in (0, 1)
     )
 
 
-def _kept(split: str, count: int):
-    """The places that a slice takes, from a fixed mixed order."""
+def _places(split: str, count: int):
+    """Returns the indices of the samples in a split; a slice is taken from a fixed random order."""
     if parse(split)[1:] == (None, None):
         return range(count)
     return np.random.RandomState(0).permutation(count)[bounds(split, count)]
@@ -325,7 +331,7 @@ def _folder(path) -> Path:
 
 
 def _two_domains(a, b, split):
-    """{"a": (source, split), "b": (source, split)}."""
+    """Returns `{"a": (source, split), "b": (source, split)}`."""
     if b is not None:
         return {"a": (a, split), "b": (b, split)}
     if not isinstance(a, (str, os.PathLike)):
@@ -336,7 +342,7 @@ def _two_domains(a, b, split):
     name, _, rest = split.partition("[")
     root = Path(a).expanduser()
     if not root.is_dir():
-        # As TensorFlow Datasets names the parts of its `cycle_gan`.
+        # TensorFlow Datasets names the splits of its `cycle_gan` so.
         slices = f"[{rest}" if rest else ""
         return {"a": (str(a), f"{name}A{slices}"), "b": (str(a), f"{name}B{slices}")}
     layouts = [(f"{name}A", f"{name}B"), ("A", "B"), ("a", "b")]

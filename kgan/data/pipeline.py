@@ -1,7 +1,8 @@
-"""The pipeline: from a store of samples to shuffled, scaled, prefetched batches."""
+"""The pipeline from a store of samples to shuffled, scaled and prefetched batches."""
 
 import tensorflow as tf
 
+from kgan import bridge
 from kgan.data.info import DataInfo, Range
 from kgan.data.position import Position
 from kgan.data.ranges import scale
@@ -11,24 +12,25 @@ from kgan.data.stores import Order
 def build(
     store, info: DataInfo, *, source_range: Range | None, seed: int, shuffle: bool, drop: bool
 ) -> tf.data.Dataset:
-    """The dataset over `store` that users get.
+    """Builds the dataset over `store` that users get.
 
     It yields float32 samples `(batch, *sample_shape)`, or `(samples, int32 labels)`,
-    and carries `info`, `position` and a `cardinality` of `info.steps_per_epoch`.
+    and has `info`, `position` and a `cardinality` of `info.steps_per_epoch`.
 
-    Each iterator takes its place when it starts. Everything after that is a function of
-    (seed, epoch, skip), so neither prefetching nor a second iterator can disturb it.
+    An iterator takes the position when it starts. What it reads is then a function of
+    (seed, epoch, skipped batches), so neither prefetching nor a second iterator changes it.
 
-    TensorFlow cannot know how much is left of an epoch, and asserting it would fail in
-    an epoch that is entered in the middle. So `cardinality` is answered in Python: Keras
-    shows a full progress bar, and an epoch entered in the middle just ends early.
-    Datasets derived by `map` and the like don't inherit the answer; they find it in `info`.
+    TensorFlow cannot know how many batches of an epoch are left, and
+    `tf.data.experimental.assert_cardinality` would fail in an epoch that starts in the middle.
+    So `cardinality` is replaced by a Python function: Keras shows a full progress bar, and an
+    epoch that starts in the middle ends early. Datasets that `map` and the like derive do not
+    inherit it.
 
     Args:
-        store: one of `kgan.data.stores`.
-        info: the facts to attach; batch size, steps and range are taken from it.
-        source_range: the range of the stored values, or None to leave them.
-        seed: of the shuffle.
+        store: a store of `kgan.data.stores`.
+        info: the facts to attach; it also sets batch size, steps and value range.
+        source_range: the range of the stored values; None leaves them unscaled.
+        seed: seed of the shuffle.
         shuffle: whether to shuffle.
         drop: whether to leave out a last batch that is not full.
     """
@@ -42,14 +44,20 @@ def build(
 
 
 def build_over(store, info: DataInfo, finish, order: Order, *, drop: bool) -> tf.data.Dataset:
-    """As `build`, over a store that knows its order; `finish` makes users' batches of its own."""
+    """Builds a dataset as `build` does, with a given order.
+
+    Args:
+        store, info, drop: as in `build`.
+        finish: a function from a batch of the store to the batch that users get.
+        order: the order of the samples.
+    """
     position = Position(info.steps_per_epoch)
     count = info.steps_per_epoch * info.batch_size if drop else info.size
 
     def start():
-        place = tf.numpy_function(position.start, [], tf.int64)
-        place.set_shape([2])
-        return place
+        started = bridge.numpy_function(position.start, [], tf.int64)
+        started.set_shape([2])
+        return started
 
     dataset = store.batches(start, order, info.batch_size, count, finish)
     dataset = prefetched(dataset)
@@ -60,11 +68,11 @@ def build_over(store, info: DataInfo, finish, order: Order, *, drop: bool) -> tf
 
 
 def prefetched(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """The dataset, read ahead of the training.
+    """Returns the dataset with prefetching.
 
-    Autotuning is off, which leaves `AUTOTUNE` to mean one call a core. The thread that tunes
-    sleeps ever longer, and the end of an epoch waits until it wakes: with TensorFlow 2.21 up to
-    as long as the epoch itself took.
+    Autotuning is off; `AUTOTUNE` then means one parallel call a core. Autotuning runs in a thread
+    that sleeps ever longer, and the end of an epoch waits until the thread wakes: with TensorFlow
+    2.21 up to as long as the epoch itself took.
     """
     options = tf.data.Options()
     options.autotune.enabled = False

@@ -1,31 +1,32 @@
-"""From the range that values have at their source to the one a model wants."""
+"""Finds the range that values have at their source, and scales them to another."""
 
 import numpy as np
 
 from kgan.data.info import Range
 from kgan.errors import InputError
 
-# Rounding by the user's own scaling is no reason to refuse data.
+# Values that the user has scaled may lie outside the range by a rounding error.
 _TOLERANCE = 1e-4
 
 
 def source_range(values: np.ndarray, given: Range | None = None) -> Range:
-    """The range of `values` at their source: the one `given`, or found by these rules.
+    """Returns the range of `values` at their source: the range `given`, or one by these rules.
 
-    - uint8: 0..255, unless no value is above 1 (a mask? then it must be said);
+    - uint8: 0..255, if some value is above 1. If none is, the values may be a mask of 0 and 1,
+      and the range has to be given;
     - bool: 0..1;
     - other numbers: 0..1 if all lie in it; -1..1 if all lie in it and some are
       negative; 0..255 if all lie in it and the highest is 128 or more.
 
-    Anything else is refused, because a wrong guess would spoil a training run in
-    silence.
+    All other values raise an error, because a wrong guess would spoil a training run
+    without any sign of it.
 
     Args:
         values: array of numbers.
-        given: what the user said, checked against the values.
+        given: the range that the user gave, checked against the values; or None.
 
     Raises:
-        InputError: values outside the given range, or no rule fits.
+        InputError: if values lie outside the given range, or no rule applies.
     """
     if values.dtype == bool:
         return given or (0.0, 1.0)
@@ -47,21 +48,21 @@ def source_range(values: np.ndarray, given: Range | None = None) -> Range:
         if low >= 0 and 128 <= high <= 255:
             return 0.0, 255.0
     raise InputError(
-        f"The range of the values cannot be told: dtype {values.dtype}, from {low:g} to {high:g}. "
-        "Say it as source_range=(lowest, highest), for example source_range=(0, 255); "
+        f"The range of the values is unknown: dtype {values.dtype}, from {low:g} to {high:g}. "
+        "Give it as source_range=(lowest, highest), for example source_range=(0, 255); "
         "or pass value_range=None to leave the values as they are."
     )
 
 
 def scale(values, source: Range | None, target: Range | None):
-    """`values` moved linearly from the range `source` to `target`; None leaves them.
+    """Scales `values` linearly from the range `source` to the range `target`.
 
-    Works on arrays and on tensors, in float32. The division comes first, so that the
-    ends of the source become exactly the ends of the target.
+    Returns the values unchanged if either range is None. Takes arrays and tensors of floats. The
+    division comes first, so that the ends of the source become exactly the ends of the target.
     """
     if source is None or target is None or source == target:
         return values
-    # Each operation is one more pass over the batch: those that change nothing are left out.
+    # Each operation is one more pass over the batch, so those that change nothing are skipped.
     if source[0]:
         values = values - source[0]
     values = values / (source[1] - source[0])

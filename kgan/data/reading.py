@@ -1,4 +1,4 @@
-"""From what the user named to a `Source`: which reader reads it."""
+"""Chooses the reader for the source that the user gave, and reads it."""
 
 import os
 from collections.abc import Mapping
@@ -30,28 +30,30 @@ def read(
     download: bool,
     options: dict,
 ) -> Source:
-    """Read `source` with its own reader; the arguments are those of `kgan.data.load`."""
+    """Reads `source` with the reader for it; the arguments are those of `kgan.data.load`."""
     if isinstance(source, str) and source in _MIXTURES:
         reader, known = _MIXTURES[source]
-        _only(source, options, known)
+        _check_options(source, options, known)
         if size or channels:
             raise InputError(f"{source!r} holds points, not images: leave out size and channels.")
         return reader(split, seed=seed, **options)
     if isinstance(source, str) and source == stacked.NAME:
-        _only(source, options, ("n", "of"))
+        _check_options(source, options, ("n", "of"))
         if channels not in (None, 3):
-            raise InputError(f"{source!r} has three channels, one a digit: leave out channels.")
+            raise InputError(
+                f"{source!r} has three channels, one for each digit: leave out channels."
+            )
         reading = {"batch_size": batch_size, "size": size, "seed": seed, "cache": True}
         reading |= {"data_dir": data_dir, "download": download}
         return _stacked(split, reading, **options)
 
     path = _path(source)
-    _only(path or source, options, ())
+    _check_options(path or source, options, ())
     if path is not None and path.is_dir():
         return folder.read(path, split, size=size, channels=channels, labels=labels, cache=cache)
     if path is not None:
-        one = path.suffix.lower() == ".npy"
-        found = (arrays.read_npy if one else arrays.read_npz)(path, split, batch_size)
+        read_file = arrays.read_npy if path.suffix.lower() == ".npy" else arrays.read_npz
+        found = read_file(path, split, batch_size)
     elif isinstance(source, Mapping):
         found = arrays.read_mapping(source, split, batch_size, "arrays")
     elif not isinstance(source, str):
@@ -73,7 +75,7 @@ def read(
 
 
 def _stacked(split, reading, n=None, of="mnist") -> Source:
-    """Stacks of the digits that the name `of` means, read with the arguments `reading`."""
+    """Returns stacks of the digits of the data set `of`, read with the arguments `reading`."""
     if not isinstance(of, str) or of == stacked.NAME or of in _MIXTURES:
         raise InputError(
             'of is the name of the data set whose grey digits are stacked, "mnist" or "digits"; '
@@ -87,22 +89,26 @@ def _stacked(split, reading, n=None, of="mnist") -> Source:
 
 
 def _tfds():
-    """The reader of TensorFlow Datasets; its import takes a while, and only names need it."""
+    """Imports the reader of TensorFlow Datasets, which is slow, and so only when it is needed."""
     from kgan.data import tfds
 
     return tfds
 
 
-def _only(source: object, options: dict, known: tuple[str, ...]) -> None:
+def _check_options(source: object, options: dict, known: tuple[str, ...]) -> None:
+    """Raises an `InputError` for an option that is neither known nor `source_range`."""
     name = str(source) if isinstance(source, (str, Path)) else "arrays"
     checks.options(name, options, ("source_range", *known))
 
 
 def _path(source: object) -> Path | None:
-    """The existing folder, .npz or .npy file that is meant, or None: a name or arrays are.
+    """Returns the folder, .npz or .npy file that `source` names; None for a name or arrays.
 
-    A bare name means what TensorFlow Datasets calls so, if it does, and a folder of the
-    working directory if it doesn't.
+    A bare name, without a slash, is a data set of TensorFlow Datasets if there is one of that
+    name, and else a folder in the working directory.
+
+    Raises:
+        InputError: if there is no such folder or file, or the file is of another format.
     """
     if isinstance(source, os.PathLike):
         bare = False
@@ -111,8 +117,8 @@ def _path(source: object) -> Path | None:
     else:
         return None
     path = Path(source).expanduser()
-    is_npz = path.suffix.lower() in (".npz", ".npy")
-    if (path.is_dir() and not bare) or (is_npz and path.is_file()):
+    is_array_file = path.suffix.lower() in (".npz", ".npy")
+    if (path.is_dir() and not bare) or (is_array_file and path.is_file()):
         return path
     if isinstance(source, str) and _tfds().knows(source):
         return None
@@ -123,8 +129,13 @@ def _path(source: object) -> Path | None:
             f"{source} is a file, but not an .npz file of arrays. Give the folder that holds the "
             "images, or an .npz or .npy file."
         )
-    if is_npz or not bare:
-        kind = "file" if is_npz else "folder"
+    if path.exists():
+        raise InputError(
+            f"{source} is a pipe, device or socket. Give a folder of images, or an .npz or .npy "
+            "file."
+        )
+    if is_array_file or not bare:
+        kind = "file" if is_array_file else "folder"
         raise InputError(
             f"There is no {kind} {source} (looked for {path.absolute()}). Expected a folder of "
             "images, an .npz file, or a data set by name, like 'digits'."
@@ -133,7 +144,11 @@ def _path(source: object) -> Path | None:
 
 
 def fitted(source: Source, size, channels) -> Source:
-    """Images in memory at the wanted size and number of channels."""
+    """Resizes the images of a source in memory, and converts their channels.
+
+    Raises:
+        InputError: if the samples are not images and `size` or `channels` is given.
+    """
     values = source.values
     if values.ndim == 3 and (values.dtype == np.uint8 or channels == 1):
         values = values[..., np.newaxis]  # grey images are often stored without the axis

@@ -8,14 +8,14 @@ import tensorflow as tf
 from PIL import Image
 
 from kgan import arguments
-from kgan.data import checks, folder, images, pipeline, ranges
+from kgan.data import checks, folder, images, memory, pipeline, ranges
 from kgan.data.info import DataInfo, Range
 from kgan.data.splits import bounds, parse
 from kgan.data.stores import Crops, Order
 from kgan.errors import InputError
 
-# What tells the reductions of a published test set from its images: "baby_LR.png".
-_REDUCED = ("_LR", "_lr")
+# Published test sets name their low-resolution images so, as in "baby_LR.png".
+_LOW_RESOLUTION = ("_LR", "_lr")
 
 
 def crops(
@@ -32,42 +32,44 @@ def crops(
     seed: int = 0,
     shuffle: bool = True,
 ) -> tf.data.Dataset:
-    """Images and their reductions, for `kgan.models.SRGAN`.
+    """Loads crops of images in low and in high resolution, for `kgan.models.SRGAN`.
 
     The dataset yields float32 `(low, high)`: `(batch, size / scale, size / scale, channels)` and
-    `(batch, size, size, channels)` in `value_range`. Whole images are reduced first, as the
-    literature does (bicubic, antialiased; Pillow's, which is within rounding of MATLAB's but at
-    the borders), and crops taken of both in the same place. `info.shapes` are those of "low" and
-    "high"; `position` is as that of `kgan.data.load`.
+    `(batch, size, size, channels)` in `value_range`. Whole images are reduced first, as in the
+    literature (bicubic and antialiased, by Pillow, whose result equals MATLAB's up to rounding,
+    except at the borders). Crops are then taken at the same place of both. `info.shapes` are
+    those of "low" and "high"; `position` is that of `kgan.data.load`.
 
     ```python
     photos = kgan.data.crops("photos/", scale=4, size=96)
-    set5 = kgan.data.crops("set5/", scale=4, size=None)      # whole images, to measure on
+    set5 = kgan.data.crops("set5/", scale=4, size=None)      # whole images, for evaluation
     ```
 
     Args:
-        source: a folder of images of any sizes, or a list of arrays
-            `(height, width, channels)`, uint8. Files that end in `_LR` are passed over.
-        scale: how many times smaller the reductions are.
-        size: side of the square crops, which scale divides. None yields whole images, one a
-            batch, cut to a multiple of scale, in their order.
+        source: a folder of images of any sizes, or a list of uint8 arrays
+            `(height, width, channels)`. Files whose names end in `_LR` are skipped.
+        scale: how many times smaller the low-resolution images are, 2 or more.
+        size: side of the square high-resolution crops, a multiple of `scale`. None yields whole
+            images in their order, one in a batch, each cut to a multiple of `scale`.
         split: a sub-folder of that name, or a slice like "train[:90%]".
-        batch_size: crops in a batch.
-        per_image: crops of each image in an epoch.
-        value_range: the range both are scaled to.
+        batch_size: crops in a batch; always 1 for whole images.
+        per_image: crops of each image in an epoch; always 1 for whole images.
+        value_range: the range that both are scaled to.
         channels: 1 or 3.
-        augment: flip and rotate crops by multiples of 90 degrees, others in every epoch.
-        seed: of all that is drawn; a crop is a function of (seed, epoch, its number).
+        augment: whether to flip crops and to rotate them by multiples of 90 degrees, differently
+            in every epoch.
+        seed: seed of all random choices; a crop is a function of (seed, epoch, its index).
         shuffle: False keeps the images in order.
 
     Raises:
-        InputError: no images, damaged ones, or ones smaller than a crop (all by name).
+        InputError: if there are no images, or images are damaged or smaller than a crop (the
+            message names them), and for arguments that do not fit.
     """
     scale = arguments.integer("scale", scale, least=2)
     seed = arguments.integer("seed", seed, least=0)
     per_image = arguments.integer("per_image", per_image)
     target = checks.value_range("value_range", value_range)
-    if target is None or channels not in (1, 3):
+    if target is None or not isinstance(channels, int) or channels not in (1, 3):
         raise InputError("value_range is a pair (lowest, highest), and channels is 1 or 3.")
     whole = size is None
     if whole:
@@ -113,7 +115,7 @@ def crops(
 
 
 def reduced(image: np.ndarray, scale: int) -> np.ndarray:
-    """An image `(height, width, channels)`, uint8, so many times smaller: bicubic, antialiased."""
+    """Reduces a uint8 image `(height, width, channels)` by `scale` (bicubic, antialiased)."""
     size = image.shape[1] // scale, image.shape[0] // scale
     planes = [
         np.asarray(Image.fromarray(np.ascontiguousarray(plane)).resize(size, Image.BICUBIC))
@@ -123,19 +125,25 @@ def reduced(image: np.ndarray, scale: int) -> np.ndarray:
 
 
 def _images(source, split, channels):
-    """(uint8 arrays, their names, the name of the whole)."""
+    """Returns (uint8 arrays, their names, the name of the data set)."""
     if isinstance(source, (str, os.PathLike)):
         root = Path(source).expanduser()
         if not root.is_dir():
             raise InputError(f"There is no folder {source} (looked for {root.absolute()}).")
         root = folder.part(root, parse(split)[0])
-        paths = [path for path in folder.find(root) if not path.stem.endswith(_REDUCED)]
+        paths = [path for path in folder.find(root) if not path.stem.endswith(_LOW_RESOLUTION)]
         if not paths:
             raise InputError(f"No images in the folder {root} or below it.")
         if parse(split)[1:] != (None, None):
             kept = np.random.RandomState(0).permutation(len(paths))[bounds(split, len(paths))]
             paths = [paths[place] for place in sorted(kept)]
-        read = folder.each(lambda path: images.read(path, channels), paths, root)
+        pixels = sum(h * w for (h, w), _ in folder.map_files(images.describe, paths, root))
+        memory.must_fit(
+            2 * pixels * channels,
+            f"Keeping the {len(paths)} images of {root}",
+            'Take fewer of them, by a slice like split="train[:1000]".',
+        )
+        read = folder.map_files(lambda path: images.read(path, channels), paths, root)
         return read, [str(path) for path in paths], str(source)
     try:
         arrays = [np.asarray(image) for image in source]

@@ -4,11 +4,15 @@ import re
 
 from kgan.errors import InputError
 
-_SPLIT = re.compile(r"(?P<name>[^\[\]]+)(\[(?P<start>-?\d+%?)?:(?P<stop>-?\d+%?)?\])?")
+_SPLIT = re.compile(r"(?P<name>[^\[\]]+)(\[(?P<start>-?\d{1,15}%?)?:(?P<stop>-?\d{1,15}%?)?\])?")
 
 
 def parse(split: object) -> tuple[str, str | None, str | None]:
-    """`(name, start, stop)` of a split; start and stop are text or None."""
+    """Returns `(name, start, stop)` of a split; start and stop are text, such as "90%", or None.
+
+    Raises:
+        InputError: if the text is not a split.
+    """
     match = _SPLIT.fullmatch(split) if isinstance(split, str) else None
     if match is None:
         raise InputError(
@@ -19,8 +23,21 @@ def parse(split: object) -> tuple[str, str | None, str | None]:
 
 
 def bounds(split: str, size: int) -> slice:
-    """The part of `size` samples that the slice in `split` names, as Python slices do."""
+    """Returns the Python slice of `size` samples that `split` names.
 
+    Raises:
+        InputError: if the text is not a split, or names none of the samples.
+    """
+    found = _slice(split, size)
+    if size and not range(*found.indices(size)):
+        raise InputError(
+            f"The split {split!r} holds none of the {size} samples. Slices are written "
+            '"train[FIRST:END]", and END is greater than FIRST.'
+        )
+    return found
+
+
+def _slice(split, size):
     def edge(text):
         if text is None:
             return None
@@ -33,9 +50,9 @@ def bounds(split: str, size: int) -> slice:
 
 
 def overlap(one: str, other: str) -> bool:
-    """Whether two splits of a data set share samples, as far as their names tell.
+    """Whether two splits of a data set share samples, judged by their names alone.
 
-    Where a slice counts samples and the other percents, they are taken to.
+    If one slice counts samples and the other percents, the answer is True, to be safe.
 
     >>> overlap("train[:1000]", "train"), overlap("train[90%:]", "train[:90%]")
     (True, False)
@@ -46,12 +63,12 @@ def overlap(one: str, other: str) -> bool:
     except InputError:
         name = other_name = counted = None
     if name is None or name != other_name:
-        # TensorFlow Datasets joins splits, as in "train[:10%]+test"; "all" holds every other.
+        # TensorFlow Datasets joins splits, as in "train[:10%]+test"; "all" contains every split.
         left, right = (set(re.findall(r"[A-Za-z]\w*", split)) for split in (one, other))
         return bool(left & right) or "all" in left | right
     if len(counted) > 1:
         return True
-    # More samples than any data set has, so that no edge is cut off.
+    # More samples than any data set has, so that no bound is clipped.
     size = 10**12
-    left, right = (range(*bounds(split, size).indices(size)) for split in (one, other))
+    left, right = (range(*_slice(split, size).indices(size)) for split in (one, other))
     return max(left.start, right.start) < min(left.stop, right.stop)

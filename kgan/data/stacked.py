@@ -1,10 +1,11 @@
-"""Stacked MNIST: three digits as the colours of one image, 1,000 modes that can be counted."""
+"""Stacked MNIST: three digits as the channels of one image, with 1,000 modes to count."""
 
 from collections.abc import Callable
 
 import numpy as np
 
 from kgan import arguments
+from kgan.data import memory
 from kgan.data.info import Modes, Source
 from kgan.data.splits import bounds, parse
 from kgan.data.stores import Stacked
@@ -12,7 +13,7 @@ from kgan.errors import InputError, unknown
 
 NAME = "stacked_mnist"
 
-# PacGAN trains on 128,000 stacks, and judges a generator by 26,000 of its samples.
+# PacGAN trains on 128,000 stacks, and evaluates a generator on 26,000 of its samples.
 SAMPLES = {"train": 128_000, "test": 26_000}
 
 _CLASSES = 10
@@ -26,32 +27,37 @@ def read(
     seed: int = 0,
     n: int | None = None,
 ) -> Source:
-    """`n` stacks of three digits that are drawn at random, each by itself and with replacement.
+    """Draws `n` stacks of three digits, independently and with replacement.
 
     Metz et al. 2017, "Unrolled generative adversarial networks"; Srivastava et al. 2017, VEEGAN;
     Lin et al. 2018, PacGAN, section 4.2. The label is 100 a + 10 b + c for the digits a, b and c
-    in the red, green and blue channel. The modes are not quite equally likely, for neither are
-    MNIST's digits; `modes.probabilities` tells.
+    in the red, green and blue channel. The modes are not equally likely, because MNIST's digits
+    are not; their shares are `modes.probabilities`.
 
-    Nothing is stored but which three digits make a stack, a function of (seed, split, n). The
-    train part is drawn from the digits' train part, and test from test.
+    Only the three indices of each stack are stored, a function of (seed, split, n). Stacks of
+    "train" consist of digits from "train", and those of "test" of digits from "test".
 
     Args:
-        digits_of: from "train" or "test" to the grey digits of that part, in memory.
+        digits_of: a function that returns the grey digits of "train" or "test", in memory.
         split: "train", "test" or a slice of one.
-        of: what the digits are called.
-        seed: of the draw.
-        n: stacks; 128,000 of train and 26,000 of test if left out.
+        of: the name of the digits, for messages.
+        seed: seed of the draw.
+        n: number of stacks; None takes 128,000 for "train" and 26,000 for "test", as in PacGAN.
+
+    Returns:
+        A `Source` whose store yields uint8 images `(height, width, 3)`.
 
     Raises:
-        InputError: digits that cannot be read, or are not grey images in ten classes.
+        InputError: if the digits cannot be read, or are not grey images in ten classes, and for
+            an unknown split.
     """
     part = parse(split)[0]
     if part not in SAMPLES:
         raise unknown(f"split of {NAME!r}:", part, SAMPLES)
     n = SAMPLES[part] if n is None else arguments.integer("n", n)
+    memory.must_fit(40 * n, f"Drawing n={n} stacks", "Give a smaller n.")
     digits = _digits(digits_of, part, of)
-    # A stream of its own for each part, as mixtures have.
+    # Each part has a random stream of its own, as in `mixtures`.
     random = np.random.default_rng([seed, part == "test"])
     stacks = random.integers(digits.size, size=(n, 3), dtype="int32")[bounds(split, n)]
     places = np.array([_CLASSES**2, _CLASSES, 1], "int32")

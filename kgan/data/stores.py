@@ -1,31 +1,37 @@
-"""Where samples lie, in memory or on disk, and how an epoch reads them."""
+"""Stores that hold samples, in memory or on disk, and the order in which an epoch reads them."""
 
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
+from kgan import arguments, bridge
+from kgan.data import memory
 from kgan.random import tensorflow_uniform
 
-# Encoded samples that a shuffle of records holds. Records cannot be read by index.
+# Encoded samples in the shuffle buffer of records, which cannot be read by index.
 SHUFFLE_BUFFER = 10_000
 
 
 class Order:
     """The order of the samples in each epoch: a pure function of (seed, epoch).
 
-    `index_shuffle` computes any element of a permutation without the others, so an epoch
-    can be entered anywhere at no cost, and all permutations of the indices are in reach,
-    not those of a buffer.
+    `index_shuffle` computes any element of a permutation without the others. So an epoch can
+    start anywhere at no cost, and a sample can move to any place, unlike with a shuffle buffer.
+
+    Args:
+        size: how many samples there are.
+        seed: seed of the shuffle, at least 0 and below 2**63.
+        shuffle: False keeps the order of the samples.
     """
 
     def __init__(self, size: int, seed: int, shuffle: bool):
         self.size = size
         self.seed = seed
-        self.shuffle = shuffle
+        self.shuffle = arguments.flag("shuffle", shuffle)
 
     def __call__(self, epoch: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
-        """The indices of the samples at these `places` of the epoch (all int64)."""
+        """Returns the indices of the samples at these `places` of the epoch (all int64)."""
         if not self.shuffle or self.size == 1:
             return places
         return tf.random.experimental.index_shuffle(
@@ -36,11 +42,13 @@ class Order:
 
 
 class Wrapping(Order):
-    """The order of samples of which an epoch takes more than there are: they begin anew.
+    """The order of samples of which an epoch reads more than there are, so that they repeat.
+
+    Each pass over the samples has a permutation of its own; passes continue across epochs.
 
     Args:
         size: how many samples there are.
-        per_epoch: how many an epoch takes.
+        per_epoch: how many samples an epoch reads.
         seed, shuffle: as in `Order`.
     """
 
@@ -51,30 +59,30 @@ class Wrapping(Order):
     def __call__(self, epoch, places):
         if self.size == self.per_epoch:
             return super().__call__(epoch, places)
-        passed = epoch * self.per_epoch + places
-        rounds, places = passed // self.size, passed % self.size
+        read_before = epoch * self.per_epoch + places
+        passes, places = read_before // self.size, read_before % self.size
         if not self.shuffle or self.size == 1:
             return places
-        # The public function takes one seed for all indices; here each round has its own.
-        own = tf.fill(tf.shape(rounds), tf.constant(self.seed, tf.int64))
+        # The public function takes one seed for all indices; here each pass has its own.
+        seeds = tf.fill(tf.shape(passes), tf.constant(self.seed, tf.int64))
         return tf.raw_ops.RandomIndexShuffle(
             index=places,
-            seed=tf.stack([own, rounds, tf.ones_like(rounds)], -1),
+            seed=tf.stack([seeds, passes, tf.ones_like(passes)], -1),
             max_index=tf.constant(self.size - 1, tf.int64),
             rounds=4,
         )
 
 
-def numbers(start: Callable, per_epoch: int, per_skip: int = 1) -> tf.data.Dataset:
-    """The items left of an epoch, counted through all epochs: item i of epoch e as
-    `e * per_epoch + i`.
+def remaining_items(start: Callable, per_epoch: int, per_skip: int = 1) -> tf.data.Dataset:
+    """Yields the numbers of the items left of an epoch; item i of epoch e is `e * per_epoch + i`.
 
-    `flat_map` over the one element of `range(1)` runs its function once for every
-    iterator, and there the place is taken. Little else should stand inside it: its
-    pipeline is set up anew for each epoch, at a cost of milliseconds for every stage.
+    `flat_map` over the one element of `range(1)` calls its function once for every iterator,
+    which is when `start` has to be called. That function should do little else: its pipeline is
+    built again for each epoch, which costs milliseconds for every stage.
 
     Args:
-        start: takes the place: int64 `[epoch, batches to skip]`.
+        start: a function that returns the position of the iterator, int64
+            `[epoch, batches to skip]`.
         per_epoch: items in an epoch.
         per_skip: items in a skipped batch.
     """
@@ -88,15 +96,21 @@ def numbers(start: Callable, per_epoch: int, per_skip: int = 1) -> tf.data.Datas
 
 
 class Memory:
-    """Samples held in memory, as uint8 where they are images.
+    """Samples held in memory.
 
     Args:
-        values: array `(samples, ...)`.
+        values: array `(samples, ...)`, uint8 or float32.
         labels: int32 array `(samples,)` or None.
     """
 
     def __init__(self, values: np.ndarray, labels: np.ndarray | None):
-        # Without the device scope a GPU would hold the whole data set.
+        memory.must_fit(
+            values.nbytes,
+            "The copy of the samples that training holds",
+            "Save them by numpy.save as an .npy file of dtype uint8 or float32, and give its path: "
+            "it is read from disk.",
+        )
+        # Without the device scope the whole data set would take memory of a GPU.
         with tf.device("CPU:0"):
             self._columns = [tf.constant(values)]
             if labels is not None:
@@ -105,14 +119,15 @@ class Memory:
     def batches(
         self, start: Callable, order: Order, batch_size: int, count: int, finish: Callable
     ) -> tf.data.Dataset:
-        """Finished batches; every iterator reads one epoch, from the place it takes.
+        """Returns a dataset of finished batches; an iterator reads one epoch from its position.
 
         Args:
-            start: see `numbers`.
-            order: of the samples.
+            start: as in `remaining_items`.
+            order: the order of the samples.
             batch_size: samples in a batch.
-            count: samples used of an epoch; the last batch is smaller if it does not divide.
-            finish: from a raw batch to what users get.
+            count: samples of an epoch that are used; if `batch_size` does not divide it, the
+                last batch is smaller.
+            finish: a function from a raw batch to the batch that users get.
         """
         steps = -(-count // batch_size)
 
@@ -120,19 +135,21 @@ class Memory:
             epoch, first = number // steps, number % steps * batch_size
             if count % batch_size:
                 places = tf.range(first, tf.minimum(first + batch_size, count))
-            else:  # a shape that is known when traced: XLA compiles once
+            else:  # the shape is known when this is traced, so XLA compiles once
                 places = first + tf.range(batch_size, dtype=tf.int64)
             return finish(*self._gathered(order(epoch, places)))
 
-        return numbers(start, steps).map(batch, tf.data.AUTOTUNE, deterministic=True)
+        return remaining_items(start, steps).map(batch, tf.data.AUTOTUNE, deterministic=True)
 
     def _gathered(self, indices: tf.Tensor) -> list[tf.Tensor]:
-        """The raw batch of the samples with these indices."""
+        """Returns the raw batch `[samples]` or `[samples, labels]` at these indices."""
         return [tf.gather(column, indices) for column in self._columns]
 
 
 class Mapped(Memory):
-    """Samples in a file that is mapped into memory (`numpy.memmap`), and may be larger than it.
+    """Samples in a file that is mapped into memory (`numpy.memmap`).
+
+    The file stays on disk, so it may be larger than the memory.
 
     Args:
         values: array `(samples, ...)`.
@@ -145,17 +162,17 @@ class Mapped(Memory):
 
     def _gathered(self, indices):
         dtype = tf.as_dtype(self._values.dtype)
-        samples = tf.numpy_function(lambda places: self._values[places], [indices], dtype)
+        samples = bridge.numpy_function(lambda places: self._values[places], [indices], dtype)
         samples.set_shape([*indices.shape, *self._values.shape[1:]])
         return [samples, *super()._gathered(indices)]
 
 
 class Stacked(Memory):
-    """Colour images that are made when read: each channel is one of the grey images in memory.
+    """Colour images that are stacked when they are read, from grey images in memory.
 
     Args:
         images: array `(images, height, width, 1)`.
-        stacks: int32 array `(samples, channels)`: which image each channel shows.
+        stacks: int32 array `(samples, channels)`: the index of the image in each channel.
         labels: int32 array `(samples,)` or None.
     """
 
@@ -166,7 +183,7 @@ class Stacked(Memory):
 
     def _gathered(self, indices):
         stacks, *labels = super()._gathered(indices)
-        # From (batch, channels, height, width), as they are gathered.
+        # `tf.gather` returns (batch, channels, height, width).
         return [tf.transpose(tf.gather(self._images, stacks), (0, 2, 3, 1)), *labels]
 
 
@@ -174,7 +191,7 @@ class Files:
     """Samples that are read one by one from disk, by index.
 
     Args:
-        read: from an index to a uint8 array of this `shape`; called from several threads.
+        read: a function from an index to a uint8 array of `shape`; several threads call it.
         shape: of one sample.
         labels: int32 array `(samples,)` or None.
     """
@@ -192,18 +209,18 @@ class Files:
     def batches(
         self, start: Callable, order: Order, batch_size: int, count: int, finish: Callable
     ) -> tf.data.Dataset:
-        """As `Memory.batches`."""
+        """Returns a dataset of finished batches, as `Memory.batches` does."""
 
         def sample(number):
             index = order(number // count, number % count)
-            values = tf.numpy_function(self._read, [index], tf.uint8)
+            values = bridge.numpy_function(self._read, [index], tf.uint8)
             values.set_shape(self._shape)
             if self._labels is None:
                 return (values,)
             return values, tf.gather(self._labels, index)
 
         return (
-            numbers(start, count, batch_size)
+            remaining_items(start, count, batch_size)
             .map(sample, tf.data.AUTOTUNE, deterministic=True)
             .batch(batch_size, drop_remainder=count % batch_size == 0)
             .map(finish, tf.data.AUTOTUNE, deterministic=True)
@@ -211,14 +228,14 @@ class Files:
 
 
 class Records:
-    """Samples in record files that can only be read from the start.
+    """Samples in record files, which can only be read from the start.
 
-    They are shuffled still encoded, in a buffer of `SHUFFLE_BUFFER`, by a seed that is
-    a function of (seed, epoch), over files in a fixed order.
+    Encoded samples are shuffled in a buffer of `SHUFFLE_BUFFER`, with a seed that is a function
+    of (seed, epoch). The files are read in a fixed order.
 
     Args:
         encoded: dataset of encoded samples, in the same order every time.
-        decode: from an encoded sample to the tuple `(sample,)` or `(sample, label)`.
+        decode: a function from an encoded sample to the tuple `(sample,)` or `(sample, label)`.
     """
 
     def __init__(self, encoded: tf.data.Dataset, decode: Callable):
@@ -228,7 +245,10 @@ class Records:
     def batches(
         self, start: Callable, order: Order, batch_size: int, count: int, finish: Callable
     ) -> tf.data.Dataset:
-        """As `Memory.batches`; what is skipped is read, but not decoded."""
+        """Returns a dataset of finished batches, as `Memory.batches` does.
+
+        Skipped samples are read, but not decoded.
+        """
 
         def rest(_):
             epoch, skip = tf.unstack(start())
@@ -247,13 +267,13 @@ class Records:
 
 
 class SideBySide:
-    """Several stores read at once: a batch is a tuple with a part of each.
+    """Several stores that are read together: a batch is a tuple of one batch from each.
 
     Args:
-        stores: of unlabelled samples that are read by index.
-        orders: of each store.
-        flip: seed of mirroring half of the samples left to right, or None.
-        together: whether the samples at one place belong together, and are mirrored alike.
+        stores: stores of unlabelled samples that are read by index.
+        orders: the order of each store.
+        flip: seed for mirroring half of the samples left to right; None mirrors none.
+        together: whether the samples at one place are a pair, and so are mirrored alike.
     """
 
     def __init__(self, stores: list, orders: list, flip: int | None, together: bool):
@@ -263,18 +283,21 @@ class SideBySide:
     def batches(
         self, start: Callable, order: Order, batch_size: int, count: int, finish: Callable
     ) -> tf.data.Dataset:
-        """As `Memory.batches`; each store has its own order."""
+        """Returns a dataset of finished batches, as `Memory.batches` does.
+
+        Each store is read in its own order; `order` is not used.
+        """
 
         def epoch(_):
-            place = start()
+            position = start()
             parts = [
-                store.batches(lambda: place, own, batch_size, count, lambda batch: batch)
-                for store, own in zip(self._stores, self._orders, strict=True)
+                store.batches(lambda: position, own_order, batch_size, count, lambda batch: batch)
+                for store, own_order in zip(self._stores, self._orders, strict=True)
             ]
-            first = place[0] * -(-count // batch_size) + place[1]
+            first = position[0] * -(-count // batch_size) + position[1]
             return tf.data.Dataset.zip(tf.data.Dataset.counter(first), *parts)
 
-        def done(number, *batches):
+        def mirror_and_finish(number, *batches):
             if self._flip is not None:
                 batches = [
                     _mirrored(batch, self._flip + (0 if self._together else side), number)
@@ -282,19 +305,20 @@ class SideBySide:
                 ]
             return finish(*batches)
 
-        return tf.data.Dataset.range(1).flat_map(epoch).map(done, tf.data.AUTOTUNE, True)
+        dataset = tf.data.Dataset.range(1).flat_map(epoch)
+        return dataset.map(mirror_and_finish, tf.data.AUTOTUNE, True)
 
 
 class Crops:
-    """Crops of images and of their reductions, in the same places.
+    """Crops of low- and high-resolution images, at the same places.
 
     Args:
-        low, high: lists of uint8 arrays `(height, width, channels)`, the low ones `scale` times
-            smaller.
-        size: side of a crop of the high ones; None for whole images.
+        low, high: lists of uint8 arrays `(height, width, channels)`; those of `low` are `scale`
+            times smaller.
+        size: side of the high-resolution crops; None yields whole images.
         scale: see above.
-        augment: whether to flip and rotate.
-        seed: a crop is a function of it, the epoch and its place in the epoch.
+        augment: whether to flip and rotate the crops.
+        seed: seed of the crops; a crop is a function of the seed, the epoch and its index.
     """
 
     def __init__(self, low, high, size, scale, augment, seed):
@@ -305,19 +329,19 @@ class Crops:
     def batches(
         self, start: Callable, order: Order, batch_size: int, count: int, finish: Callable
     ) -> tf.data.Dataset:
-        """As `Memory.batches`."""
+        """Returns a dataset of finished batches, as `Memory.batches` does."""
 
         def sample(number):
             epoch, place = number // count, number % count
             index = order(epoch, place)
-            low, high = tf.numpy_function(self._crop, [epoch, index], [tf.uint8, tf.uint8])
+            low, high = bridge.numpy_function(self._crop, [epoch, index], [tf.uint8, tf.uint8])
             side, channels = self._size, self._high[0].shape[-1]
             low.set_shape((*2 * (side and side // self._scale,), channels))
             high.set_shape((side, side, channels))
             return low, high
 
         return (
-            numbers(start, count, batch_size)
+            remaining_items(start, count, batch_size)
             .map(sample, tf.data.AUTOTUNE, deterministic=True)
             .batch(batch_size, drop_remainder=True)
             .map(finish, tf.data.AUTOTUNE, deterministic=True)
@@ -340,19 +364,22 @@ class Crops:
 
 
 def _mirrored(batch, seed, number):
-    """Half of the images `(batch, height, width, channels)` mirrored, by (seed, batch number)."""
+    """Mirrors half of the images `(batch, height, width, channels)` left to right.
+
+    Which images are mirrored is a function of (seed, number of the batch).
+    """
     seed = tf.stack([tf.constant(seed % 2**31, tf.int64), number])
     chosen = tensorflow_uniform([tf.shape(batch)[0], 1, 1, 1], seed) < 0.5
     return tf.where(chosen, batch[:, :, ::-1], batch)
 
 
 def _shuffled(dataset: tf.data.Dataset, seed: int, epoch: tf.Tensor) -> tf.data.Dataset:
-    """`Dataset.shuffle`, without TensorFlow's global seed, which that would mix in."""
+    """Shuffles as `Dataset.shuffle` does, but without TensorFlow's global seed."""
     specs = tf.nest.flatten(dataset.element_spec)
     variant = tf.raw_ops.ShuffleDataset(
         input_dataset=tf.data.experimental.to_variant(dataset),
         buffer_size=SHUFFLE_BUFFER,
-        # Two zeros would mean a random seed.
+        # TensorFlow draws a random seed if both numbers are 0.
         seed=tf.constant(seed, tf.int64),
         seed2=epoch + 1,
         reshuffle_each_iteration=False,

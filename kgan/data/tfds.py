@@ -1,6 +1,7 @@
-"""Data sets of TensorFlow Datasets, by name."""
+"""Reads data sets of TensorFlow Datasets by name."""
 
 import difflib
+import math
 import os
 from typing import Any
 
@@ -8,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from kgan.data import catalog, images
+from kgan import bridge
+from kgan.data import catalog, images, memory
 from kgan.data.info import Source
 from kgan.data.stores import Records
 from kgan.errors import InputError, unknown
@@ -16,12 +18,12 @@ from kgan.online import online
 
 
 def names() -> list[str]:
-    """All names that TensorFlow Datasets knows, without their configurations."""
+    """Returns all names of TensorFlow Datasets, without their configurations."""
     return tfds.list_builders(with_community_datasets=False)
 
 
 def knows(name: str) -> bool:
-    """Whether "mnist", "cycle_gan/horse2zebra" or "mnist:3.0.1" begins with a known name."""
+    """Whether a name, also one like "cycle_gan/horse2zebra" or "mnist:3.0.1", is known."""
     return name.split("/")[0].split(":")[0] in names()
 
 
@@ -35,25 +37,26 @@ def read(
     data_dir: str | os.PathLike | None = None,
     download: bool = True,
 ) -> Source:
-    """The images of a TFDS data set, `(height, width, channels)`, with its labels if it has any.
+    """Reads the images of a TFDS data set, `(height, width, channels)`, and any labels.
 
     Args:
-        name: as TFDS writes it: "mnist", "cycle_gan/horse2zebra", "mnist:3.0.1".
-        split: as TFDS writes it: "train", "test", "train[:1000]", "train+test".
+        name: a name in the notation of TFDS: "mnist", "cycle_gan/horse2zebra", "mnist:3.0.1".
+        split: a split in the notation of TFDS: "train", "test", "train[:1000]", "train+test".
         size: `(height, width)` to resize to; without it all images need the same size.
-        channels: 1, 3 or 4; without it, as the data set has them.
-        cache: True keeps decoded images in memory, False decodes them anew each epoch,
-            "auto" decides by their size.
-        data_dir: where data sets lie; the environment variable TFDS_DATA_DIR, else
-            `~/tensorflow_datasets`.
-        download: whether to download what is not on disk.
+        channels: 1, 3 or 4; without it, images keep the channels of the data set.
+        cache: True keeps decoded images in memory, False decodes them again each epoch,
+            "auto" decides by their size. Images of another dtype than uint8 are always kept.
+        data_dir: the folder of the data sets; None takes the environment variable
+            TFDS_DATA_DIR, else `~/tensorflow_datasets`.
+        download: whether to download a data set that is not on disk.
 
     Raises:
-        InputError: an unknown name, configuration or split; not on disk and not to be
-            downloaded; no feature "image"; images of different sizes.
+        InputError: if the name, configuration or split is unknown, the data set is not on disk
+            and is not downloaded, it has no feature "image", or its images differ in size and
+            `size` is None.
     """
     builder = _builder(name, data_dir)
-    image, label = _features(builder, name)  # before a download that would be in vain
+    image, label = _features(builder, name)  # checked before any download
     if not (builder.data_path / "dataset_info.json").exists():
         _download(builder, name, download)
     count = _count(builder, name, split)
@@ -65,7 +68,7 @@ def read(
     def decode(example):
         value = image.decode_example(example["image"])
         if value.shape != shape:
-            value = tf.numpy_function(
+            value = bridge.numpy_function(
                 lambda pixels: _fit(pixels, size, channels), [value], image.dtype
             )
             value = tf.ensure_shape(value, shape)
@@ -87,14 +90,19 @@ def read(
         "range": (0.0, 255.0) if dtype == np.uint8 else None,
     }
     if cache or dtype != np.uint8:
-        # Only bytes have a range that is known without looking at all of them.
+        # Only uint8 has a range that is known without reading all values.
+        memory.must_fit(
+            2 * count * math.prod(shape) * dtype.itemsize,
+            f"Keeping the {count} images of {name!r}",
+            "Give a smaller size, or a part of them by a slice of split.",
+        )
         decoded = encoded.map(decode, tf.data.AUTOTUNE)
         try:
             values, labels = _collect(decoded, count, shape, dtype)
         except (tf.errors.OpError, ValueError) as error:
             raise InputError(
                 f"The data set {name!r} in {builder.data_path} cannot be read: {error}. If its "
-                "files are damaged, delete that folder to have them made anew."
+                "files are damaged, delete that folder so that it is prepared again."
             ) from error
         return Source(values=values, labels=labels if label else None, **common)
 
@@ -108,20 +116,26 @@ def _builder(name: str, data_dir):
     data_dir = data_dir or os.environ.get("TFDS_DATA_DIR") or None
     if data_dir is not None:
         data_dir = os.path.expanduser(data_dir)
+    if not name.isprintable():
+        raise _unknown(name)
     try:
         return tfds.builder(name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError as error:
         raise _unknown(name) from error
     except (ValueError, AssertionError) as error:
         first, _, config = name.partition("/")
-        configs = tfds.builder_cls(first.split(":")[0]).builder_configs
+        try:
+            configs = tfds.builder_cls(first.split(":")[0]).builder_configs
+        except (ValueError, AssertionError, tfds.core.DatasetNotFoundError):
+            # A text that no data set could have as its name.
+            raise _unknown(name) from error
         if config and config.split(":")[0] not in configs:
             raise unknown(f"configuration of {first!r}:", config, configs) from error
-        raise InputError(f"TensorFlow Datasets cannot make {name!r}: {error}") from error
+        raise InputError(f"TensorFlow Datasets cannot load {name!r}: {error}") from error
 
 
 def _unknown(name: str) -> InputError:
-    """The nearest names among all, but not the whole list of several hundred."""
+    """Returns an error that names the nearest names, not all of the several hundred."""
     known = [*catalog.BUILT_IN, *names()]
     near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
@@ -133,25 +147,30 @@ def _unknown(name: str) -> InputError:
 
 
 def _download(builder, name: str, allowed: bool) -> None:
-    """Download and prepare, or say at once why it cannot be done."""
+    """Downloads and prepares a data set; raises an `InputError` at once if it cannot."""
     missing = f"The data set {name!r} is not on this machine (looked in {builder.data_path})"
     offline = (
         "Point data_dir or TFDS_DATA_DIR to a folder that holds it, or use 'digits': real "
         "handwritten digits that need no network."
     )
     if not allowed:
-        raise InputError(f"{missing}, and download=False forbids to fetch it. {offline}")
+        raise InputError(f"{missing}, and download=False does not allow a download. {offline}")
     if not online():
         raise InputError(f"{missing}, and there is no network to download it. {offline}")
     try:
         builder.download_and_prepare()
     except (OSError, AssertionError, ImportError, tfds.download.DownloadError) as error:
-        # Connections that break and full disks; data to be fetched by hand; extra packages.
+        # OSError: lost connections and full disks. AssertionError: data that the user has to
+        # download by hand. ImportError: packages that the data set needs.
         raise InputError(f"{missing}, and fetching it failed: {error}. {offline}") from error
 
 
 def _features(builder, name: str):
-    """The features "image" and "label"; the second is None where it isn't one class."""
+    """Returns the features "image" and "label"; the label is None if it is not a class.
+
+    Raises:
+        InputError: if there is no feature "image".
+    """
     features = builder.info.features
     named = dict(features) if isinstance(features, tfds.features.FeaturesDict) else {}
     image, label = named.get("image"), named.get("label")
@@ -165,7 +184,7 @@ def _features(builder, name: str):
 
 
 def _count(builder, name: str, split: str) -> int:
-    """Samples in the split."""
+    """Returns the number of samples in the split."""
     splits = builder.info.splits
     try:
         return splits[split].num_examples
@@ -177,7 +196,7 @@ def _count(builder, name: str, split: str) -> int:
 
 
 def _shape(image, size, channels, name: str) -> tuple[int, int, int]:
-    """The shape of the images after decoding and fitting."""
+    """Returns the shape of the images after decoding, resizing and converting channels."""
     height, width, depth = image.shape
     if size is None and None in (height, width):
         raise InputError(
@@ -198,7 +217,11 @@ def _fit(pixels: np.ndarray, size, channels) -> np.ndarray:
 
 
 def _collect(decoded: tf.data.Dataset, count: int, shape, dtype):
-    """All decoded samples and labels in two arrays."""
+    """Reads all decoded samples and labels into two arrays.
+
+    Raises:
+        ValueError: if the number of samples is not `count`.
+    """
     values = np.empty((count, *shape), dtype)
     labels = np.zeros(count, "int32")
     start = 0

@@ -1,4 +1,4 @@
-"""How good the samples are: Keras metrics over real and generated samples."""
+"""Keras metrics over real and generated samples, which measure the quality of a generator."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 from kgan.metrics.named import METRICS
 
-# Public names load when first used (PEP 562): the command line lists them without TensorFlow.
+# Loaded when first used (PEP 562): the command line lists the names without TensorFlow.
 _OBJECTS = {
     "ClassifierAccuracy": "class_accuracy",
     "Coverage": "neighbours",
@@ -71,7 +71,7 @@ _OBJECTS = {
 __all__ = sorted([*_OBJECTS, "extractors"])
 
 
-if not TYPE_CHECKING:  # a checker knows the names, and shall find slips in them
+if not TYPE_CHECKING:  # type checkers use the imports above, and so report misspelt names
 
     def __getattr__(name: str) -> Any:
         if name in _OBJECTS:
@@ -82,7 +82,7 @@ if not TYPE_CHECKING:  # a checker knows the names, and shall find slips in them
 
 
 def register_all() -> None:
-    """Imports every metric and extractor, so that saved models find their classes."""
+    """Imports every metric and extractor, so that Keras finds the classes of saved models."""
     for module in {*_OBJECTS.values(), "extractors.classifiers", "extractors.inception"}:
         importlib.import_module(f"kgan.metrics.{module}")
     for registry in (METRICS, importlib.import_module("kgan.metrics.extractors").EXTRACTORS):

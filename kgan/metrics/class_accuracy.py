@@ -1,4 +1,4 @@
-"""Whether a classifier sees the class that a conditional model was asked for."""
+"""The accuracy of a classifier on samples of a conditional model."""
 
 from typing import Any
 
@@ -11,10 +11,11 @@ from kgan.typing import ExtractorLike, Range, Tensors
 
 @keras.saving.register_keras_serializable("kgan")
 class ClassifierAccuracy(FeatureMetric):
-    """Share of generated samples in which a classifier sees the class that was asked for.
+    """Share of generated samples that a classifier assigns to the class they should show.
 
-    For models that are told a class. 1 at best; a model that ignores its label scores 1 over
-    the number of classes. The figure cannot exceed what the classifier itself can do.
+    For models that are conditioned on a class. The figure is between 0 and 1; more is better. A
+    model that ignores its label scores about 1 divided by the number of classes. A perfect model
+    scores the accuracy of the classifier itself.
 
     Args:
         extractor: a classifier; "digits" and "cifar10" number their classes as MNIST and
@@ -34,20 +35,20 @@ class ClassifierAccuracy(FeatureMetric):
         super().__init__(extractor, value_range, name)
 
     def update_state(self, real: Tensors, fake: Tensors, condition: Tensors = None) -> None:
-        """Adds a batch of generated samples with the labels they were asked for.
+        """Adds a batch of generated samples with the labels they were conditioned on.
 
         Args:
-            real: not looked at; may be None.
+            real: not used; may be None.
             fake: samples `(batch, *sample_shape)`.
             condition: labels `(batch,)` or `(batch, 1)`, or one-hot rows `(batch, classes)`.
 
         Raises:
-            InputError: without labels.
+            InputError: if `condition` is None.
         """
         if condition is None:
             raise InputError(
-                f"{self.name} compares with the class that was asked for, and this model is asked "
-                "for none. It is for conditional models."
+                f"{self.name} compares with the class that was asked for, and this model is not "
+                "conditioned on a class. Use it with conditional models."
             )
         super().update_state(real, fake, condition)
 

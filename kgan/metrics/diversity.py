@@ -1,4 +1,4 @@
-"""How far apart the samples are from each other: the quickest sign of mode collapse."""
+"""Distances between the samples of a side, which shrink when modes collapse."""
 
 import math
 from typing import Any
@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kgan import arguments
+from kgan import arguments, bridge
 from kgan.errors import InputError
 from kgan.metrics.distances import with_norms, within
 from kgan.metrics.feature_metric import FeatureMetric
@@ -15,7 +15,7 @@ from kgan.typing import Config, ExtractorLike, Range, Shape, Tensors
 
 
 def mean_pairwise_distance(features) -> float:
-    """Mean Euclidean distance between two different samples, over all pairs.
+    """Computes the mean Euclidean distance over all pairs of different samples.
 
     Args:
         features: `(samples, ...)`.
@@ -23,14 +23,14 @@ def mean_pairwise_distance(features) -> float:
     Raises:
         InputError: for fewer than two samples.
     """
-    count, side = len(features), _side(features)
+    count, side = len(features), _centred(features)
     return float(sum(np.sqrt(squares).sum() for _, squares in within(side)) / (count * (count - 1)))
 
 
 def nearest_distance(features) -> float:
-    """Median over the samples of the Euclidean distance to the nearest other one.
+    """Computes the median over the samples of the Euclidean distance to the nearest other one.
 
-    It falls with the number of samples: compare it between sets of equal size.
+    It falls as the number of samples grows: compare it only between sets of equal size.
 
     Args:
         features: `(samples, ...)`.
@@ -38,21 +38,23 @@ def nearest_distance(features) -> float:
     Raises:
         InputError: for fewer than two samples.
     """
-    nearest = [squares.min(axis=1) for _, squares in within(_side(features), own=np.inf)]
+    nearest = [squares.min(axis=1) for _, squares in within(_centred(features), own=np.inf)]
     return float(np.median(np.sqrt(np.concatenate(nearest))))
 
 
 def diversity(real, fake) -> tuple[float, float]:
-    """(mean pairwise distance, median distance to the nearest other), generated over real.
-
-    The second is over the first samples of the longer side, as many as the shorter has. NaN where
-    the real distance is 0.
+    """Computes the ratios of generated to real distances between samples.
 
     Args:
         real, fake: features `(m, ...)` and `(n, ...)`.
 
+    Returns:
+        The ratio of the mean distances between two samples, and the ratio of the median distances
+        to the nearest other sample. For the second, only the first samples of the larger side
+        are used, as many as the smaller side has. A ratio is NaN if the real distance is 0.
+
     Raises:
-        InputError: for fewer than two samples on a side.
+        InputError: if a side has fewer than two samples.
     """
     count = min(len(real), len(fake))
     return (
@@ -61,39 +63,43 @@ def diversity(real, fake) -> tuple[float, float]:
     )
 
 
-def _ratio(of, to):
-    return of / to if to > 0 else math.nan
+def _ratio(generated, real):
+    return generated / real if real > 0 else math.nan
 
 
-def _side(features):
+def _centred(features):
+    """Returns features about their mean, flattened, `with_norms`."""
     features = np.asarray(features, "float64")
     if len(features) < 2:
         raise InputError(
             f"A distance between samples needs two samples or more; got {len(features)}."
         )
     features = features.reshape(len(features), -1)
-    # Distances don't change, and fewer digits cancel in them.
+    # Distances do not depend on the origin, and about the mean fewer digits cancel.
     return with_norms(features - features.mean(axis=0))
 
 
 @keras.saving.register_keras_serializable("kgan")
 class Diversity(FeatureMetric):
-    """Distances between generated samples over those between real ones: finds mode collapse.
+    """Distances between generated samples relative to those between real ones.
 
-    Logged as `NAME`, the ratio of mean distances between two samples: 0 for one sample drawn over
-    and over, 1 for true samples, above 1 for samples more scattered than the real ones; and as
-    `NAME_nearest`, the ratio of median distances to the nearest other sample: 0 for a handful of
-    samples drawn over and over, which lie as far apart on average as any. Distances are
-    Euclidean, between features. Cheap enough for every epoch.
+    Detects mode collapse, and is cheap enough for every epoch. Distances are Euclidean, between
+    features. Two figures are logged:
 
-    What they cannot see: whether samples are any good (noise in MNIST's range scores 1.12), and
-    modes that are missing as long as the others are varied (of MNIST's pixels the zeros alone
-    score 0.96). Recall and coverage see that, and cost more.
+    - `NAME`: the ratio of the mean distances between two samples. 0 for one sample that is
+      repeated, 1 for real samples, above 1 for samples that are more scattered than real ones.
+    - `NAME_nearest`: the ratio of the median distances to the nearest other sample. It is 0 also
+      for a few samples that are repeated, whose mean distance may be as large as that of real
+      samples.
+
+    Neither figure tells whether samples are realistic: noise in MNIST's range scores 1.12. Nor
+    does either detect missing modes as long as the others are varied: over pixels, MNIST's zeros
+    alone score 0.96. Recall and coverage detect this, and cost more.
 
     Args:
         extractor, value_range, name: as in `kgan.metrics.FeatureMetric`.
-        most: samples of each side that are looked at, the first ones; the nearest other sample is
-            nearer among more, so compare figures over equally many.
+        most: the number of samples of each side that are used, the first ones. The distance to
+            the nearest sample falls with this number: compare only figures of equal numbers.
     """
 
     keeps = {"real": "features", "fake": "features"}
@@ -112,21 +118,22 @@ class Diversity(FeatureMetric):
     def prepare(
         self, sample_shape: Shape, value_range: Range | None = None, shared: dict | None = None
     ) -> None:
-        # A record of its own: in a shared one every sample of an evaluation would be kept, and
-        # pixels are large features.
+        # No shared record: it would keep every sample of an evaluation, and pixels are large
+        # features.
         super().prepare(sample_shape, value_range)
 
     def update_state(self, real: Tensors, fake: Tensors, condition: Tensors = None) -> None:
-        """As `FeatureMetric.update_state`; what is beyond `most` samples is not looked at."""
+        """Adds a batch as `FeatureMetric.update_state` does, up to `most` samples of a side."""
 
-        def room(side):
-            left = tf.numpy_function(lambda: np.int64(self._room(side)), [], tf.int64)
-            left.set_shape(())
-            return left
+        def missing(side):
+            count = bridge.numpy_function(lambda: np.int64(self._missing(side)), [], tf.int64)
+            count.set_shape(())
+            return count
 
-        super().update_state(real[: room("real")], fake[: room("fake")])
+        super().update_state(real[: missing("real")], fake[: missing("fake")])
 
-    def _room(self, side):
+    def _missing(self, side):
+        """Returns how many samples of a side may still be added."""
         return max(self.most - self._record.count(side), 0)
 
     @property
@@ -134,7 +141,7 @@ class Diversity(FeatureMetric):
         return (self.name, f"{self.name}_nearest")
 
     def enough(self) -> tuple[int, str] | None:
-        return 100, "distances between so few samples vary much from one drawing to the next."
+        return 100, "distances between so few samples vary much from one draw to the next."
 
     def compute(self) -> Any:
         sides = (self.kept(side).all()[: self.most] for side in ("real", "fake"))

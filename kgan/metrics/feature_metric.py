@@ -1,10 +1,8 @@
-"""The base of the metrics that compare features of real and of generated samples."""
+"""The base class of metrics that compare features of real and of generated samples."""
 
 import json
 import math
-import os
 import warnings
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kgan import arguments, records
+from kgan.disk import writing
 from kgan.errors import InputError
 from kgan.metrics import extractors
 from kgan.metrics.record import KINDS, SIDES, Record
@@ -22,11 +22,11 @@ from kgan.typing import Config, ExtractorLike, PathLike, Range, Self, Shape, Ten
 class FeatureMetric(keras.metrics.Metric):
     """A metric over features of real and of generated samples.
 
-    `update_state(real, fake)` streams batches, in a graph or eagerly; `result()` is asked once,
-    eagerly, after the last. Metrics of one `compile(metrics=[...])` that use the same extractor
-    share what they have seen.
+    `update_state(real, fake)` adds a batch, in a graph or eagerly. `result()` computes the figure
+    eagerly, after the last batch. Metrics of one `compile(metrics=[...])` that use the same
+    extractor share their features.
 
-    A subclass says what it keeps and computes:
+    A subclass defines which states it keeps, and computes its figure from them:
 
     ```python
     class MeanShift(kgan.metrics.FeatureMetric):
@@ -37,31 +37,35 @@ class FeatureMetric(keras.metrics.Metric):
     ```
 
     Args:
-        extractor: what turns samples into features: a name ("values", "digits", "cifar10",
+        extractor: computes features of samples: a name ("values", "digits", "cifar10",
             "inception", or a network of `keras.applications` such as "mobilenet_v2"), any Keras
             model that takes the samples as they are, or a `kgan.metrics.Extractor`. "auto" takes
-            the values of anything but images, "digits" for grey images of 28x28 or 8x8, and
-            "inception" for all others. Figures of different extractors do not compare.
-        value_range: (low, high) of the samples. A GAN tells its own; say it where you call the
+            "digits" for grey images of 28x28 or 8x8 pixels, "inception" for all other images
+            with 1 or 3 channels, and "values" for anything else. Figures over different
+            extractors cannot be compared.
+        value_range: (low, high) of the samples. A GAN passes its own; give it if you call the
             metric yourself.
-        name: in the logs.
+        name: the name in the logs.
 
     Attributes:
         keeps: by side ("real", "fake"), the kind of state: "moments", "features",
             "probabilities" or "classes".
-        figures: names of the figures in the logs; `compute` returns a dictionary of them where
-            there are several.
-        preparations: how often it was prepared, and so began to fill other states than before.
+        figures: names of the figures in the logs; with several, `compute` returns a dictionary
+            of them.
+        preparations: how often the metric was given other states to fill, by `prepare` or
+            `merge_state`.
     """
 
     keeps = {"real": "features", "fake": "features"}
     _direction: str | None = None
-    # A model passes its condition to `update_state`.
+    # Whether a model passes its condition to `update_state`.
     uses_condition = True
-    # Whether it has an attribute `training` that asks for the samples the model was trained on.
+    # Whether the metric has an attribute `training`, the samples that the model was trained on.
     uses_training = False
-    # States are kept in NumPy, outside of any graph.
+    # States are kept in NumPy, outside of any graph, which XLA cannot compile.
     supports_jit = False
+    # Under `tf.distribute` it gathers the samples of all replicas itself.
+    gathers_samples = True
 
     def __init__(
         self,
@@ -69,11 +73,15 @@ class FeatureMetric(keras.metrics.Metric):
         value_range: Range | None = None,
         name: str | None = None,
     ):
+        if name is not None:
+            arguments.text("name", name, or_else="None")
+        if value_range is not None:
+            value_range = arguments.interval("value_range", value_range, or_else="None")
         super().__init__(name=name)
         extractors.check(extractor)
         self.extractor = extractor
-        self.value_range: Any = None if value_range is None else tuple(value_range)
-        # In a dictionary that Keras does not track: a record belongs to several metrics.
+        self.value_range: Any = value_range
+        # Keras does not track what is set in `__dict__`: several metrics share a record.
         self.__dict__["_record"] = Record()
         self.preparations = 0
         self._loaded_from = None
@@ -84,50 +92,54 @@ class FeatureMetric(keras.metrics.Metric):
         return (self.name,)
 
     def sides(self) -> dict[str, str]:
-        """The kind of state kept of each side; by default `keeps`."""
+        """Returns the kind of state kept of each side; by default `keeps`."""
         return self.keeps
 
     def compute(self) -> Any:
-        """The figure, or a dictionary of figures, of what was kept; NumPy is welcome."""
+        """Returns the figure, or a dictionary of `figures`, computed from the states.
+
+        It runs eagerly, so it may use NumPy.
+        """
         raise NotImplementedError
 
     def enough(self) -> tuple[int, str] | None:
-        """(samples of a side this metric needs, why fewer mislead), for the warning."""
+        """Returns (samples that each side needs, why fewer mislead), which a warning quotes.
+
+        None if any number of samples will do.
+        """
         return None
 
     @property
     def record(self) -> Record:
-        """What this metric, and others over the same extractor, have seen."""
+        """The states of this metric, shared with other metrics over the same extractor."""
         return self._record
 
     @property
     def extractor_name(self) -> str | None:
-        """Of the extractor that saw the samples, or of the loaded state; None before either."""
+        """The name of the extractor in use, else of that of a loaded state; None without both."""
         extractor = self._record.extractor
         return self._loaded_from if extractor is None else extractor.name
 
     def kept(self, side: str) -> Any:
-        """The state of a side: `kgan.metrics.states.Moments` or `Rows`."""
+        """Returns the state of a side: `kgan.metrics.states.Moments` or `Rows`."""
         return self._record.state(self.sides()[side], side)
-
-    # The life of a Keras metric.
 
     def prepare(
         self, sample_shape: Shape, value_range: Range | None = None, shared: dict | None = None
     ) -> None:
-        """Loads the extractor and checks that it reads such samples.
+        """Loads the extractor and checks that it fits the samples.
 
-        A GAN calls it before its first evaluation, so that what does not fit is said before
-        training. Called by hand it is not needed: the first batch does it.
+        A GAN calls it before its first evaluation, so that errors are raised before training.
+        A user need not call it: `update_state` does so for the first batch.
 
         Args:
-            sample_shape: of one sample.
-            value_range: (low, high) of the values, where the metric was not told.
-            shared: a dictionary that metrics evaluated together hand on; in it they find each
-                other's records.
+            sample_shape: shape of one sample.
+            value_range: (low, high) of the values; used if the metric has no `value_range`.
+            shared: a dictionary in which metrics that are evaluated together share their
+                records.
 
         Raises:
-            InputError: where the extractor cannot be had, or does not fit the samples.
+            InputError: if the extractor cannot be loaded, or does not fit the samples.
         """
         sample_shape = tuple(sample_shape)
         value_range = self.value_range or value_range
@@ -139,14 +151,14 @@ class FeatureMetric(keras.metrics.Metric):
             extractor.prepare(sample_shape, value_range)
             record = Record(extractor)
             if self._loaded_from is not None:
-                # What was loaded is this metric's alone.
+                # Other metrics must not share a state that this one has loaded.
                 record.states = self._record.states
             else:
                 shared["record", key, value_range] = record
         if self._loaded_from not in (None, record.extractor.name):
             raise InputError(
-                f"The state of {self.name} is of extractor {self._loaded_from!r}; it cannot go on "
-                f"with {record.extractor.name!r}."
+                f"The state of {self.name} was computed by the extractor {self._loaded_from!r}; "
+                f"samples cannot be added to it with {record.extractor.name!r}."
             )
         for side, kind in self.sides().items():
             record.require(kind, side)
@@ -161,7 +173,7 @@ class FeatureMetric(keras.metrics.Metric):
         Args:
             real, fake: `(batch, *sample_shape)`; a side that the metric does not keep may be
                 None.
-            condition: what the generated samples were made from, where the model has one.
+            condition: what the generated samples were conditioned on; None if nothing.
         """
         if self._record.extractor is None:
             given = fake if real is None else real
@@ -169,19 +181,19 @@ class FeatureMetric(keras.metrics.Metric):
         self._record.update(self, real, fake, condition)
 
     def reset_state(self) -> None:
-        """Forgets all samples."""
+        """Removes all samples."""
         self._record.reset()
 
     def result(self) -> Any:
-        """The figure, or a dictionary of `figures`; NaN while nothing was seen.
+        """Returns the figure, or a dictionary of `figures`; NaN before the first batch.
 
         Raises:
-            InputError: for features with NaN or Inf, or where one side is empty.
+            InputError: for features with NaN or Inf, or if only one side has samples.
         """
         if not tf.executing_eagerly():
             raise InputError(
-                f"{self.name} is computed once, after an evaluation, and cannot be asked within a "
-                "tf.function. kgan's models do so; elsewhere call update_state, then result()."
+                f"{self.name} is computed once, after an evaluation, and not within a tf.function. "
+                "kgan's models do so; elsewhere call update_state, then result()."
             )
         counts = {side: self._record.count(side) for side in self.sides()}
         self._record.check()
@@ -208,17 +220,15 @@ class FeatureMetric(keras.metrics.Metric):
         needed = self.enough()
         if needed is None or count >= needed[0] or needed[1] in self._record.warned:
             return
-        # Once for all the metrics that fall short for one reason, and not after every epoch.
+        # One warning for all the metrics with the same reason, and not after every epoch.
         self._record.warned.add(needed[1])
         warnings.warn(
             f"{self.name} over {count} samples, with {needed[0]} or more needed: {needed[1]}",
             stacklevel=3,
         )
 
-    # What a figure rests on.
-
     def report(self) -> dict:
-        """What the figures rest on: the extractor, and the samples of each side."""
+        """Returns what the figures were computed with: the extractor and each side's samples."""
         extractor = self._record.extractor
         return {
             "extractor": None if extractor is None else extractor.name,
@@ -226,12 +236,15 @@ class FeatureMetric(keras.metrics.Metric):
         }
 
     def merge_state(self, metrics: Iterable) -> None:
-        """Adds what other metrics of the same kind have seen, as of other parts of the data.
+        """Adds the samples of other metrics, for example of other parts of the data.
+
+        Args:
+            metrics: metrics that keep the same states.
 
         Raises:
-            InputError: where their extractors differ.
+            InputError: if they keep other states, or their extractors differ.
         """
-        # A record of its own: others that share the present one merge for themselves.
+        # A new record: the metrics that share the present one each merge themselves.
         record, names = Record(), set()
         for metric in (self, *metrics):
             if metric.sides() != self.sides():
@@ -240,7 +253,7 @@ class FeatureMetric(keras.metrics.Metric):
             names.add(name)
             if len(names - {None}) > 1:
                 raise InputError(
-                    f"Features of {name!r} cannot join features of another extractor in "
+                    f"Features of {name!r} cannot be added to features of another extractor in "
                     f"{self.name}. Merge metrics over one extractor."
                 )
             record.merge(metric.record, self.sides())
@@ -248,7 +261,11 @@ class FeatureMetric(keras.metrics.Metric):
         self.preparations += 1
 
     def save_state(self, filepath: PathLike) -> None:
-        """Writes what was seen to an `.npz` file, whole or not at all."""
+        """Writes the states to an `.npz` file, which never holds a part of them.
+
+        Raises:
+            InputError: if the file cannot be written.
+        """
         path = Path(filepath)
         arrays = {
             f"{side}/{name}": array
@@ -260,15 +277,15 @@ class FeatureMetric(keras.metrics.Metric):
         write_npz(path, {"facts": json.dumps(facts), **arrays})
 
     def load_state(self, filepath: PathLike) -> None:
-        """Takes up what `save_state` wrote, in place of what was seen.
+        """Replaces the states by those that `save_state` wrote.
 
         Raises:
-            InputError: where there is no such file, or it is of another kind of metric or
-                another extractor.
+            InputError: if there is no such file, or it was written by another kind of metric or
+                with another extractor.
         """
         arrays = read_npz(filepath)
         try:
-            facts = json.loads(str(arrays["facts"]))
+            facts = records.parse(str(arrays["facts"]).encode())
             sides, name = facts["sides"], facts["extractor"]
         except (KeyError, TypeError, ValueError):
             raise InputError(f"{filepath} holds no state of a metric.") from None
@@ -280,18 +297,27 @@ class FeatureMetric(keras.metrics.Metric):
         mine = self.report()["extractor"]
         if None not in (name, mine) and name != mine:
             raise InputError(
-                f"{filepath} holds features of {name!r}, and {self.name} looks through {mine!r}."
+                f"{filepath} holds features of {name!r}, and {self.name} uses {mine!r}."
             )
-        self._record.reset()
+        states = {}
         for side, kind in self.sides().items():
             found = {
                 key.partition("/")[2]: array
                 for key, array in arrays.items()
                 if key.startswith(f"{side}/")
             }
-            if found:
-                self._record.require(kind, side)
-                self._record.states[kind, side] = KINDS[kind].of_arrays(found)
+            try:
+                if found:
+                    states[kind, side] = KINDS[kind].of_arrays(found)
+            except (KeyError, TypeError, ValueError) as error:
+                raise InputError(
+                    f"{filepath} is damaged: the state {kind!r} of {side!r} in it is incomplete or "
+                    f"has other arrays ({error})."
+                ) from error
+        self._record.reset()
+        for (kind, side), state in states.items():
+            self._record.require(kind, side)
+            self._record.states[kind, side] = state
         if mine is None:
             self._loaded_from = name
 
@@ -310,6 +336,7 @@ class FeatureMetric(keras.metrics.Metric):
 
 
 def _require_classes(extractor, sample_shape, value_range, name):
+    """Raises an `InputError` for an extractor without class scores."""
     if extractor.trial(sample_shape, value_range).logits is None:
         raise InputError(
             f"{name} needs a classifier, and the extractor {extractor.name!r} gives no class "
@@ -318,28 +345,33 @@ def _require_classes(extractor, sample_shape, value_range, name):
 
 
 def write_npz(path, arrays) -> None:
-    """Writes an `.npz` file beside its place and moves it there."""
+    """Writes an `.npz` file under another name, then renames it, so that it is never partial.
+
+    Raises:
+        InputError: if it cannot be written.
+    """
     path = Path(path)
-    part = path.with_name(f".part-{path.name}")
-    try:
+
+    def write(part):
+        # Given a path, NumPy would append .npz to a name that ends otherwise.
         with part.open("wb") as file:
             np.savez_compressed(file, **arrays)
-        os.replace(part, path)
+
+    try:
+        writing.replace(path, write)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise InputError(f"Cannot write {path}: {error.strerror}.") from error
 
 
 def read_npz(path) -> dict[str, np.ndarray]:
-    """The arrays of an `.npz` file.
+    """Returns the arrays of an `.npz` file.
 
     Raises:
-        InputError: where there is none, or it cannot be read.
+        InputError: if there is no such file, or it cannot be read.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        return records.read_npz(path)
     except FileNotFoundError:
         raise InputError(f"There is no file {str(path)!r}.") from None
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except records.DAMAGE as error:
         raise InputError(f"{path} cannot be read as an .npz file: {error}") from None

@@ -12,24 +12,29 @@ from kgan.typing import Config, ExtractorLike, Range
 
 
 def inception_score(probabilities: np.ndarray, splits: int = 10) -> tuple[float, float]:
-    """exp(E KL(p(y|x) || p(y))): mean and standard deviation over consecutive splits.
+    """Computes exp(E KL(p(y|x) || p(y))) over consecutive splits of the samples.
 
     Salimans et al. 2016, "Improved techniques for training GANs", section 4.
 
     Args:
-        probabilities: of the classes for each sample, `(samples, classes)`, rows sum to 1.
-        splits: parts of (nearly) equal size, each with its own p(y); the paper takes 10.
+        probabilities: class probabilities of the samples, `(samples, classes)`; rows sum to 1.
+        splits: the number of parts of (nearly) equal size, each with its own p(y); 10 as in the
+            paper.
+
+    Returns:
+        The mean and the standard deviation over the splits.
 
     Raises:
-        InputError: for fewer samples than splits.
+        InputError: if there are fewer samples than splits.
     """
-    probabilities = np.asarray(probabilities, "float64")
+    probabilities = arguments.array("probabilities", probabilities, (2,)).astype("float64")
+    splits = arguments.integer("splits", splits)
     if len(probabilities) < splits:
         raise InputError(f"{splits} splits need as many samples or more; got {len(probabilities)}.")
     scores = []
     for part in np.array_split(probabilities, splits):
         marginal = part.mean(axis=0)
-        # 0 log 0 is 0.
+        # Probabilities of 0 contribute 0, the limit of p log p.
         logs = np.log(np.where(part > 0, part, 1.0)) - np.log(np.where(marginal > 0, marginal, 1.0))
         scores.append(np.exp((part * logs).sum(axis=1).mean()))
     return float(np.mean(scores)), float(np.std(scores))
@@ -37,15 +42,16 @@ def inception_score(probabilities: np.ndarray, splits: int = 10) -> tuple[float,
 
 @keras.saving.register_keras_serializable("kgan")
 class InceptionScore(FeatureMetric):
-    """How sure a classifier is of each sample, and how varied its verdicts are.
+    """The Inception Score: high if a classifier is certain of each sample, and classes vary.
 
     Salimans et al. 2016, section 4: exp(E KL(p(y|x) || p(y))), between 1 and the number of
-    classes; more is better. It never looks at real samples, so a generator that draws one
-    perfect sample of each class scores the most. Logged as `NAME` and `NAME_std`.
+    classes; more is better. It does not use real samples, so a generator that repeats one
+    perfect sample of each class reaches the highest score. Logged as `NAME` and `NAME_std`.
 
     Args:
-        extractor: a classifier; the score of papers is that of "inception" over 50,000 samples.
-        splits: parts of the samples, each scored alone; the mean is reported.
+        extractor: a classifier; papers report the score of "inception" over 50,000 samples.
+        splits: the number of parts of the samples, each scored alone. Mean and standard
+            deviation over them are logged.
         value_range, name: as in `kgan.metrics.FeatureMetric`.
     """
 

@@ -7,15 +7,17 @@ import numpy as np
 
 from kgan import arguments
 from kgan.errors import InputError
+from kgan.metrics.distances import features_of_both
 from kgan.metrics.feature_metric import FeatureMetric
 from kgan.typing import Config, ExtractorLike, Range
 
 
 def polynomial_mmd(real, fake) -> float:
-    """Unbiased squared maximum mean discrepancy under the kernel (x.y / width + 1)^3.
+    """Estimates the squared maximum mean discrepancy under the kernel (x.y / width + 1)^3.
 
-    Bińkowski et al. 2018, "Demystifying MMD GANs", section 4; the estimator is equation 4 of
-    Gretton et al. 2012 with sums over pairs of different samples. It may be below 0.
+    Bińkowski et al. 2018, "Demystifying MMD GANs", section 4. The estimator is the unbiased one
+    of Gretton et al. 2012 (lemma 6), whose sums within a side leave out the pairs of a sample
+    with itself. It may be below 0.
 
     Args:
         real, fake: features `(m, width)` and `(n, width)`, at least two of each.
@@ -26,7 +28,7 @@ def polynomial_mmd(real, fake) -> float:
         values = x @ y.T
         values /= x.shape[1]
         values += 1.0
-        # In place: a power makes a second matrix, and takes longer.
+        # In place, because a power would need a second matrix and take longer.
         square = values * values
         values *= square
         return values
@@ -43,28 +45,33 @@ def polynomial_mmd(real, fake) -> float:
 def kernel_distance(
     real: np.ndarray, fake: np.ndarray, subsets: int = 100, subset_size: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
-    """KID: mean and standard deviation of `polynomial_mmd` over random subsets.
+    """Computes the kernel distance (KID): `polynomial_mmd` over random subsets.
 
     Args:
         real, fake: features `(m, width)` and `(n, width)`.
-        subsets: how many are drawn.
-        subset_size: samples of each side in a subset, drawn without replacement; all there are
-            where there are fewer, and the deviation is then NaN.
-        seed: of the draws; equal seeds draw equal subsets.
+        subsets: how many subsets are drawn.
+        subset_size: samples of each side in a subset, drawn without replacement. At most the
+            samples of the smaller side are drawn.
+        seed: seed of the draws; equal seeds draw equal subsets.
+
+    Returns:
+        The mean and the standard deviation over the subsets. If every subset would hold all
+        samples, the deviation is NaN.
 
     Raises:
-        InputError: for fewer than two samples of a side.
+        InputError: if a side has fewer than two samples.
     """
-    size = min(subset_size, len(real), len(fake))
+    real, fake = features_of_both(real, fake)
+    subsets, seed = arguments.integer("subsets", subsets), arguments.integer("seed", seed, 0)
+    size = min(arguments.integer("subset_size", subset_size), len(real), len(fake))
     if size < 2:
         raise InputError(
             f"The kernel distance needs two samples of each side; got {len(real)} real and "
             f"{len(fake)} generated ones."
         )
     random = np.random.default_rng(seed)
-    real, fake = np.asarray(real), np.asarray(fake)
     if size == len(real) == len(fake):
-        # Every subset would be the whole, and nothing is known of the spread.
+        # Every subset would hold all samples, so there is no deviation to estimate.
         return polynomial_mmd(real, fake), float("nan")
     values = [
         polynomial_mmd(
@@ -78,18 +85,18 @@ def kernel_distance(
 
 @keras.saving.register_keras_serializable("kgan")
 class KernelDistance(FeatureMetric):
-    """Kernel distance between real and generated features; KID over Inception's.
+    """Kernel distance between real and generated features; with "inception" this is the KID.
 
     Bińkowski et al. 2018, "Demystifying MMD GANs", section 4: the unbiased squared MMD under the
-    cubic kernel, mean and standard deviation over subsets. Less is better; unlike the Fréchet
-    distance it has no bias with few samples, and true samples score 0 on average, so that single
-    values may lie below. Logged as `NAME` and `NAME_std`.
+    cubic kernel, mean and standard deviation over subsets. Less is better. Unlike the Fréchet
+    distance it is not biased with few samples. Real samples score 0 on average, so single values
+    may be negative. Logged as `NAME` and `NAME_std`.
 
     Args:
         extractor, value_range, name: as in `kgan.metrics.FeatureMetric`.
         subsets: how many subsets are drawn.
         subset_size: samples of each side in a subset.
-        seed: of the subsets.
+        seed: seed of the subsets.
     """
 
     keeps = {"real": "features", "fake": "features"}
@@ -115,8 +122,8 @@ class KernelDistance(FeatureMetric):
 
     def enough(self) -> tuple[int, str] | None:
         return self.subset_size, (
-            f"the subsets of {self.subset_size} cannot be drawn, and one of all samples says "
-            "nothing of the spread."
+            f"subsets of {self.subset_size} samples cannot be drawn, and without them the standard "
+            "deviation says little or is NaN."
         )
 
     def compute(self) -> Any:

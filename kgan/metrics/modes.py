@@ -1,4 +1,4 @@
-"""How many modes of a known distribution are found, and how evenly and widely they are filled."""
+"""Counts the modes of a known distribution that a generator finds, and measures their shares."""
 
 import math
 import operator
@@ -13,12 +13,16 @@ from kgan.errors import InputError
 from kgan.metrics.feature_metric import FeatureMetric
 from kgan.typing import Config, ExtractorLike, Range, Self, Shape
 
-# Within so many standard deviations of its centre a sample is of high quality.
-_NEAR = 3.0
-# 26,000 samples of 1,000 modes are what papers judge.
+# A sample is of high quality within this many standard deviations of its centre.
+_HIGH_QUALITY = 3.0
+# Papers evaluate on 26,000 samples of 1,000 modes.
 _SAMPLES_PER_MODE = 26
-# Samples whose distances to all centres are held at once.
+# Samples whose distances to all centres are computed at once.
 _BLOCK = 4096
+
+
+# More classes than any classifier has.
+_MOST_MODES = 10**7
 
 
 class _Modes(NamedTuple):
@@ -29,47 +33,50 @@ class _Modes(NamedTuple):
 
 @keras.saving.register_keras_serializable("kgan")
 class ModeCoverage(FeatureMetric):
-    """Modes found by a generator, of a distribution whose modes are known.
+    """Modes of a known distribution that a generator finds.
 
-    The test of mode collapse on mixtures of Gaussians and on stacked digits: Srivastava et al.
+    The test for mode collapse on mixtures of Gaussians and on stacked digits: Srivastava et al.
     2017, VEEGAN; Lin et al. 2018, PacGAN, sections 4.1 and 4.2.
 
     **Mixtures.** A sample belongs to the nearest centre, and is of high quality within 3 standard
-    deviations of it (modes should lie 6 or more apart). Logged are
+    deviations of it (modes should lie 6 or more standard deviations apart). Four figures are
+    logged:
 
-    - `modes`: modes that hold a high-quality sample, 0 to all; more is better;
-    - `high_quality`: the share of high-quality samples, 0 to 1. True samples score below 1, for
-      some lie farther out: 1 - exp(-4.5) = 0.989 in the plane;
+    - `modes`: the number of modes with a high-quality sample; more is better;
+    - `high_quality`: the share of high-quality samples, 0 to 1. Real samples score below 1,
+      because some lie further out: 1 - exp(-4.5) = 0.989 in the plane;
     - `mode_spread`: the standard deviation of the high-quality samples within their modes, along
-      an axis, relative to that of true samples cut off at the same distance: 1 is right, 0 are
-      modes collapsed to points, and an even blur scores 1.54 in the plane. It is taken about the
-      mean of each mode's own samples, for about the true centre a mode collapsed to one point
-      beside it would pass for a wide one. NaN where no mode holds two;
-    - `mode_kl`: Kullback-Leibler divergence, in nats, of the high-quality samples' shares of the
-      modes from the true ones; less is better, 0 is right, and inf where no sample is of high
-      quality. N true samples of K modes score (K - 1) / 2N on average.
+      an axis, divided by that of real samples within the same distance. 1 is best. Modes
+      that have collapsed to points score 0, and samples spread evenly over the disc score 1.54 in
+      the plane. The deviation is about the mean of each mode's own samples: about the true
+      centre, a mode that has collapsed to one point beside the centre would seem wide. NaN if no
+      mode has two samples;
+    - `mode_kl`: the Kullback-Leibler divergence, in nats, of the high-quality samples' shares of
+      the modes from the true shares. 0 is best; inf if no sample is of high quality. N real
+      samples of K modes score about (K - 1) / 2N on average.
 
-    **Classes.** Without centres a sample belongs to the class that the classifier gives the
-    highest probability. Logged are `modes` and `mode_kl`, of all samples. PacGAN takes stacked
-    digits to be uniform; `modes=1000` does so too. Where the classifier errs, that shows: 26,000
-    real stacks of MNIST's test digits score 1,000 modes and 0.018, as their labels do, and those
-    of scikit-learn's 8x8 digits 0.054.
+    **Classes.** Without centres, a sample belongs to the class to which the classifier gives the
+    highest probability. `modes` and `mode_kl` are logged, over all samples. PacGAN takes the modes
+    of stacked digits to be equally likely, as `modes=1000` does. Errors of the classifier change
+    the figures: 26,000 real stacks of MNIST's test digits score 1,000 modes and a `mode_kl` of
+    0.018, as their labels do, but stacks of scikit-learn's 8x8 digits score 0.054.
 
     Args:
         modes: `dataset.info.modes` of "ring", "grid" or "stacked_mnist"; another object with
             `probabilities` `(modes,)`, `centres` `(modes, dimensions)` and `spread`, the last two
-            None for classes; or a number of classes, all equally likely.
-        extractor: with centres, what brings samples into the space of the centres: "auto" takes
-            their own values. Without, a classifier with as many classes: "auto" takes
-            "stacked_digits" for 1,000, and else goes by the images as in `FeatureMetric`.
-        least: samples that a mode must hold to count as found.
+            None for classes; or a number of classes that are equally likely.
+        extractor: with centres, an extractor whose features lie in the space of the centres;
+            "auto" takes the samples' own values. Without centres, a classifier with as many
+            classes as modes; "auto" takes "stacked_digits" for 1,000 modes, and else depends on
+            the images as in `FeatureMetric`.
+        least: the number of samples that a mode must have to count as found.
         value_range: as in `kgan.metrics.FeatureMetric`.
-        name: another than "mode_coverage" is put before the logged names: "ring" logs
+        name: a prefix of the logged names, unless it is "mode_coverage": "ring" logs
             `ring_modes`, `ring_high_quality` and so on.
 
     Raises:
-        InputError: for modes that are none; before an evaluation, where samples have other
-            dimensions than the centres, or the classifier has other classes.
+        InputError: if `modes` is none of these; before an evaluation, if the dimensions of the
+            samples and of the centres differ, or the numbers of classes and of modes.
 
     Example:
 
@@ -87,7 +94,7 @@ class ModeCoverage(FeatureMetric):
         value_range: Range | None = None,
         name: str = "mode_coverage",
     ):
-        modes = _checked(modes)
+        modes = _as_modes(modes)
         if extractor == "auto" and modes.centres is not None:
             extractor = "values"
         elif extractor == "auto" and len(modes.probabilities) == 1000:
@@ -118,7 +125,7 @@ class ModeCoverage(FeatureMetric):
             if classes != count:
                 raise InputError(
                     f"{self.name} counts {count} modes, and the classifier {extractor.name!r} "
-                    f"tells {classes} classes apart. Take extractor='stacked_digits' for stacked "
+                    f"has {classes} classes. Take extractor='stacked_digits' for stacked "
                     f"digits, another classifier of {count} classes, or modes={classes}."
                 )
         elif found.features.shape[1] != self.modes.centres.shape[1]:
@@ -132,7 +139,7 @@ class ModeCoverage(FeatureMetric):
     def enough(self) -> tuple[int, str] | None:
         modes, count = len(self.modes.probabilities), self.kept("fake").count
         return _SAMPLES_PER_MODE * modes, (
-            f"modes are missed by chance, and true samples would score a mode_kl of about "
+            f"modes are missed by chance, and real samples would score a mode_kl of about "
             f"{(modes - 1) / (2 * count):.2g}. Evaluate on more data: as many samples are "
             "generated as the data holds."
         )
@@ -141,14 +148,15 @@ class ModeCoverage(FeatureMetric):
         rows = self.kept("fake").all()
         if self.modes.centres is None:
             counts = np.bincount(rows[:, 0], minlength=len(self.modes.probabilities))
-            further = ()
+            quality = ()
         else:
-            counts, spread = _within(rows, self.modes.centres, self.modes.spread)
-            further = (float(counts.sum() / len(rows)), spread)
+            counts, spread = _high_quality(rows, self.modes.centres, self.modes.spread)
+            quality = (float(counts.sum() / len(rows)), spread)
         found = int((counts >= self.least).sum())
-        return dict(zip(self.figures, (found, *further, self._divergence(counts)), strict=True))
+        return dict(zip(self.figures, (found, *quality, self._divergence(counts)), strict=True))
 
     def _divergence(self, counts):
+        """Returns the Kullback-Leibler divergence of the modes' shares from the true shares."""
         seen = counts > 0
         if not seen.any():
             return math.inf
@@ -168,65 +176,67 @@ class ModeCoverage(FeatureMetric):
         return super().from_config(config | {"modes": _Modes(**config["modes"])})
 
 
-def _within(points, centres, spread) -> tuple[np.ndarray, float]:
-    """High-quality points of each mode, and their spread relative to that of true ones."""
+def _high_quality(points, centres, spread) -> tuple[np.ndarray, float]:
+    """Returns the number of high-quality points of each mode, and their `mode_spread`."""
     modes, dimensions = centres.shape
     counts, squares = np.zeros(modes, int), np.zeros(modes)
     sums = np.zeros((modes, dimensions))
     for start in range(0, len(points), _BLOCK):
-        apart = points[start : start + _BLOCK, None].astype("float64") - centres
-        distances = (apart**2).sum(axis=2)
+        differences = points[start : start + _BLOCK, None].astype("float64") - centres
+        distances = (differences**2).sum(axis=2)
         mode = distances.argmin(axis=1)
-        own = np.arange(len(mode))
-        near = distances[own, mode] <= (_NEAR * spread) ** 2
-        mode, offsets, nearest = mode[near], apart[own, mode][near], distances[own, mode][near]
+        rows = np.arange(len(mode))
+        nearest, offsets = distances[rows, mode], differences[rows, mode]
+        near = nearest <= (_HIGH_QUALITY * spread) ** 2
+        mode, offsets, nearest = mode[near], offsets[near], nearest[near]
         counts += np.bincount(mode, minlength=modes)
         squares += np.bincount(mode, nearest, minlength=modes)
         np.add.at(sums, mode, offsets)
-    freedom = (counts - 1).clip(0).sum() * dimensions
-    if not freedom:
+    degrees_of_freedom = (counts - 1).clip(0).sum() * dimensions
+    if not degrees_of_freedom:
         return counts, math.nan
-    held = counts > 0
-    scatter = (squares[held] - (sums[held] ** 2).sum(axis=1) / counts[held]).sum()
-    variance = max(scatter, 0.0) / freedom / spread**2
+    found = counts > 0
+    scatter = (squares[found] - (sums[found] ** 2).sum(axis=1) / counts[found]).sum()
+    variance = max(scatter, 0.0) / degrees_of_freedom / spread**2
     return counts, float(math.sqrt(variance / _variance_within(dimensions)))
 
 
 def _variance_within(dimensions) -> float:
-    """Variance along an axis of a standard Gaussian whose samples beyond 3 are left out.
+    """Returns the variance along an axis of a standard Gaussian that is cut off at radius 3.
 
-    P(chi2 with d + 2 degrees of freedom <= 9) / P(chi2 with d <= 9).
+    P(chi2 with d + 2 degrees of freedom <= 9) / P(chi2 with d <= 9), for d dimensions.
     """
-    above, below = (
-        tf.math.igamma(tf.constant(d / 2, tf.float64), tf.constant(_NEAR**2 / 2, tf.float64))
+    half_square = tf.constant(_HIGH_QUALITY**2 / 2, tf.float64)
+    numerator, denominator = (
+        tf.math.igamma(tf.constant(d / 2, tf.float64), half_square)
         for d in (dimensions + 2, dimensions)
     )
-    return float(above / below)
+    return float(numerator / denominator)
 
 
-def _checked(modes) -> _Modes:
-    """The modes as arrays.
+def _as_modes(modes) -> _Modes:
+    """Returns the modes as arrays.
 
     Raises:
-        InputError: where they are none, or do not fit together.
+        InputError: if the argument is not modes, or its arrays do not fit together.
     """
     advice = (
         "Give modes=dataset.info.modes, which the data sets 'ring', 'grid' and 'stacked_mnist' "
-        "have, or the number of classes that a classifier tells apart."
+        "have, or the number of classes of a classifier."
     )
     if not hasattr(modes, "probabilities"):
         try:
             count = 0 if isinstance(modes, bool) else operator.index(modes)
-        except TypeError:
+        except (AttributeError, TypeError):
             count = 0
-        if count < 2:
+        if not 2 <= count <= _MOST_MODES:
             raise InputError(f"ModeCoverage must know the modes; got {modes!r}. {advice}")
         return _Modes(np.full(count, 1 / count), None, None)
     probabilities = np.asarray(modes.probabilities, "float64")
     fits = probabilities.ndim == 1 and (probabilities >= 0).all()
     if not fits or not math.isclose(probabilities.sum(), 1, abs_tol=1e-6):
         raise InputError(
-            "The probabilities of the modes are one for each, at least 0, and sum to 1; got "
+            "The probabilities of the modes must be one for each, at least 0, and sum to 1; got "
             f"shape {probabilities.shape} and sum {probabilities.sum():g}. {advice}"
         )
     if getattr(modes, "centres", None) is None:
@@ -239,7 +249,7 @@ def _checked(modes) -> _Modes:
         )
     if modes.spread is None or not 0 < modes.spread < math.inf:
         raise InputError(
-            "Modes with centres have a spread, their standard deviation along an axis; got "
+            "Modes with centres need a spread, their standard deviation along an axis; got "
             f"{modes.spread!r}. {advice}"
         )
     return _Modes(probabilities, centres, float(modes.spread))

@@ -1,4 +1,4 @@
-"""The metrics that go by a name, without loading any."""
+"""The registry of the named metrics, which loads a metric when it is first used."""
 
 from typing import Any
 
@@ -29,18 +29,20 @@ METRICS = Registry(
 
 
 def register(name: str, metric: Any, description: str = "") -> None:
-    """Adds a metric of your own, and so a name for `compile`, `evaluate` and `kgan evaluate -m`.
+    """Registers a metric of your own under a name.
 
-    A package whose users run `kgan` names it under the entry points `kgan.metrics` instead; see
+    The name can then be used in `compile`, `evaluate` and `kgan evaluate -m`. A package whose
+    users run `kgan` declares an entry point of the group `kgan.metrics` instead; see
     `kgan.registry`.
 
     Args:
-        name: what it goes by.
-        metric: what makes one, such as a class of `keras.metrics.Metric` whose `update_state` gets
-            (real, fake); or where it is, "module:Class". Its arguments have defaults.
-        description: one line for people.
+        name: the name of the metric.
+        metric: a function that returns a metric, such as a subclass of `keras.metrics.Metric`
+            whose `update_state` takes (real, fake); or its location, "module:Class". All
+            arguments of the function need defaults.
+        description: one line that tells users what the metric is.
 
     Raises:
-        InputError: where the name is taken.
+        InputError: if the name is taken.
     """
     METRICS.register(name, metric, description)

@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage: manifolds estimated by nearest neighbours."""
+"""Precision, recall, density and coverage, over manifolds estimated by nearest neighbours."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,23 +8,29 @@ import numpy as np
 
 from kgan import arguments
 from kgan.errors import InputError
-from kgan.metrics.distances import between, with_norms, within
+from kgan.metrics.distances import between, features_of_both, with_norms, within
 from kgan.metrics.feature_metric import FeatureMetric
 from kgan.typing import Config, ExtractorLike, Range, Shape
+
+# Of squared distances in float64, relative to the squared norms of both features.
+_ROUNDING = 1e-12
 
 
 def manifold(
     real: np.ndarray, fake: np.ndarray, neighbours: Iterable[int] = (3, 5)
 ) -> dict[int, dict[str, float]]:
-    """Precision, recall, density and coverage for several k, in one pass over the distances.
+    """Computes precision, recall, density and coverage for several k, in one pass.
 
-    A sample's ball reaches to its k-th nearest neighbour of its own side, itself not counted.
+    The ball of a sample has the sample as its centre, and its radius is the Euclidean distance to
+    the k-th nearest other sample of the same side. A sample at that very distance lies in the ball
+    (Kynkäänniemi et al. 2019, equation 1): among copies of one sample the radius is 0. The code of
+    Naeem et al. 2020 leaves such samples out; without ties both give the same figures.
 
-    - precision: share of generated samples within the ball of some real one,
-    - recall: share of real samples within the ball of some generated one
+    - precision: share of generated samples in the ball of some real sample,
+    - recall: share of real samples in the ball of some generated sample
       (Kynkäänniemi et al. 2019, section 2, equations 1 and 2);
-    - density: real balls that a generated sample lies in, on average, over k;
-    - coverage: share of real samples with some generated one in their ball
+    - density: mean number of real balls that a generated sample lies in, divided by k;
+    - coverage: share of real samples whose ball holds some generated sample
       (Naeem et al. 2020, section 3, equations 5 and 6).
 
     Args:
@@ -32,36 +38,42 @@ def manifold(
         neighbours: the values of k.
 
     Returns:
-        By k, a dictionary of the four figures.
+        For each k, a dictionary of the four figures by name.
 
     Raises:
-        InputError: for a side of k samples or fewer.
+        InputError: if a side has no more than k samples.
     """
-    ks = sorted(set(neighbours))
+    real, fake = features_of_both(real, fake)
+    ks = arguments.listing("neighbours", neighbours, "integers, such as (3, 5)")
+    ks = sorted({arguments.integer("neighbours", k) for k in ks})
+    if not ks:
+        raise InputError("neighbours must be integers, such as (3, 5); got none.")
     for side, features in (("real", real), ("generated", fake)):
         if len(features) <= ks[-1]:
             raise InputError(
                 f"The {ks[-1]}-th nearest neighbour needs more than {ks[-1]} samples; got "
                 f"{len(features)} {side} ones."
             )
-    # Distances don't change with the origin, and fewer digits cancel about this one.
+    # Distances do not depend on the origin, and about this one fewer digits cancel.
     centre = np.mean(real, axis=0, dtype="float64")
     real, fake = with_norms(real - centre), with_norms(fake - centre)
     real_radii, fake_radii = _radii(real, ks), _radii(fake, ks)
-    held = {k: np.zeros(len(fake[0]), "int64") for k in ks}
+    ball_counts = {k: np.zeros(len(fake[0]), "int64") for k in ks}
     recalled = dict.fromkeys(ks, 0)
     covered = dict.fromkeys(ks, 0)
     for rows, distances in between(real, fake):
+        # What is a tie may differ by the rounding of either distance.
+        distances -= _ROUNDING * (real[1][rows, None] + fake[1])
         for place, k in enumerate(ks):
-            inside = distances < real_radii[rows, place, None]
-            held[k] += inside.sum(axis=0)
+            inside = distances <= real_radii[rows, place, None]
+            ball_counts[k] += inside.sum(axis=0)
             covered[k] += int(inside.any(axis=1).sum())
-            recalled[k] += int((distances < fake_radii[:, place]).any(axis=1).sum())
+            recalled[k] += int((distances <= fake_radii[:, place]).any(axis=1).sum())
     return {
         k: {
-            "precision": float((held[k] > 0).mean()),
+            "precision": float((ball_counts[k] > 0).mean()),
             "recall": recalled[k] / len(real[0]),
-            "density": float(held[k].mean()) / k,
+            "density": float(ball_counts[k].mean()) / k,
             "coverage": covered[k] / len(real[0]),
         }
         for k in ks
@@ -69,10 +81,10 @@ def manifold(
 
 
 def _radii(side, ks):
-    """Squared distances `(samples, len(ks))` to the k-th nearest neighbours on the same side."""
+    """Returns squared distances `(samples, len(ks))` to the k-th nearest others of a side."""
     radii = np.empty((len(side[0]), len(ks)))
     for rows, distances in within(side):
-        # The nearest of all is the sample itself.
+        # At index 0 is the sample itself.
         nearest = np.partition(distances, ks, axis=1)
         radii[rows] = nearest[:, ks]
     return radii
@@ -95,13 +107,13 @@ class _Neighbours(FeatureMetric):
 
     def enough(self) -> tuple[int, str] | None:
         return 1000, (
-            "so few leave gaps between the real samples, whose balls then reach too far. Compare "
+            "few samples leave gaps between the real ones, whose balls are then too large. Compare "
             "it only with figures over as many samples."
         )
 
     def compute(self) -> Any:
         ks = frozenset({*self._record.neighbours, self.k})
-        # One pass serves all four metrics that share the record.
+        # One pass computes all four metrics that share the record.
         if ks not in self._record.cache:
             real, fake = self.kept("real").all(), self.kept("fake").all()
             self._record.cache[ks] = manifold(real, fake, ks)
@@ -115,14 +127,15 @@ _ARGUMENTS = """
 
     Args:
         extractor, value_range, name: as in `kgan.metrics.FeatureMetric`.
-        k: the neighbour that a ball reaches to; the paper's by default.
+        k: the radius of a ball is the distance to the k-th nearest neighbour; by default the
+            paper's k.
     """
 
 
 @keras.saving.register_keras_serializable("kgan")
 class Precision(_Neighbours):
     __doc__ = (
-        """Share of generated samples that lie within the real manifold, 0 to 1: how realistic.
+        """Share of generated samples that lie in the real manifold, 0 to 1: how realistic.
 
     Kynkäänniemi et al. 2019, "Improved precision and recall metric for assessing generative
     models", section 2, k = 3."""
@@ -144,7 +157,7 @@ class Precision(_Neighbours):
 @keras.saving.register_keras_serializable("kgan")
 class Recall(_Neighbours):
     __doc__ = (
-        """Share of real samples that lie within the generated manifold, 0 to 1: how varied.
+        """Share of real samples that lie in the generated manifold, 0 to 1: how varied.
 
     Kynkäänniemi et al. 2019, section 2, k = 3."""
         + _ARGUMENTS
@@ -165,11 +178,11 @@ class Recall(_Neighbours):
 @keras.saving.register_keras_serializable("kgan")
 class Density(_Neighbours):
     __doc__ = (
-        """Real neighbourhoods that a generated sample lies in, relative to what is expected of
-    true samples: about 1 for them, and more where samples crowd in the densest places.
+        """Mean number of real balls that a generated sample lies in, divided by k.
 
+    About 1 for real samples, and more if generated samples crowd where real ones are dense.
     Naeem et al. 2020, "Reliable fidelity and diversity metrics for generative models", section
-    3.1, k = 5. Unlike precision it does not take one outlying real sample for a region."""
+    3.1, k = 5. Unlike precision it is robust against single outliers among the real samples."""
         + _ARGUMENTS
     )
 
@@ -188,9 +201,9 @@ class Density(_Neighbours):
 @keras.saving.register_keras_serializable("kgan")
 class Coverage(_Neighbours):
     __doc__ = (
-        """Share of real samples whose neighbourhood holds a generated one, 0 to 1.
+        """Share of real samples whose ball holds a generated sample, 0 to 1: how varied.
 
-    Naeem et al. 2020, section 3.2, k = 5. True samples score 1 - 2^-k or so in large sets of
+    Naeem et al. 2020, section 3.2, k = 5. Real samples score about 1 - 2^-k in large sets of
     equal size: 0.97 for k = 5."""
         + _ARGUMENTS
     )

@@ -1,4 +1,4 @@
-"""From any kind of data to samples and to features."""
+"""Reads samples, and features of samples, from any kind of data."""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,33 +6,38 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
+from kgan import arguments
 from kgan.errors import InputError
 from kgan.metrics import extractors
 from kgan.metrics.extractors.images import to_range
 
-# Samples of an array looked at in one go.
+# Samples in a batch of an array.
 _BATCH = 256
 
 
 def range_of(data):
-    """(low, high) of the samples, where the data is a dataset of `kgan.data`; else None."""
+    """Returns (low, high) of the samples of a dataset of `kgan.data`; None for other data."""
     return getattr(getattr(data, "info", None), "value_range", None)
 
 
 @contextlib.contextmanager
 def batches(data, value_range=None, count: int | None = None) -> Iterator[Iterator[np.ndarray]]:
-    """Batches of samples `(batch, *sample_shape)` of any kind of data.
+    """A context whose value iterates over batches `(batch, *sample_shape)` of any kind of data.
 
     Args:
         data: samples: an array, a tuple (array, labels), a dataset or any iterable of batches or
-            `(batch, labels)`. A dataset of `kgan.data` is read from its first epoch on, brought
-            to `value_range`, and its `position` is left as it was.
-        value_range: (low, high) that samples are wanted in.
-        count: samples to take; None takes all.
+            `(batch, labels)`. A dataset of `kgan.data` is read from epoch 0 on and scaled to
+            `value_range`; afterwards its `position` is restored.
+        value_range: (low, high) to which a dataset of `kgan.data` is scaled; None leaves it.
+        count: the number of samples to read; None reads all.
 
     Raises:
-        InputError: for what is no data, and an endless dataset without `count`.
+        InputError: if `data` is none of these, or repeats without end and `count` is None.
     """
+    if isinstance(data, (str, bytes, dict, type)):
+        raise InputError(
+            f"Data is an array of samples, a dataset, or another iterable of batches; got {data!r}."
+        )
     if count is None and getattr(data, "cardinality", lambda: 0)() == tf.data.INFINITE_CARDINALITY:
         raise InputError("The dataset repeats without end. Give it without `.repeat()`.")
     with contextlib.closing(_stream(data, value_range, count)) as stream:
@@ -43,7 +48,10 @@ def _stream(data, value_range, count):
     given, taken = range_of(data), 0
     rescaled = None not in (given, value_range) and tuple(given) != tuple(value_range)
     for batch in _raw(data):
-        samples = np.asarray(batch[0] if isinstance(batch, (tuple, list)) else batch)
+        batch = batch[0] if isinstance(batch, (tuple, list)) and len(batch) else batch
+        samples = arguments.array("A batch of samples", batch)
+        if samples.ndim == 0:
+            raise InputError(f"A batch of samples is an array (batch, ...); got {batch!r}.")
         samples = samples[: None if count is None else count - taken]
         yield np.asarray(to_range(samples, given, value_range)) if rescaled else samples
         taken += len(samples)
@@ -52,11 +60,11 @@ def _stream(data, value_range, count):
 
 
 def _raw(data):
-    data = data[0] if isinstance(data, tuple) else data
-    if hasattr(data, "shape"):
+    data = data[0] if isinstance(data, tuple) and len(data) else data
+    if hasattr(data, "shape") and len(data.shape):
         yield from (data[start : start + _BATCH] for start in range(0, len(data), _BATCH))
         return
-    if not hasattr(data, "__iter__"):
+    if not hasattr(data, "__iter__") or hasattr(data, "shape"):
         raise InputError(
             f"Data is an array of samples, a dataset, or another iterable of batches; got {data!r}."
         )
@@ -64,31 +72,31 @@ def _raw(data):
     if position is None:
         yield from data
         return
-    place = position.epoch, position.skip_batches
+    before = position.epoch, position.skip_batches
     position.seek(0)
     try:
         yield from data
     finally:
-        position.seek(*place)
+        position.seek(*before)
 
 
 def read_features(
     data, extractor="auto", value_range=None, count: int | None = None, sample_shape=None
 ):
-    """Features of a data set, and the extractor, prepared for its samples.
+    """Computes the features of a data set.
 
     Args:
         data, count: as in `batches`.
         extractor: as in `kgan.metrics.FeatureMetric`.
-        value_range: (low, high) of the samples; a dataset of `kgan.data` tells its own.
-        sample_shape: that samples must have; None takes any.
+        value_range: (low, high) of the samples; None takes that of a dataset of `kgan.data`.
+        sample_shape: the shape that samples must have; None accepts any.
 
     Returns:
-        (float32 array `(samples, width)`, `kgan.metrics.Extractor`).
+        (float32 array `(samples, width)`, the prepared `kgan.metrics.Extractor`).
 
     Raises:
-        InputError: for no samples, samples of another shape, an endless dataset without `count`,
-            features that are not finite, or an extractor that does not fit.
+        InputError: if there are no samples or their shape is another, the features are not
+            finite, or the extractor does not fit the samples; and as `batches` does.
     """
     found, network = [], None
     value_range = value_range or range_of(data)
@@ -102,7 +110,11 @@ def read_features(
 
 
 def prepared(extractor, shape, value_range, expected=None):
-    """An extractor for samples of this shape, which must be the expected one."""
+    """Returns an extractor that is prepared for samples of this shape.
+
+    Raises:
+        InputError: if the shape is not the expected one, or the extractor does not fit it.
+    """
     if expected is not None and tuple(shape) != tuple(expected):
         raise InputError(
             f"The data has samples of shape {tuple(shape)}; expected {tuple(expected)}, the shape "
@@ -114,7 +126,7 @@ def prepared(extractor, shape, value_range, expected=None):
 
 
 def features(network, samples) -> np.ndarray:
-    """Features of a batch, which must be finite."""
+    """Returns the features of a batch `(batch, width)`; raises an `InputError` for NaN or Inf."""
     found = np.asarray(network(samples).features)
     if not np.isfinite(found).all():
         raise InputError(

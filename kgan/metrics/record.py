@@ -1,4 +1,4 @@
-"""What metrics over one extractor have seen, looked at once for all of them."""
+"""The samples' features that metrics over one extractor share, computed once for all of them."""
 
 import threading
 import warnings
@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kgan import replicas
+from kgan import bridge, replicas
 from kgan.errors import InputError
 from kgan.metrics.states import Moments, Rows
 
-# What can be kept: mean and covariance, every feature, every class distribution or only the most
-# probable class, and of the condition the label that each generated sample was asked for.
+# The kinds of state: mean and covariance, all features, all class probabilities, the most
+# probable class of each sample, and the label that each generated sample was conditioned on.
 KINDS: dict[str, Any] = {
     "moments": Moments,
     "features": Rows,
@@ -22,59 +22,66 @@ KINDS: dict[str, Any] = {
 }
 SIDES = {"real": "real", "fake": "generated", "condition": "asked-for"}
 
-# Of the digit classifier: MNIST has a mean strangeness of 0.8 and scikit-learn's digits 1.6;
-# photographs in grey have 5, noise as well, and digits in black on white 4.
-_STRANGE = 2.2
+# A mean strangeness above this causes a warning. To the digit classifier MNIST has 0.8 and
+# scikit-learn's digits 1.6; grey photographs and noise have 5, and black digits on white 4.
+_STRANGENESS_LIMIT = 2.2
 
 
 class Record:
-    """States of the real and the generated side, filled by one extractor.
+    """The states of the real and the generated side, over one extractor.
 
-    Metrics that are evaluated together share a record, so that the networks behind the features
-    run once a batch, and large features are held once.
+    Metrics that are evaluated together share a record, so that the extractor runs once for each
+    batch, and features are held in memory once.
 
     Args:
-        extractor: a prepared extractor; None until it is known.
+        extractor: a prepared extractor, or None if it is not known yet.
     """
 
     def __init__(self, extractor=None):
         self.extractor = extractor
         self.states = {}
         self.cache = {}
-        # The k of all metrics over nearest neighbours, so that one pass serves them.
+        # The k of all metrics over nearest neighbours, so that one pass computes all of them.
         self.neighbours = set()
         self.warned = set()
         self._wanted = set()
-        # By thread, for a strategy traces each replica in one of its own, by turns.
-        self._seen = {}
-        # Sides with features that are not finite; the sum and count of strangenesses.
+        # The metrics that have passed the current batch, by thread: `tf.distribute` traces each
+        # replica in a thread of its own, alternately.
+        self._called = {}
+        # The sides with features that are not finite.
         self.infinite = set()
+        # The sum of the strangeness of the real samples, and their count.
         self.strangeness = [0.0, 0]
-        self._doubted = False
+        self._warned_of_strangeness = False
 
     def require(self, kind: str, side: str) -> None:
-        """Keeps this kind of state of this side from now on."""
+        """Makes the record keep this kind of state of this side from now on."""
         self._wanted.add((kind, side))
         self.states.setdefault((kind, side), KINDS[kind]())
 
     def state(self, kind: str, side: str):
-        """The state of this kind and side."""
+        """Returns the state of this kind and side."""
         return self.states[kind, side]
 
     def count(self, side: str) -> int:
-        """Samples seen of a side; 0 where none are kept."""
+        """Returns the number of samples kept of a side."""
         return max((s.count for (_, of), s in self.states.items() if of == side), default=0)
 
     def reset(self) -> None:
-        """Forgets all samples."""
+        """Removes all samples."""
         self.states = {key: KINDS[key[0]]() for key in self.states}
         self.cache.clear()
-        self._seen.clear()
+        self._called.clear()
         self.infinite.clear()
         self.strangeness = [0.0, 0]
 
     def merge(self, other: "Record", sides: dict[str, str]) -> None:
-        """Adds what another has seen of these sides, each of its kind of state."""
+        """Adds the samples of another record.
+
+        Args:
+            other: the other record.
+            sides: by side, the kind of state to add.
+        """
         self.extractor = self.extractor or other.extractor
         for side, kind in sides.items():
             self.require(kind, side)
@@ -89,36 +96,37 @@ class Record:
         """Adds a batch of both sides, once for all the metrics that share the record.
 
         Args:
-            member: the metric that asks. The batch of the first one counts for the others too,
-                until one of them comes again with the next.
+            member: the metric that calls. The first metric that calls adds the batch. Calls of
+                the other metrics are taken to pass the same batch and do nothing, until a metric
+                calls for the second time: that is the next batch.
             real, fake: samples `(batch, ...)`; a side that no metric keeps may be None.
             condition: labels of the generated samples, for metrics that keep them.
         """
-        seen = self._seen.setdefault(threading.get_ident(), set())
-        if seen and id(member) not in seen:
-            seen.add(id(member))
+        called = self._called.setdefault(threading.get_ident(), set())
+        if called and id(member) not in called:
+            called.add(id(member))
             return
-        seen.clear()
-        seen.add(id(member))
+        called.clear()
+        called.add(id(member))
         for side, samples in (("real", real), ("fake", fake)):
             if any(of == side for _, of in self._wanted):
-                self._look(side, samples)
+                self._extract(side, samples)
         if ("labels", "condition") in self._wanted:
             self._keep("condition", ["labels"], [_class_numbers(condition)])
 
-    def _look(self, side, samples):
+    def _extract(self, side, samples):
         kinds = sorted(kind for kind, of in self._wanted if of == side)
         found = self.extractor(tf.convert_to_tensor(samples))
         strangeness = self.extractor.strangeness(found) if side == "real" else None
-        parts = [_part(kind, found) for kind in kinds]
+        rows = [_rows(kind, found) for kind in kinds]
         if strangeness is not None:
-            parts.append(strangeness)
-        self._keep(side, kinds, parts)
+            rows.append(strangeness)
+        self._keep(side, kinds, rows)
 
-    def _keep(self, side, kinds, parts):
-        def keep(place, *arrays):
-            # Replicas have gathered all samples; one of them keeps them.
-            if place:
+    def _keep(self, side, kinds, rows):
+        def keep(replica, *arrays):
+            # Every replica has gathered the samples of all; the first one keeps them.
+            if replica:
                 return
             self.cache.clear()
             for kind, array in zip(kinds, arrays, strict=False):
@@ -130,17 +138,17 @@ class Record:
                 self.strangeness[0] += float(strangeness.sum())
                 self.strangeness[1] += len(strangeness)
 
-        place, parts = replicas.gathered(parts)
+        replica, rows = replicas.gathered(rows)
         if tf.executing_eagerly():
-            keep(int(place), *(part.numpy() for part in parts))
+            keep(int(replica), *(array.numpy() for array in rows))
         else:
-            tf.numpy_function(keep, [place, *parts], [])
+            bridge.numpy_function(keep, [replica, *rows], [])
 
     def check(self) -> None:
-        """Refuses features that were not finite, and doubts an extractor out of its depth.
+        """Checks the features, and warns once if the extractor does not suit the real samples.
 
         Raises:
-            InputError: says which side.
+            InputError: if features were not finite; the message says on which side.
         """
         for side in self.infinite:
             cause = {
@@ -153,18 +161,20 @@ class Record:
                 f"them means anything. {cause}"
             )
         total, count = self.strangeness
-        if count and not self._doubted and total / count > _STRANGE:
-            self._doubted = True
+        too_strange = count and total / count > _STRANGENESS_LIMIT
+        if too_strange and not self._warned_of_strangeness:
+            self._warned_of_strangeness = True
             warnings.warn(
-                f"The real samples look strange to the extractor {self.extractor.name!r}: their "
-                f"features lie {total / count:.1f} times as far from those of its classes as what "
-                "it was trained on. They are evidently of another kind, and these features mean "
-                "little on them: choose another with extractor=...",
+                f"The real samples are unlike those that the extractor {self.extractor.name!r} was "
+                f"trained on: their features lie {total / count:.1f} times as far from those of "
+                "its classes. They are evidently of another kind, and these features mean little "
+                "for them: choose another extractor with extractor=...",
                 stacklevel=4,
             )
 
 
-def _part(kind, found):
+def _rows(kind, found):
+    """Returns the rows that a state of this kind keeps of the extractor's result."""
     if kind == "probabilities":
         return tf.nn.softmax(found.logits)
     if kind == "classes":
@@ -173,7 +183,7 @@ def _part(kind, found):
 
 
 def _class_numbers(condition):
-    """Labels `(batch, 1)` from class numbers or one-hot rows."""
+    """Returns labels `(batch, 1)` from class numbers or one-hot rows."""
     condition = tf.convert_to_tensor(condition)
     if condition.shape.rank == 2 and condition.shape[1] not in (1, None):
         condition = tf.argmax(condition, axis=1)

@@ -1,18 +1,18 @@
-"""What a metric keeps of the samples it has seen, in NumPy: it adds, merges, saves and loads."""
+"""States of metrics in NumPy: each collects batches, and can be merged, saved and loaded."""
 
 import numpy as np
 
 from kgan.errors import InputError
 
-# Rows folded into a covariance at once: one large product costs less than many small ones.
+# Rows added to a scatter matrix at once: one large product costs less than many small ones.
 _FOLD = 1024
 
 
 class Moments:
     """Count, mean and scatter matrix of a stream of features, in float64.
 
-    Memory does not grow with the number of samples. Batches are joined by the pairwise update
-    of Chan, Golub and LeVeque 1979, which does not cancel where the mean is large.
+    Memory does not grow with the number of samples. Batches are combined by the pairwise update
+    of Chan, Golub and LeVeque 1979, which loses no digits to cancellation if the mean is large.
     """
 
     def __init__(self):
@@ -22,42 +22,42 @@ class Moments:
 
     @property
     def count(self) -> int:
-        """Samples seen."""
+        """The number of samples added."""
         return self._folded + sum(map(len, self._waiting))
 
     @property
     def width(self) -> int | None:
-        """Features of a sample; None before the first."""
+        """The number of features of a sample; None before the first sample."""
         if self._mean is not None:
             return len(self._mean)
         return self._waiting[0].shape[1] if self._waiting else None
 
     def add(self, features: np.ndarray) -> None:
         """Adds a batch `(batch, width)`."""
-        # A copy: TensorFlow may reuse the memory of what it hands over.
+        # A copy, because TensorFlow may reuse the memory of its arrays.
         self._waiting.append(np.array(features, "float64"))
         if sum(map(len, self._waiting)) >= _FOLD:
             self._fold()
 
     def merge(self, other: "Moments") -> None:
-        """Adds all that another has seen."""
+        """Adds the samples of another state."""
         theirs = other.arrays()
         if int(theirs["count"]):
             self._fold()
             self._join(int(theirs["count"]), theirs["mean"], theirs["scatter"])
 
     def mean(self) -> np.ndarray:
-        """The mean `(width,)`."""
+        """Returns the mean `(width,)`."""
         self._fold()
         return self._mean
 
     def covariance(self) -> np.ndarray:
-        """The covariance `(width, width)`, divided by count - 1 as in `numpy.cov`."""
+        """Returns the covariance `(width, width)`, divided by count - 1 as in `numpy.cov`."""
         self._fold()
         return self._scatter / max(self._folded - 1, 1)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """All there is to save."""
+        """Returns the arrays to save."""
         self._fold()
         if not self._folded:
             return {"count": np.array(0)}
@@ -65,11 +65,15 @@ class Moments:
 
     @classmethod
     def of_arrays(cls, arrays) -> "Moments":
-        """The inverse of `arrays`."""
+        """Returns a state from the result of `arrays`."""
         moments = cls()
         if int(arrays["count"]):
             moments._folded = int(arrays["count"])
             moments._mean, moments._scatter = np.array(arrays["mean"]), np.array(arrays["scatter"])
+            width = moments._mean.shape
+            numbers = moments._mean.dtype.kind == moments._scatter.dtype.kind == "f"
+            if not numbers or len(width) != 1 or moments._scatter.shape != 2 * width:
+                raise ValueError("the mean and the scatter matrix do not fit")
         return moments
 
     def _fold(self):
@@ -87,14 +91,14 @@ class Moments:
             return
         if len(mean) != len(self._mean):
             raise InputError(
-                f"Features of width {len(mean)} cannot join features of width {len(self._mean)}. "
-                "Use one extractor for both."
+                f"Features of width {len(mean)} cannot be added to features of width "
+                f"{len(self._mean)}. Use one extractor for both."
             )
         total = self._folded + count
-        apart = mean - self._mean
+        difference = mean - self._mean
         self._scatter += scatter
-        self._scatter += np.outer(apart, apart) * (self._folded * count / total)
-        self._mean = self._mean + apart * (count / total)
+        self._scatter += np.outer(difference, difference) * (self._folded * count / total)
+        self._mean = self._mean + difference * (count / total)
         self._folded = total
 
 
@@ -106,12 +110,12 @@ class Rows:
 
     @property
     def count(self) -> int:
-        """Samples seen."""
+        """The number of rows added."""
         return sum(map(len, self._batches))
 
     @property
     def width(self) -> int | None:
-        """Columns; None before the first row."""
+        """The number of columns; None before the first row."""
         return self._batches[0].shape[1] if self._batches else None
 
     def add(self, rows: np.ndarray) -> None:
@@ -119,29 +123,31 @@ class Rows:
         self._batches.append(np.array(rows))
 
     def merge(self, other: "Rows") -> None:
-        """Adds all that another has seen, behind its own."""
+        """Appends the rows of another state."""
         if None not in (self.width, other.width) and self.width != other.width:
             raise InputError(
-                f"Rows of width {other.width} cannot join rows of width {self.width}. "
+                f"Rows of width {other.width} cannot be added to rows of width {self.width}. "
                 "Use one extractor for both."
             )
         if other.width is not None:
             self._batches.append(other.all())
 
     def all(self) -> np.ndarray:
-        """All rows, `(count, width)`."""
+        """Returns all rows, `(count, width)`."""
         if len(self._batches) > 1:
             self._batches = [np.concatenate(self._batches)]
         return self._batches[0] if self._batches else np.zeros((0, 0), "float32")
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """All there is to save."""
+        """Returns the arrays to save."""
         return {"rows": self.all()}
 
     @classmethod
     def of_arrays(cls, arrays) -> "Rows":
-        """The inverse of `arrays`."""
+        """Returns a state from the result of `arrays`."""
         rows = cls()
+        if arrays["rows"].ndim != 2 or arrays["rows"].dtype.kind not in "fiu":
+            raise ValueError("the rows are no numbers")
         if len(arrays["rows"]):
             rows.add(arrays["rows"])
         return rows

@@ -1,4 +1,4 @@
-"""Mean and covariance of features on disk, in the form that FID implementations exchange."""
+"""Mean and covariance of features, in the file format that FID implementations share."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,15 +16,15 @@ from kgan.typing import ExtractorLike, PathLike, Range
 class Statistics:
     """Mean and covariance of the features of a set of samples.
 
-    The files are those of TTUR (Heusel et al. 2017) and pytorch-fid: an `.npz` with `mu`
-    `(width,)` and `sigma` `(width, width)`. kgan adds `count` and `extractor`, which others
-    ignore; files of others lack them, and then only the width can be checked.
+    The file format is that of TTUR (Heusel et al. 2017) and pytorch-fid: an `.npz` file with
+    `mu` `(width,)` and `sigma` `(width, width)`. kgan adds `count` and `extractor`, which other
+    programs ignore. Their files lack both, so only the width of these can be checked.
 
     Attributes:
-        mu: float64 `(width,)`.
-        sigma: float64 `(width, width)`, divided by count - 1.
-        count: samples, or None where unknown.
-        extractor: name of the extractor, or None where unknown.
+        mu: the mean, float64 `(width,)`.
+        sigma: the covariance, float64 `(width, width)`, divided by count - 1.
+        count: the number of samples; None if unknown.
+        extractor: the name of the extractor; None if unknown.
     """
 
     mu: np.ndarray
@@ -40,17 +40,17 @@ class Statistics:
         value_range: Range | None = None,
         count: int | None = None,
     ) -> "Statistics":
-        """Of samples, streamed.
+        """Computes the statistics of samples, batch by batch.
 
         Args:
             data: samples: an array, a dataset or any iterable of batches or `(batch, labels)`.
             extractor: as in `FrechetDistance`.
-            value_range: (low, high) of the samples; read off a dataset of `kgan.data`.
-            count: samples to take; None takes all.
+            value_range: (low, high) of the samples; None takes that of a dataset of `kgan.data`.
+            count: the number of samples to read; None reads all.
 
         Raises:
-            InputError: for no samples, features that are not finite, or an extractor that does
-                not fit.
+            InputError: if there are fewer than 2 samples, their features are not finite, or the
+                extractor does not fit them.
         """
         moments, network = Moments(), None
         value_range = value_range or range_of(data)
@@ -63,17 +63,17 @@ class Statistics:
         return cls(moments.mean(), moments.covariance(), moments.count, network.name)
 
     def save(self, filepath: PathLike) -> None:
-        """Writes the `.npz` file."""
+        """Writes an `.npz` file; raises an `InputError` if that fails."""
         facts = {"count": self.count, "extractor": self.extractor}
         known = {name: np.array(value) for name, value in facts.items() if value is not None}
         write_npz(filepath, {"mu": self.mu, "sigma": self.sigma, **known})
 
     @classmethod
     def load(cls, filepath: PathLike) -> "Statistics":
-        """The statistics of an `.npz` file, kgan's or another program's.
+        """Reads the statistics of an `.npz` file of kgan or of another program.
 
         Raises:
-            InputError: where there is no such file, or it holds no statistics.
+            InputError: if there is no such file, or it holds no statistics.
         """
         arrays = read_npz(filepath)
         if not {"mu", "sigma"} <= arrays.keys():
@@ -81,8 +81,12 @@ class Statistics:
                 f"{filepath} holds {', '.join(arrays) or 'nothing'}; statistics are 'mu' and "
                 "'sigma'. `kgan.metrics.Statistics.of(dataset).save(path)` writes them."
             )
-        mu = np.atleast_1d(arrays["mu"]).astype("float64")
-        sigma = np.atleast_2d(arrays["sigma"]).astype("float64")
+        try:
+            mu = np.atleast_1d(arrays["mu"]).astype("float64")
+            sigma = np.atleast_2d(arrays["sigma"]).astype("float64")
+            count = int(arrays["count"]) if "count" in arrays else None
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{filepath} holds something else than numbers: {error}.") from error
         if mu.ndim != 1 or sigma.shape != (len(mu), len(mu)):
             raise InputError(
                 f"{filepath} holds mu of shape {mu.shape} and sigma of shape {sigma.shape}; "
@@ -93,6 +97,6 @@ class Statistics:
         return cls(
             mu,
             sigma,
-            int(arrays["count"]) if "count" in arrays else None,
+            count,
             str(arrays["extractor"]) if "extractor" in arrays else None,
         )

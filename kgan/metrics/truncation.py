@@ -1,9 +1,10 @@
-"""Fidelity against variety: precision and recall over the truncation of the latents."""
+"""Fidelity and variety of samples as functions of the truncation of the latents."""
 
 from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from kgan import arguments
 from kgan.errors import InputError
 from kgan.metrics.neighbours import manifold
 from kgan.metrics.reading import read_features
@@ -20,40 +21,46 @@ def truncation_curve(
     value_range: Range | None = None,
     seed: int = 0,
 ) -> list[dict]:
-    """Precision, recall, density and coverage of a generator for several truncations.
+    """Computes precision, recall, density and coverage of a generator for several truncations.
 
-    Brock et al. 2019, section 3.1, trade variety for fidelity by drawing latents nearer the
-    centre; Kynkäänniemi et al. 2019, section 3, draw the trade as a curve of precision against
-    recall. Each row takes the same seed. `kgan.pictures.truncation_plot` draws the rows.
+    Brock et al. 2019, section 3.1, exchange variety for fidelity by drawing latents nearer the
+    centre. Kynkäänniemi et al. 2019, section 3, plot this trade-off as a curve of precision
+    against recall. All rows use the same seed. `kgan.pictures.truncation_plot` draws the rows.
 
     ```python
     rows = kgan.metrics.truncation_curve(gan.generate, test_images, value_range=gan.data_range)
     ```
 
     Args:
-        generate: called as `generate(count, seed=seed, truncation=t)`, such as `gan.generate`.
+        generate: a function like `gan.generate`, called as
+            `generate(count, seed=seed, truncation=t)`.
         real: real samples: an array, a dataset, or any iterable of batches or `(batch, labels)`.
-        truncations: what the latents' `sample` takes. For normal latents numbers beyond this many
-            standard deviations are redrawn, any positive number; for uniform ones the interval
-            shrinks to this part of itself, at most 1. None does not truncate.
-        count: samples of each side; None takes all the real ones, and generates as many.
+        truncations: truncations of the latents, as their `sample` takes them. Normal latents
+            redraw numbers beyond this many standard deviations; any positive number. Uniform
+            latents are drawn from this share of the interval, at most 1. None does not truncate.
+        count: samples of each side; None takes all real samples, and generates as many.
         extractor: as in `kgan.metrics.FeatureMetric`.
-        k: the neighbour that a sample's ball reaches to.
-        value_range: (low, high) of the generated samples and of real ones in arrays; datasets of
-            `kgan.data` are brought to it. None means the dataset's own.
-        seed: of the latents.
+        k: the radius of a sample's ball is the distance to its k-th nearest neighbour.
+        value_range: (low, high) of the generated samples, and of real samples in arrays.
+            Datasets of `kgan.data` are scaled to it. None takes the range of such a dataset.
+        seed: seed of the latents.
 
     Returns:
-        A row for each truncation, in the order given: a dictionary of `truncation`, `precision`,
+        A row for each truncation, in the given order: a dictionary of `truncation`, `precision`,
         `recall`, `density`, `coverage`, and `real` and `generated`, the samples of each side.
 
     Raises:
-        InputError: for no truncation, one that the latents do not take, k samples or fewer, or
-            an extractor that does not fit.
+        InputError: if there is no truncation, the latents do not accept one, there are no more
+            than k samples, or the extractor does not fit.
     """
-    truncations = list(truncations)
+    truncations = arguments.listing("truncations", truncations, "an iterable of numbers or None")
+    count = None if count is None else arguments.integer("count", count, or_else="None")
+    if not callable(generate):
+        raise InputError(f"generate must be a function like gan.generate; got {generate!r}.")
     if not truncations:
-        raise InputError("There is no truncation to look at: truncations is empty.")
+        raise InputError("There is no truncation to measure: truncations is empty.")
+    if value_range is not None:
+        value_range = arguments.interval("value_range", value_range, or_else="None")
     value_range = value_range or getattr(getattr(real, "info", None), "value_range", None)
     real, network = read_features(real, extractor, value_range, count)
     rows = []

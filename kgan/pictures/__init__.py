@@ -1,8 +1,8 @@
-"""Pictures of samples: grids of images, scatters of points, curves of signals.
+"""Pictures of samples: grids of images, scatter plots of points, curves of signals.
 
-Knows NumPy, Matplotlib and Pillow; nothing of TensorFlow, and nothing of a GAN.
-Every drawing is a uint8 array `(height, width, 3)`, so that one array can go into
-a PNG file, an animated GIF or TensorBoard.
+The package uses NumPy, Matplotlib and Pillow, but neither TensorFlow nor any GAN. Every
+picture is a uint8 array `(height, width, 3)`, which can be written to a PNG file, an animated
+GIF or TensorBoard.
 
 Example:
 
@@ -14,7 +14,9 @@ kgan.pictures.save_png("grid.png", kgan.pictures.draw(samples, value_range=gan.d
 
 import numpy as np
 
+from kgan import arguments
 from kgan.errors import InputError
+from kgan.pictures.checks import checked_columns, checked_range, checked_size
 from kgan.pictures.curves import truncation_plot
 from kgan.pictures.files import save_gif, save_png
 from kgan.pictures.grids import grid, to_rgb
@@ -33,8 +35,8 @@ __all__ = [
     "truncation_plot",
 ]
 
-# Beyond this many channels a sample (length, channels) is read as a grey image without its
-# channel axis: curves that many would not be legible in any case.
+# A sample (length, channels) with more channels is drawn as a grey image without a channel axis:
+# more curves would not be legible.
 MOST_CURVES = 8
 
 
@@ -46,52 +48,42 @@ def draw(
     size: int | None = None,
     reference: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Draws samples as what their shape says they are.
+    """Draws samples in the way that suits their shape.
 
     | shape of `samples` | drawn as |
     | --- | --- |
-    | `(n, height, width, channels)` | a grid of images; see `grid` for what channels mean |
+    | `(n, height, width, channels)` | a grid of images; see `to_rgb` for the channels |
     | `(n, height, width)`, more than 8 wide | a grid of grey images |
-    | `(n, length, channels)`, up to 8 channels | curves, one panel a sample |
-    | `(n, length)`, longer than 2 | curves, one panel a sample |
+    | `(n, length, channels)`, up to 8 channels | curves, a panel for each sample |
+    | `(n, length)`, longer than 2 | curves, a panel for each sample |
     | `(n, 2)` | a scatter of points |
     | `(n, 1)` or `(n,)` | a histogram |
     | `(n, depth, height, width, channels)` | a grid of the middle slices of voxels |
 
     Args:
-        samples: Array, the first axis counts the samples. Any real dtype.
-        value_range: `(low, high)` of the data. It maps to black and white in images, and
-            bounds the axes elsewhere. None: the full range of an integer dtype; the
-            range that the samples span otherwise.
-        columns: Images a row. None makes the grid about square.
-        size: Width in pixels to aim for; None takes 640. Small images are enlarged by a
-            whole factor to come near it; nothing is shrunk.
-        reference: Real samples, drawn in grey behind points and histograms; the axes
-            then cover them, whatever the samples do, so that successive pictures compare.
+        samples: Array of any real dtype, whose first axis counts the samples.
+        value_range: `(low, high)` of the data: black and white in images, the limits of the
+            axes in plots. None takes the full range of an integer dtype, and otherwise the
+            range that the samples span.
+        columns: Images in a row. None makes the grid about square.
+        size: Intended width in pixels; None takes 640. Small images are enlarged by a whole
+            factor to come near it; large images are not reduced.
+        reference: Real samples, drawn in grey behind points and histograms. The axes then
+            cover the reference only, so that successive pictures can be compared.
 
     Returns:
         uint8 array `(picture height, picture width, 3)`.
 
     Raises:
         InputError: There are no samples, their shape is none of those above, or an
-            argument makes no sense.
+            argument is invalid.
     """
-    samples = np.asarray(samples)
+    samples = arguments.array("samples", samples)
     if samples.size == 0 or samples.ndim == 0:
         raise InputError(f"There is nothing to draw: the samples have shape {samples.shape}.")
-    if samples.dtype.kind not in "biuf":
-        # bfloat16 is not a kind that NumPy knows, yet converts well.
-        try:
-            samples = samples.astype(np.float32)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"Samples of dtype {samples.dtype} cannot be drawn.") from error
-    if columns is not None and columns < 1:
-        raise InputError(f"columns must be at least 1. Received: columns={columns}.")
-    size = 640 if size is None else size
-    if size < 16:
-        raise InputError(f"size must be at least 16 pixels. Received: size={size}.")
-    if value_range is not None and not value_range[0] < value_range[1]:
-        raise InputError(f"value_range must be (low, high). Received: {value_range}.")
+    columns = checked_columns(columns)
+    size = checked_size(640 if size is None else size)
+    value_range = checked_range(value_range)
 
     match samples.ndim:
         case 1:

@@ -1,28 +1,32 @@
-"""Drawings of trade-offs: one quality of a model against another."""
+"""Plots of trade-offs between two figures of a model."""
 
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from kgan import arguments
 from kgan.errors import InputError
+from kgan.pictures.checks import checked_size
 from kgan.pictures.plots import INK, columns_of, new_panels, rendered
 
-_TRADES = (("recall", "precision"), ("coverage", "density"))
+# Pairs of figures: the horizontal and the vertical axis.
+_TRADE_OFFS = (("recall", "precision"), ("coverage", "density"))
 
 
 def truncation_plot(rows: Iterable[Mapping[str, object]], size: int = 900) -> np.ndarray:
-    """Draws variety against fidelity, a point for each truncation, with its value beside it.
+    """Draws fidelity against variety: a point for each truncation, labelled with its value.
 
     Args:
-        rows: what `kgan.metrics.truncation_curve` returns, or rows such as `csv.DictReader`
-            gives: `truncation`, and `precision` and `recall` or `density` and `coverage`.
+        rows: The rows that `kgan.metrics.truncation_curve` returns, or rows of strings as
+            `csv.DictReader` returns them: `truncation`, and `precision` and `recall` or
+            `density` and `coverage`.
         size: Width in pixels.
 
     Returns:
         uint8 array `(height, width, 3)`.
 
     Raises:
-        InputError: There is no row, or neither pair of figures is there.
+        InputError: There are no rows, or they hold neither pair of figures.
 
     Example:
 
@@ -31,30 +35,31 @@ def truncation_plot(rows: Iterable[Mapping[str, object]], size: int = 900) -> np
     save_png("truncation.png", truncation_plot(rows))
     ```
     """
-    rows = list(rows)
+    rows, size = arguments.listing("rows", rows, "rows of figures by name"), checked_size(size)
     columns = columns_of(rows)
-    trades = [trade for trade in _TRADES if set(trade) <= columns.keys()]
-    if not trades:
+    pairs = [pair for pair in _TRADE_OFFS if set(pair) <= columns.keys()]
+    if not pairs:
         raise InputError(
             "There is no curve to draw: it takes precision and recall, or density and coverage. "
             f"The rows have: {', '.join(columns) or 'nothing'}."
         )
-    figure, panels = new_panels(len(trades), size, height=0.9 / len(trades), columns=len(trades))
-    for axes, (across, up) in zip(panels, trades, strict=True):
-        axes.plot(columns[across], columns[up], "o-", color=INK, linewidth=1, markersize=4)
+    figure, panels = new_panels(len(pairs), size, height=0.9 / len(pairs), columns=len(pairs))
+    for axes, (x_name, y_name) in zip(panels, pairs, strict=True):
+        x, y = columns[x_name], columns[y_name]
+        axes.plot(x, y, "o-", color=INK, linewidth=1, markersize=4)
         beside = {"xytext": (4, 4), "textcoords": "offset points", "fontsize": 8}
-        for row, *place in zip(rows, columns[across], columns[up], strict=True):
-            if np.isfinite(place).all():
-                axes.annotate(_named(row.get("truncation")), place, **beside)
-        # From 0 on, or the noise of a few thousandths looks like a trend.
+        for row, *point in zip(rows, x, y, strict=True):
+            if np.isfinite(point).all():
+                axes.annotate(_label(row.get("truncation")), point, **beside)
+        # The axes start at 0; otherwise noise of a few thousandths would look like a trend.
         axes.set_xlim(0, 1.1)
-        axes.set_ylim(0, 1.1 * max(1.0, np.nanmax(columns[up], initial=0.0)))
-        axes.set_xlabel(across)
-        axes.set_ylabel(up)
+        axes.set_ylim(0, 1.1 * max(1.0, np.nanmax(y, initial=0.0)))
+        axes.set_xlabel(x_name)
+        axes.set_ylabel(y_name)
         axes.grid(alpha=0.3)
     return rendered(figure)
 
 
-def _named(truncation) -> str:
-    # A CSV file holds an empty cell where there was none.
+def _label(truncation) -> str:
+    # In a CSV file None is an empty cell.
     return "none" if truncation in (None, "") else str(truncation)

@@ -4,9 +4,12 @@ import math
 
 import numpy as np
 
+from kgan.pictures.checks import checked_columns, checked_range, checked_size, drawable
+
+# The width in pixels of the space between images, and its grey level.
 GUTTER = 4
 PAPER = 40
-# Squares larger than this are seen one by one, and the picture they make is not.
+# The largest zoom: in larger squares the shape of a small image is hard to recognise.
 LARGEST_PIXEL = 5
 
 
@@ -16,19 +19,22 @@ def grid(
     columns: int | None = None,
     size: int = 640,
 ) -> np.ndarray:
-    """Lays images out in rows, with a dark gutter.
+    """Arranges images in rows, separated by a dark gutter.
 
     Args:
         images: `(n, height, width, channels)`; see `to_rgb` for the channels.
-        value_range: What is black and what is white; see `draw`.
-        columns: Images a row; None makes the grid about square.
-        size: Small images are repeated by a whole factor, pixel by pixel, so that the
-            grid comes near this width, at most five times: an 8x8 digit in larger squares is
-            hard to read. Larger images keep their size.
+        value_range: `(low, high)`, black and white; see `draw`.
+        columns: Images in a row; None makes the grid about square.
+        size: Intended width of the grid in pixels. Small images are enlarged by a whole factor,
+            at most 5, to come near it. Large images keep their size.
 
     Returns:
-        uint8 array `(rows, columns, 3)` of pixels.
+        uint8 array `(height, width, 3)`.
+
+    Raises:
+        InputError: if there are no images, or `columns` is not a positive integer.
     """
+    columns, size = checked_columns(columns), checked_size(size)
     images = to_rgb(images, value_range)
     count, height, width, _ = images.shape
     columns = min(columns or math.ceil(math.sqrt(count)), count)
@@ -38,7 +44,7 @@ def grid(
     images = images.repeat(zoom, axis=1).repeat(zoom, axis=2)
     height, width = height * zoom, width * zoom
 
-    # Each image brings the gutter above and to the left of it; one more closes the grid.
+    # The gutter lies above and to the left of each image; one more ends the grid.
     picture = np.full(
         (rows * (height + GUTTER) + GUTTER, columns * (width + GUTTER) + GUTTER, 3),
         PAPER,
@@ -52,20 +58,24 @@ def grid(
 
 
 def to_rgb(images: np.ndarray, value_range: tuple[float, float] | None = None) -> np.ndarray:
-    """Brings images of any number of channels to 8-bit colour.
+    """Converts images with any number of channels to 8-bit RGB.
 
-    One channel is grey; two are red and green; three are colour; four are colour with
-    opacity, seen on white paper; of more, the first three are shown as colour.
+    One channel is grey; two are red and green; three are RGB; four are RGB with opacity, drawn
+    on white. Of more channels, the first three are taken as RGB.
 
     Args:
         images: `(n, height, width, channels)`, any real dtype.
         value_range: `(low, high)`, black and white; None takes the full range of an
-            integer dtype and the range the images span otherwise. What lies outside is
+            integer dtype, and otherwise the range that the images span. Values outside it are
             clipped; NaN is drawn as `low`.
 
     Returns:
         uint8 array `(n, height, width, 3)`.
+
+    Raises:
+        InputError: if `images` is no such array.
     """
+    images, value_range = drawable("images", images, (4,)), checked_range(value_range)
     low, high = value_range or _span(images)
     unit = (np.asarray(images, np.float32) - low) / max(high - low, 1e-12)
     unit = np.clip(np.nan_to_num(unit, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
@@ -81,11 +91,12 @@ def to_rgb(images: np.ndarray, value_range: tuple[float, float] | None = None) -
 
 
 def _span(images: np.ndarray) -> tuple[float, float]:
+    """Returns the range of images whose range is not given."""
     if images.dtype == bool:
         return 0.0, 1.0
     if images.dtype.kind in "iu":
         limits = np.iinfo(images.dtype)
-        # Pixels that were widened to int32 or int64 are still 0..255.
+        # Integers of more than 8 bits usually hold 8-bit pixels, 0..255.
         return (float(limits.min), float(limits.max)) if limits.bits == 8 else (0.0, 255.0)
     finite = images[np.isfinite(images)]
     if finite.size == 0:

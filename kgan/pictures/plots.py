@@ -1,18 +1,21 @@
-"""Drawings with axes: points, curves, histograms and the course of a training."""
+"""Plots with axes: points, curves, histograms and the losses of a training."""
 
 import math
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from kgan import arguments
 from kgan.errors import InputError
+from kgan.pictures.checks import checked_range, checked_size, drawable
 from kgan.typing import ArrayLike
 
 DPI = 100
 INK = "#1f5fa8"
-PAST = "#9a9a9a"
+REFERENCE_GREY = "#9a9a9a"
 MOST_PANELS = 25
-COURSES = (
+# The panels of `loss_plot`: title, and colours of the curves by name.
+LOSS_PANELS = (
     ("losses", {"d_loss": "#b5482a", "g_loss": INK}),
     ("scores", {"d_real": "#3d8f4e", "d_fake": "#8a4fa3"}),
 )
@@ -24,21 +27,37 @@ def scatter(
     size: int = 640,
     reference: ArrayLike = None,
 ) -> np.ndarray:
-    """Draws points `(n, 2)`, over grey `reference` points `(m, 2)` where given.
+    """Draws a scatter plot of points.
 
     The axes cover the reference, else `value_range`, else the points themselves.
+
+    Args:
+        points: `(n, 2)`.
+        value_range: `(low, high)` of both axes.
+        size: Width in pixels.
+        reference: Real points `(m, 2)`, drawn in grey behind the others.
+
+    Returns:
+        uint8 array `(height, width, 3)`.
+
+    Raises:
+        InputError: The reference is empty, or has another shape.
     """
+    size, value_range = checked_size(size), checked_range(value_range)
+    points = drawable("points", points, (2,))
+    if points.shape[1] != 2:
+        raise InputError(f"points must have shape (n, 2); got {points.shape}.")
     figure, (axes,) = new_panels(1, size)
     if reference is not None:
         reference = _reference(reference, 2)
-        axes.scatter(*reference.T, s=8, c=PAST, alpha=0.7, linewidths=0, label="real")
+        axes.scatter(*reference.T, s=8, c=REFERENCE_GREY, alpha=0.7, linewidths=0, label="real")
     points = points[np.isfinite(points).all(axis=1)]
     axes.scatter(*points.T, s=10, c=INK, alpha=0.7, linewidths=0, label="generated")
     spans = [
         _limits(None if reference is None else reference[:, axis], value_range, points[:, axis])
         for axis in (0, 1)
     ]
-    # Equal spans on both axes: a round cluster has to look round.
+    # Both axes span the same length, so that a round cluster looks round.
     reach = max(high - low for low, high in spans) / 2
     (left, right), (bottom, top) = spans
     axes.set_xlim((left + right) / 2 - reach, (left + right) / 2 + reach)
@@ -55,14 +74,32 @@ def histogram(
     size: int = 640,
     reference: ArrayLike = None,
 ) -> np.ndarray:
-    """Draws how numbers `(n,)` are distributed, over the reference's distribution in grey."""
+    """Draws a histogram of numbers.
+
+    The axis covers the reference, else `value_range`, else the numbers themselves.
+
+    Args:
+        values: `(n,)`.
+        value_range: `(low, high)` of the horizontal axis.
+        size: Width in pixels.
+        reference: Real numbers `(m,)`, whose histogram is drawn in grey behind the other.
+
+    Returns:
+        uint8 array `(height, width, 3)`.
+
+    Raises:
+        InputError: The reference is empty, or has another shape.
+    """
+    size, value_range = checked_size(size), checked_range(value_range)
+    values = drawable("values", values, (1,))
     figure, (axes,) = new_panels(1, size, height=0.75)
     values = values[np.isfinite(values)].astype(np.float64)
     if reference is not None:
-        reference = _reference(np.reshape(reference, (len(reference), -1)), 1)[:, 0]
+        reference = arguments.array("reference", reference, (1, 2), or_else="None")
+        reference = _reference(reference[:, None] if reference.ndim == 1 else reference, 1)[:, 0]
     bins = np.linspace(*_limits(reference, value_range, values), 51)
     if reference is not None:
-        axes.hist(reference, bins, density=True, color=PAST, label="real")
+        axes.hist(reference, bins, density=True, color=REFERENCE_GREY, label="real")
     if values.size:
         axes.hist(values, bins, density=True, histtype="step", color=INK, label="generated")
     axes.set_xlim(bins[0], bins[-1])
@@ -74,8 +111,18 @@ def histogram(
 def lines(
     signals: np.ndarray, value_range: tuple[float, float] | None = None, size: int = 640
 ) -> np.ndarray:
-    """Draws signals `(n, length, channels)`, a panel each, the first 25 of them."""
-    signals = signals[:MOST_PANELS]
+    """Draws the first 25 signals as curves, each in a panel of its own.
+
+    Args:
+        signals: `(n, length, channels)`; each channel is a curve.
+        value_range: `(low, high)` of the vertical axis; None covers all signals.
+        size: Width in pixels.
+
+    Returns:
+        uint8 array `(height, width, 3)`.
+    """
+    size, value_range = checked_size(size), checked_range(value_range)
+    signals = drawable("signals", signals, (2, 3))[:MOST_PANELS]
     figure, panels = new_panels(len(signals), size, height=0.75)
     low, high = _limits(None, value_range, signals)
     for place, (axes, signal) in enumerate(zip(panels, signals, strict=True)):
@@ -89,20 +136,20 @@ def lines(
 def loss_plot(
     history: Mapping[str, Iterable] | Iterable[Mapping[str, object]], size: int = 900
 ) -> np.ndarray:
-    """Draws the course of a training: losses above, scores of real and generated below.
+    """Draws the losses of a training, and below them the scores of real and generated samples.
 
     Args:
-        history: `History.history` as `fit` returns it, or rows such as
-            `csv.DictReader` gives. `d_loss`, `g_loss`, `d_real`, `d_fake` and their
-            `val_` counterparts (dashed) are drawn, as far as they are there; `epoch`
-            is the horizontal axis if there is one, else 1, 2, 3, ...
+        history: The attribute `history` of the `History` that `fit` returns, or rows of strings
+            as `csv.DictReader` returns them. Curves are drawn for those of `d_loss`, `g_loss`,
+            `d_real`, `d_fake` and their `val_` counterparts (dashed) that it holds. The
+            horizontal axis is `epoch`, or 1, 2, 3, ... without it.
         size: Width in pixels.
 
     Returns:
         uint8 array `(height, width, 3)`.
 
     Raises:
-        InputError: None of the names is there, or there is no row.
+        InputError: The history holds none of these names, or no rows.
 
     Example:
 
@@ -111,26 +158,25 @@ def loss_plot(
     save_png("losses.png", loss_plot(history.history))
     ```
     """
-    columns = columns_of(history)
-    known = [name for _, names in COURSES for name in names]
+    columns, size = columns_of(history), checked_size(size)
+    known = [name for _, names in LOSS_PANELS for name in names]
     if not any(len(columns.get(name, ())) for name in known):
         raise InputError(
-            f"There is no course to draw: none of {', '.join(known)} is in the history, "
+            f"There is nothing to draw: none of {', '.join(known)} is in the history, "
             f"which has: {', '.join(columns) or 'nothing'}."
         )
-    courses = [(title, names) for title, names in COURSES if any(n in columns for n in names)]
-    figure, panels = new_panels(len(courses), size, height=0.33 * len(courses), columns=1)
-    for axes, (title, names) in zip(panels, courses, strict=True):
+    drawn = [(title, names) for title, names in LOSS_PANELS if any(n in columns for n in names)]
+    figure, panels = new_panels(len(drawn), size, height=0.33 * len(drawn), columns=1)
+    for axes, (title, names) in zip(panels, drawn, strict=True):
         for name, colour in names.items():
-            for shown, dashes in ((name, "-"), (f"val_{name}", "--")):
-                values = columns.get(shown)
+            for label, dashes in ((name, "-"), (f"val_{name}", "--")):
+                values = columns.get(label)
                 if values is None:
                     continue
                 epochs = columns.get("epoch", np.arange(1.0, len(values) + 1))[: len(values)]
-                mark = "o" if len(values) == 1 else None
-                axes.plot(epochs, values[: len(epochs)], dashes, color=colour, label=shown)
-                if mark:
-                    axes.plot(epochs, values, mark, color=colour)
+                axes.plot(epochs, values[: len(epochs)], dashes, color=colour, label=label)
+                if len(values) == 1:  # a line through one point is invisible
+                    axes.plot(epochs, values, "o", color=colour)
         axes.set_ylabel(title)
         axes.grid(alpha=0.3)
         axes.legend(loc="best", fontsize=8)
@@ -140,12 +186,17 @@ def loss_plot(
 
 
 def columns_of(history) -> dict[str, np.ndarray]:
-    """Columns of numbers from columns or rows; what is no number becomes NaN."""
+    """Returns columns of numbers from columns or rows; values that are not numbers become NaN."""
     if not isinstance(history, Mapping):
-        rows = list(history)
+        rows = arguments.listing("history", history, "columns or rows of numbers by name")
+        for row in rows:
+            arguments.instance("history", row, Mapping, "rows of numbers by name")
         names = dict.fromkeys(name for row in rows for name in row)
         history = {name: [row.get(name) for row in rows] for name in names}
-    return {name: np.array([_number(v) for v in values]) for name, values in history.items()}
+    return {
+        name: np.array([_number(v) for v in arguments.listing(f"{name!r}", values, "numbers")])
+        for name, values in history.items()
+    }
 
 
 def _number(value) -> float:
@@ -156,7 +207,14 @@ def _number(value) -> float:
 
 
 def new_panels(count: int, size: int, height: float = 1.0, columns: int | None = None):
-    """A figure that belongs to nobody else: pyplot's global state stays untouched."""
+    """Returns (figure, list of axes) without pyplot, whose global state is left unchanged.
+
+    Args:
+        count: The number of axes.
+        size: Width of the figure in pixels.
+        height: Height of the figure divided by its width.
+        columns: Axes in a row; None makes the figure about square.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -168,21 +226,26 @@ def new_panels(count: int, size: int, height: float = 1.0, columns: int | None =
 
 
 def rendered(figure) -> np.ndarray:
+    """Returns the pixels of a figure, uint8 `(height, width, 3)`."""
     figure.canvas.draw()
     return np.array(figure.canvas.buffer_rgba())[..., :3].copy()
 
 
 def _reference(reference, width: int) -> np.ndarray:
-    reference = np.asarray(reference, np.float64)
+    """Returns real samples as float64 `(n, width)`; raises an `InputError` for another shape."""
+    reference = arguments.array("reference", reference, or_else="None").astype(np.float64)
     if reference.ndim != 2 or reference.shape[1] != width or len(reference) == 0:
         raise InputError(
-            f"reference must be real samples of shape (n, {width}), as the generated ones "
-            f"are. Received shape: {reference.shape}."
+            f"reference must be real samples of shape (n, {width}), like the generated ones. "
+            f"Received shape: {reference.shape}."
         )
+    if not np.isfinite(reference).all():
+        raise InputError("reference must be real samples; it holds NaN or infinity.")
     return reference
 
 
 def _limits(reference, value_range, values) -> tuple[float, float]:
+    """Returns the limits of an axis, with a margin."""
     if reference is not None:
         low, high = float(np.min(reference)), float(np.max(reference))
     elif value_range is not None:

@@ -1,5 +1,6 @@
-"""A run on disk: its folder, writes that are whole or not there, and loading what was saved."""
+"""A run on disk: its folder, atomic writes, and loading what was saved."""
 
-from kgan.runs.folder import RunFolder, provenance, trained
+from kgan.runs.folder import RunFolder, provenance
+from kgan.runs.newest import trained
 
 __all__ = ["RunFolder", "provenance", "trained"]

@@ -1,27 +1,30 @@
-"""A run on disk: its configuration, its pictures, checkpoints and the finished model."""
+"""The folder of a run: its configuration, pictures, checkpoints and finished model."""
 
-import csv
 import datetime
 import difflib
 import json
 import os
 import platform
+import shutil
 import tempfile
+import warnings
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import kgan
+from kgan import records
+from kgan.disk import locks, marks
+from kgan.disk.writing import remove, remove_leftovers, replace
 from kgan.errors import InputError
-from kgan.runs.files import remove, replace, writing
+from kgan.runs import configuration, history
 from kgan.typing import PathLike
 
-if TYPE_CHECKING:
-    from kgan.training.model import AdversarialModel
+_MOVE_AWAY = "Move it away, and evaluate again."
 
-# Deleted by --overwrite; config.json is replaced last, so that a run is known as one till then.
+# Deleted by --overwrite. config.json is replaced last, so that the folder is known as a run's.
 _CONTENTS = (
     "history.csv",
+    "damaged-history.csv",
     "losses.png",
     "evaluations.json",
     "gan.keras",
@@ -37,8 +40,17 @@ class RunFolder:
     """The folder `kgan train` fills and the other commands read.
 
     Attributes:
-        path: the folder; `samples`, `checkpoints`, `logs`, `saved_model`, `model`, `history`,
-            `plot` and `evaluations` are what lies in it.
+        path: the folder.
+        config_file: settings, model and versions (`config.json`).
+        samples: folder with pictures of samples.
+        checkpoints: folder with the checkpoints.
+        logs: folder with TensorBoard's event files.
+        saved_model: the exported generator.
+        model: the finished model (`gan.keras`).
+        first_stage: weights of the stage before adversarial training, if the family has one.
+        history: logs by epoch (`history.csv`).
+        plot: the losses, drawn (`losses.png`).
+        evaluations: what `kgan evaluate` has measured (`evaluations.json`).
     """
 
     def __init__(self, path: PathLike):
@@ -53,12 +65,13 @@ class RunFolder:
         self.history = self.path / "history.csv"
         self.plot = self.path / "losses.png"
         self.evaluations = self.path / "evaluations.json"
+        self._locked = False
 
     def config(self) -> dict:
-        """What the run was started with.
+        """Returns the configuration of the run: settings, model, compile arguments and versions.
 
         Raises:
-            InputError: where there is no run here, or its configuration cannot be read.
+            InputError: if there is no run here, or its configuration cannot be read.
         """
         if not self.config_file.is_file():
             siblings = [p.parent for p in self.path.parent.glob("*/config.json")]
@@ -68,30 +81,19 @@ class RunFolder:
                 f"{self.path} holds no run: there is no config.json in it.{hint} "
                 "`kgan train --out FOLDER` makes one."
             )
-        try:
-            config = json.loads(self.config_file.read_text(encoding="utf-8"))
-            lacking = {"settings", "model", "compile", "versions"} - config.keys()
-        except (ValueError, AttributeError) as error:
-            raise InputError(
-                f"{self.config_file} cannot be read as the configuration of a run: {error}."
-            ) from None
-        if lacking:
-            raise InputError(
-                f"{self.config_file} is not the configuration of a run, or is damaged: it lacks "
-                f"{', '.join(sorted(lacking))}."
-            )
-        return config
+        return configuration.read(self.config_file)
 
     def check_free(self, overwrite: bool) -> None:
-        """Refuses a folder that holds something, and one that cannot be written to.
-
-        Nothing is made or deleted yet: the rest of the input is still to be checked.
+        """Checks that a run may be written here, without making or deleting anything yet.
 
         Raises:
-            InputError: the message says which of the two, and what to do.
+            InputError: if the folder holds something that may not be replaced, or cannot be
+                written to; the message says what to do.
         """
         try:
-            if self.path.is_dir() and any(self.path.iterdir()):
+            # Of a run that was killed at its beginning there may be a lock.
+            ours = (locks.LOCK, locks.HOLDER)
+            if self.path.is_dir() and any(path.name not in ours for path in self.path.iterdir()):
                 self._check_replaceable(overwrite)
             place = next(p for p in (self.path, *self.path.absolute().parents) if p.exists())
             if not place.is_dir():
@@ -111,123 +113,125 @@ class RunFolder:
             )
         if not overwrite:
             raise InputError(
-                f"{self.path} holds a run already. Go on with it by --resume, delete it by "
+                f"{self.path} holds a run already. Continue it with --resume, delete it with "
                 "--overwrite, or choose another folder with --out."
             )
-        # Other programs have a config.json too.
+        # Other programs write a config.json too; this raises if it is not a run's.
         self.config()
+        marks.check_run(self.path)
 
     def clear(self) -> None:
-        """Deletes an earlier run here, and nothing that is not a run's."""
+        """Deletes the files of an earlier run here, and no others."""
         for name in _CONTENTS:
             remove(self.path / name)
 
+    def lock(self) -> None:
+        """Makes the folder, and lets no other process train in it until `unlock`.
+
+        What an earlier process that was killed left of its writes is deleted.
+
+        Raises:
+            InputError: if another process trains in it; the message says which.
+        """
+        if self._locked:
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        before = locks.acquire(
+            self.path, "Wait until it ends, stop it, or choose another folder with --out."
+        )
+        self._locked = True
+        if before:
+            print(f"This run was in use by {before}. That has ended without a word.")
+        for folder in (self.path, self.samples):
+            remove_leftovers(folder)
+
+    def unlock(self) -> None:
+        """Lets other processes train in the folder."""
+        if self._locked:
+            self._locked = False
+            locks.release(self.path)
+
     def write_config(self, config: dict) -> None:
         """Writes `config.json`."""
-        text = json.dumps(config, indent=2) + "\n"
+        text = json.dumps(configuration.signed(config), indent=2) + "\n"
         replace(self.config_file, lambda part: part.write_text(text, encoding="utf-8"))
 
     def rows(self) -> list[dict[str, str]]:
-        """The rows of `history.csv`, one an epoch."""
-        if not self.history.is_file():
-            return []
-        with self.history.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-        # What stands beyond the last name has none.
-        return [{name: value or "" for name, value in row.items() if name} for row in rows]
+        """Returns the rows of `history.csv`, one an epoch, as text by column name.
+
+        Lines that are no epoch's are left out, with a warning.
+        """
+        rows, problem = history.read(self.history)
+        if problem:
+            warnings.warn(f"{self.history}: {problem}", stacklevel=2)
+        return rows
 
     def add_to_history(self, epoch: int, step: int, logs: dict) -> None:
         """Adds an epoch's row to `history.csv`.
 
-        Where it has figures that no row had before, all are written anew, with blanks in those.
+        If it has a figure that no row had before, the file is rewritten with a new column, which is
+        blank in the earlier rows.
         """
         row = {"epoch": epoch, "step": step, **{k: float(v) for k, v in logs.items()}}
-        names = self._columns()
+        names = history.columns(self.history)
         if not row.keys() <= set(names):
             self._write_history([*self.rows(), row])
             return
-        with writing(self.history), self.history.open("a", newline="") as file:
-            csv.DictWriter(file, names, restval="").writerow(row)
-
-    def _columns(self) -> list[str]:
-        """The names in the head of `history.csv`; none where there is no file."""
-        if not self.history.is_file():
-            return []
-        with self.history.open(newline="") as file:
-            return next(csv.reader(file), [])
+        longer = history.with_row(self.history, names, row)
+        replace(self.history, lambda part: part.write_bytes(longer), flush=False)
 
     def _write_history(self, rows: list[dict]) -> None:
-        """Writes `history.csv` anew: a column for each name that a row has."""
-        names = list(dict.fromkeys(name for row in rows for name in row))
-
-        def write(part):
-            with part.open("w", newline="") as file:
-                writer = csv.DictWriter(file, names, restval="")
-                writer.writeheader()
-                writer.writerows(rows)
-
-        replace(self.history, write)
+        """Rewrites `history.csv`, with a column for each name that any row has."""
+        replace(self.history, lambda part: history.write(part, rows), flush=False)
 
     def evaluated(self) -> list[dict]:
-        """What `kgan evaluate` has measured so far, the latest last.
+        """Returns the records of `kgan evaluate`, the latest last.
 
         Raises:
-            InputError: where the file is damaged.
+            InputError: if the file is damaged.
         """
         if not self.evaluations.is_file():
             return []
-        try:
-            records = json.loads(self.evaluations.read_text(encoding="utf-8"))
-        except ValueError:
-            records = None
-        if not isinstance(records, list):
-            raise InputError(
-                f"{self.evaluations} cannot be read. Move it away, and evaluate again."
-            )
-        return records
+        found = records.read(self.evaluations, _MOVE_AWAY)
+        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+            raise InputError(f"{self.evaluations} holds no list of evaluations. {_MOVE_AWAY}")
+        for number, each in enumerate(found, 1):
+            records.check_format(self.evaluations, each.get("format"))
+            signed = "checksum" in each or "format" in each
+            if signed and each.get("checksum") != records.checksum(each):
+                raise InputError(
+                    f"{self.evaluations} has changed since it was written: its evaluation "
+                    f"{number} has another checksum. {_MOVE_AWAY}"
+                )
+        return found
+
+    def add_evaluation(self, record: dict) -> None:
+        """Adds a record of `kgan evaluate` to `evaluations.json`."""
+        text = json.dumps([*self.evaluated(), records.signed(record)], indent=2) + "\n"
+        replace(self.evaluations, lambda part: part.write_text(text, encoding="utf-8"))
 
     def trim_history(self, epoch: int) -> None:
-        """Drops the rows from `epoch` on, which a resumed run will write again."""
-        rows = [row for row in self.rows() if row["epoch"].isdigit() and int(row["epoch"]) < epoch]
-        if not rows:
+        """Deletes the rows from `epoch` on, which a resumed run writes again.
+
+        A file with lines that are no epoch's is first copied to `damaged-history.csv`.
+        """
+        kept, problem = history.read(self.history)
+        if problem:
+            aside = self.history.with_name(f"damaged-{self.history.name}")
+            replace(aside, lambda part: shutil.copyfile(self.history, part))
+            warnings.warn(
+                f"{self.history}: {problem} The file as it was is kept as {aside.name}.",
+                stacklevel=2,
+            )
+        kept = [row for row in kept if int(row["epoch"]) < epoch]
+        if not kept:
             self.history.unlink(missing_ok=True)
             return
-        self._write_history(rows)
-
-
-def trained(run: RunFolder) -> "AdversarialModel":
-    """The model of a run in its newest state: the finished one, or a later checkpoint.
-
-    Raises:
-        InputError: where there is no run, or nothing of it is saved yet.
-    """
-    config = run.config()
-
-    # Who only reads what was measured does not wait for TensorFlow.
-    from kgan import callbacks, models
-
-    saved = callbacks.latest(run.checkpoints)
-    finished = config.get("finished_steps", 0) if run.model.is_file() else 0
-    if finished and (saved is None or finished >= saved.iterations):
-        return kgan.load(run.model)
-    if saved is None:
-        raise InputError(
-            f"{run.path} has no saved state yet; let `kgan train` reach its first checkpoint."
-        )
-    try:
-        gan = models.find(config["settings"]["model"]).from_config(config["model"])
-        gan.compile_from_config(config["compile"])
-        gan.load_weights(saved.weights)
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"The model of {run.path} cannot be built again: {error}. Its config.json or "
-            "checkpoints may be damaged, or another version's."
-        ) from error
-    return gan
+        self._write_history(kept)
 
 
 def provenance() -> dict:
-    """When, on what and with which versions a run was started."""
+    """Returns the time, the machine and the versions, for the record of a run."""
     packages = ("tensorflow", "keras", "numpy")
     return {
         "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),

@@ -1,4 +1,4 @@
-"""What looks at samples for a metric: from samples in the data's range to features."""
+"""Extractors, which compute features of samples for metrics."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _HERE = "kgan.metrics.extractors"
 
-# Loaded when asked for: each by the name that results record.
+# The name of an extractor is what results record. The class is loaded when it is first used.
 EXTRACTORS = Registry(
     "extractor",
     "kgan.extractors",
@@ -32,7 +32,7 @@ EXTRACTORS = Registry(
     ],
 )
 
-# Grey images that "auto" takes for handwritten digits: MNIST's size and scikit-learn's.
+# Shapes that "auto" takes for handwritten digits: those of MNIST and of scikit-learn.
 _DIGIT_SHAPES = ((28, 28, 1), (8, 8, 1))
 
 _CLASSES = {entry.target.partition(":")[2]: entry for entry in EXTRACTORS.own()}
@@ -54,7 +54,7 @@ __all__ = [
 ]
 
 
-if not TYPE_CHECKING:  # a checker knows the names, and shall find slips in them
+if not TYPE_CHECKING:  # type checkers use the imports above, and so report misspelt names
 
     def __getattr__(name: str) -> Any:
         if name in _CLASSES:
@@ -63,24 +63,25 @@ if not TYPE_CHECKING:  # a checker knows the names, and shall find slips in them
 
 
 def names() -> list[str]:
-    """The names that `get` knows."""
+    """Returns the names that `get` accepts."""
     return ["auto", *EXTRACTORS, *sorted(NETWORKS)]
 
 
 def register(name: str, extractor: Any, description: str = "") -> None:
-    """Adds an extractor of your own, and so a name for metrics and `kgan evaluate --extractor`.
+    """Registers an extractor of your own under a name.
 
-    A package whose users run `kgan` names it under the entry points `kgan.extractors` instead; see
+    The name can then be used in metrics and in `kgan evaluate --extractor`. A package whose users
+    run `kgan` declares an entry point of the group `kgan.extractors` instead; see
     `kgan.registry`.
 
     Args:
-        name: what it goes by.
-        extractor: what makes one without arguments, such as a class of
-            `kgan.metrics.Extractor`; or where it is, "module:Class".
-        description: one line for people.
+        name: the name of the extractor.
+        extractor: a function without arguments that returns an extractor, such as a subclass of
+            `kgan.metrics.Extractor`; or its location, "module:Class".
+        description: one line that tells users what the extractor is.
 
     Raises:
-        InputError: where the name is taken.
+        InputError: if the name is taken.
     """
     if name == "auto" or name in NETWORKS:
         raise InputError(f"There is an extractor named {name!r} already; take another name.")
@@ -88,10 +89,10 @@ def register(name: str, extractor: Any, description: str = "") -> None:
 
 
 def check(extractor: ExtractorLike) -> None:
-    """Refuses what is no extractor, before anything is loaded.
+    """Checks an `extractor` argument without loading anything.
 
     Raises:
-        InputError: with the known names.
+        InputError: if it is not an extractor, a Keras model or a known name.
     """
     if isinstance(extractor, (Extractor, keras.Model)):
         return
@@ -105,15 +106,16 @@ def check(extractor: ExtractorLike) -> None:
 
 
 def get(extractor: ExtractorLike, sample_shape: Shape) -> Extractor:
-    """An extractor by its name, or over a Keras model, or as it is.
+    """Returns an extractor.
 
     Args:
-        extractor: "auto" means the values of anything but images, the digit classifier for grey
-            images of 28x28 and 8x8, and the canonical Inception network for all others.
-        sample_shape: of one sample, for "auto".
+        extractor: an extractor, which is returned as it is; a Keras model; or a name. "auto"
+            takes "digits" for grey images of 28x28 and 8x8 pixels, "inception" for all other
+            images with 1 or 3 channels, and "values" for anything else.
+        sample_shape: shape of one sample, for "auto".
 
     Raises:
-        InputError: where it is none, or the name is unknown.
+        InputError: if it is none of these, or the name is unknown.
     """
     check(extractor)
     if isinstance(extractor, Extractor):

@@ -14,14 +14,14 @@ from keras import ops
 from kgan.errors import InputError, unknown
 from kgan.metrics.extractors.base import Extractor, Features
 from kgan.metrics.extractors.images import (
-    INSTEAD,
+    ALTERNATIVES,
     READS,
-    apart,
+    isolated,
     keras_home,
     need_images,
     need_range,
+    propagate_nan,
     to_range,
-    unbroken,
 )
 from kgan.online import online
 from kgan.typing import Config, Range, Shape, Tensors
@@ -31,10 +31,10 @@ class Network(NamedTuple):
     """A network of `keras.applications`.
 
     Attributes:
-        function: that builds it, in `keras.applications`.
-        module: there, which has its `preprocess_input`.
-        size: height and width it was trained on.
-        files: pattern of the weights that Keras keeps of it, without the classifier.
+        function: the function of `keras.applications` that builds it.
+        module: the module of `keras.applications` with its `preprocess_input`.
+        size: height and width of the images it was trained on.
+        files: pattern of the file names of Keras's weights without the classifier.
     """
 
     function: str
@@ -43,7 +43,8 @@ class Network(NamedTuple):
     files: str
 
 
-# EfficientNet of 2019 is missing: built for weights from a file, Keras scales its input otherwise.
+# EfficientNet of 2019 is missing: Keras scales its input differently if it is built for weights
+# from a file.
 NETWORKS = {
     "convnext_base": Network("ConvNeXtBase", "convnext", 224, "convnext_base_notop.h5"),
     "convnext_tiny": Network("ConvNeXtTiny", "convnext", 224, "convnext_tiny_notop.h5"),
@@ -73,29 +74,29 @@ NETWORKS = {
 
 @keras.saving.register_keras_serializable("kgan")
 class Application(Extractor):
-    """A network of `keras.applications`: the mean of its last feature maps over their places.
+    """A network of `keras.applications`: the spatial mean of its last feature maps.
 
-    Features `(batch, width)`; no class scores, so that weights without the classifier suffice and
-    any size will do. Images with 1 or 3 channels are brought to 0..255, resized (bilinearly, with
-    antialiasing where they shrink), and passed through the network's own `preprocess_input`.
+    Features `(batch, width)` and no class scores, so weights without the classifier suffice, and
+    images may have any size. Images with 1 or 3 channels are scaled to 0..255, resized (bilinear,
+    antialiased if they shrink), and passed through the network's own `preprocess_input`.
 
-    The name tells what figures rest on: "mobilenet_v2" with the ImageNet weights of Keras at the
-    network's own size, "mobilenet_v2@96" at 96x96, and "mobilenet_v2-1a2b3c4d" with other
-    weights, by the start of their SHA-256; that is known once it is prepared.
+    The name tells network, size and weights: "mobilenet_v2" has the ImageNet weights of Keras and
+    the network's own size, "mobilenet_v2@96" the size 96x96, and "mobilenet_v2-1a2b3c4d" other
+    weights, with the first digits of their SHA-256, which is known after `prepare`.
 
-    "keras_inception_v3" was trained anew for Keras. Over it FID is not the canonical one, which
-    takes `Inception`.
+    "keras_inception_v3" is another training of Inception, for Keras. The canonical FID needs
+    `Inception`.
 
     Args:
         network: a name of `NETWORKS`.
         weights: "imagenet", which Keras downloads, or a file: `.weights.h5`, or `.h5` as Keras
             downloads them.
-        size: height and width of the images it is given; the network's own if left out.
+        size: height and width to which images are resized; None takes the network's own.
 
     Raises:
-        InputError: for an unknown network, and for weights None; by `prepare`, where the weights
-            cannot be had or don't fit, the size is too small, the samples are no such images, or
-            their range is unknown.
+        InputError: for an unknown network, or weights None; by `prepare`, if the weights cannot
+            be loaded or do not fit, the size is too small, the samples are not images with 1 or 3
+            channels, or their range is unknown.
 
     Source: https://keras.io/api/applications.
     """
@@ -117,7 +118,7 @@ class Application(Extractor):
         self.description = f"keras.applications.{NETWORKS[network].function} at {self.size} pixels"
         if network == "keras_inception_v3":
             self.description += "; not the network of the canonical FID"
-        self.name = self._named("" if weights == "imagenet" else "-unread")
+        self.name = self._name_with("" if weights == "imagenet" else "-unread")
         self._range: tuple[float, float] | None = None
         self._model: Any = None
 
@@ -127,7 +128,7 @@ class Application(Extractor):
         if self._model is None:
             self._model = self._build()
             if self.weights != "imagenet":
-                self.name = self._named(f"-{_digest(self._model)}")
+                self.name = self._name_with(f"-{_digest(self._model)}")
 
     def __call__(self, samples: Tensors) -> Features:
         images = given = to_range(samples, self._range, (0.0, 255.0))
@@ -139,28 +140,28 @@ class Application(Extractor):
             )
         module = getattr(keras.applications, NETWORKS[self.network].module)
         features = self._model(module.preprocess_input(images), training=False)
-        return Features(unbroken(given, features))
+        return Features(propagate_nan(given, features))
 
     def get_config(self) -> Config:
         return {"network": self.network, "weights": self.weights, "size": self.size}
 
-    def _named(self, weights):
-        own = self.size == NETWORKS[self.network].size
-        return f"{self.network}{'' if own else f'@{self.size}'}{weights}"
+    def _name_with(self, suffix):
+        own_size = self.size == NETWORKS[self.network].size
+        return f"{self.network}{'' if own_size else f'@{self.size}'}{suffix}"
 
     def _build(self):
-        """The network with its weights, or an error that says what to do."""
+        """Returns the network with its weights; raises an `InputError` that says what to do."""
         network = NETWORKS[self.network]
         imagenet = self.weights == "imagenet"
         if imagenet:
-            self._reach()
+            self._check_available()
         elif not Path(self.weights).is_file():
             raise InputError(
                 f"There is no file {self.weights!r} with weights of {self.network!r}. Leave "
                 "weights out for Keras's own of ImageNet."
             )
-        # A metric may meet its first batch inside a tf.function.
-        with tf.init_scope(), apart():
+        # The first batch of a metric may be traced inside a tf.function.
+        with tf.init_scope(), isolated():
             try:
                 model = getattr(keras.applications, network.function)(
                     weights="imagenet" if imagenet else None,
@@ -173,14 +174,14 @@ class Application(Extractor):
                     f"{self.network!r} cannot be built for {self.size}x{self.size} pixels: {error}"
                 ) from error
             except Exception as error:
-                # Keras raises nothing narrower where a download fails.
+                # Keras raises a plain `Exception` if a download fails.
                 if type(error) is not Exception and not isinstance(error, OSError):
                     raise
-                raise self._missing(f"downloading them failed: {error}") from error
+                raise self._missing_weights(f"downloading them failed: {error}") from error
             try:
                 if not imagenet:
                     with warnings.catch_warnings():
-                        # Keras would leave some layers as they were.
+                        # With this warning Keras leaves some layers without the weights.
                         warnings.filterwarnings("error", "Skipping")
                         model.load_weights(self.weights)
             except (OSError, LookupError, ValueError, UserWarning) as error:
@@ -191,22 +192,22 @@ class Application(Extractor):
         model.trainable = False
         return model
 
-    def _reach(self):
-        """Refuses at once what Keras would try for minutes to download."""
+    def _check_available(self):
+        """Raises an `InputError` at once; without it Keras would try to download for minutes."""
         kept = (keras_home() / "models").glob(NETWORKS[self.network].files)
         if not any(kept) and not online():
-            raise self._missing("there is no network to download them")
+            raise self._missing_weights("there is no network to download them")
 
-    def _missing(self, why):
+    def _missing_weights(self, why):
         return InputError(
             f"The ImageNet weights of {self.network!r} are not on this machine (looked for "
             f"{NETWORKS[self.network].files} in {keras_home() / 'models'}), and {why}. Put such a "
-            f"file there, or name one: Application({self.network!r}, weights=...). {INSTEAD}"
+            f"file there, or name one: Application({self.network!r}, weights=...). {ALTERNATIVES}"
         )
 
 
 def _digest(model) -> str:
-    """The start of the SHA-256 of a model's weights."""
+    """Returns the first 8 digits of the SHA-256 of a model's weights."""
     digest = hashlib.sha256()
     for weight in model.get_weights():
         digest.update(np.ascontiguousarray(weight).tobytes())

@@ -1,4 +1,4 @@
-"""What an extractor of features is."""
+"""The base class of extractors, and what they return."""
 
 from typing import Any, NamedTuple
 
@@ -8,11 +8,12 @@ from kgan.typing import Config, Range, Self, Shape, Tensor, Tensors
 
 
 class Features(NamedTuple):
-    """What an extractor sees in a batch of samples.
+    """The result of an extractor for a batch of samples.
 
     Attributes:
         features: float tensor `(batch, width)`.
-        logits: unnormalised log-probabilities of classes, `(batch, classes)`, or None.
+        logits: unnormalised log-probabilities of classes, `(batch, classes)`; None if the
+            extractor has no classes.
     """
 
     features: Any
@@ -20,48 +21,59 @@ class Features(NamedTuple):
 
 
 class Extractor:
-    """From samples in the data's range to features, and to class scores where it has any.
+    """Computes features of samples in the data's range, and class scores if it is a classifier.
 
     Attributes:
-        name: what results and statistics files record; figures of two names don't compare.
-        description: one line for people.
+        name: the name that results and statistics files record. Figures over extractors of
+            different names cannot be compared.
+        description: one line that tells users what the extractor is.
     """
 
     name = ""
     description = ""
 
     def prepare(self, sample_shape: Shape, value_range: Range | None) -> None:
-        """Loads what is needed, and checks that such samples fit; may be called again.
+        """Loads what the extractor needs, and checks that it can read the samples.
+
+        It may be called several times.
 
         Args:
-            sample_shape: of one sample, `(height, width, channels)` for images.
-            value_range: (low, high) of the values, or None where unknown.
+            sample_shape: shape of one sample, `(height, width, channels)` for images.
+            value_range: (low, high) of the values; None if unknown.
 
         Raises:
-            InputError: where the extractor cannot read such samples, or cannot be loaded.
+            InputError: if the extractor cannot read the samples, or cannot be loaded.
         """
 
     def __call__(self, samples: Tensors) -> Features:
-        """Features of a batch, in inference mode; in a graph or eagerly."""
+        """Returns the features of a batch, in inference mode. Works in a graph and eagerly.
+
+        Args:
+            samples: `(batch, *sample_shape)`, in the range that `prepare` was given.
+        """
         raise NotImplementedError
 
     def trial(self, sample_shape: Shape, value_range: Range | None) -> Features:
-        """What two samples in the middle of the range give, to learn the widths from."""
+        """Returns the features of two constant samples, which tell the widths of the outputs."""
         low, high = value_range or (0.0, 1.0)
         return self(np.full((2, *sample_shape), (low + high) / 2, "float32"))
 
     def strangeness(self, found: Features) -> Tensor | None:
-        """How unlike the extractor's own kind of samples these are, `(batch,)`; None if unknown.
+        """Returns how unlike the extractor's training data samples are, `(batch,)`.
 
-        About 1 for samples of its kind. Metrics warn where real samples are far above.
+        About 1 for samples like its training data; None if unknown. Metrics warn if the mean over
+        the real samples is far above 1.
+
+        Args:
+            found: the result of the extractor for these samples.
         """
         return None
 
     def get_config(self) -> dict:
-        """The arguments that make an equal extractor."""
+        """Returns the arguments that create an equal extractor."""
         return {}
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
-        """An extractor by its configuration."""
+        """Creates an extractor from its configuration."""
         return cls(**config)

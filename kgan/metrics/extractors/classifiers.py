@@ -1,4 +1,4 @@
-"""Two small classifiers that kgan trained itself and carries: of digits, and of CIFAR-10.
+"""Two small classifiers whose weights are part of kgan: of digits, and of CIFAR-10.
 
 They work offline. `benchmarks/classifiers.py` in the repository trains them.
 """
@@ -16,24 +16,32 @@ from keras import layers, ops
 
 from kgan.errors import InputError
 from kgan.metrics.extractors.base import Extractor, Features
-from kgan.metrics.extractors.images import apart, need_images, need_range, to_range, unbroken
+from kgan.metrics.extractors.images import (
+    isolated,
+    need_images,
+    need_range,
+    propagate_nan,
+    to_range,
+)
 from kgan.typing import Range, Shape, Tensor, Tensors
 
-# Below this nothing of a digit or an object is left to see.
+# Digits and objects cannot be recognised in images with fewer pixels a side.
 _LEAST = 8
 
 
 class _Classifier(Extractor):
-    """An extractor over a network that kgan carries.
+    """An extractor over a network whose weights are part of kgan.
 
     Attributes:
-        accuracy: on the test split of the network's own data.
+        accuracy: the network's accuracy on the test split of its data set, 0 to 1.
     """
 
-    # What a subclass reads: channels, in words, how much longer than wide, and into which frame.
     _channels: int
+    # What the network reads, for messages.
     _reads: str
+    # The largest ratio of the longer side to the shorter one.
     _widest: float
+    # Resizes images to the network's input.
     _frame: Callable[[Any], Any]
 
     def __init__(self) -> None:
@@ -58,13 +66,13 @@ class _Classifier(Extractor):
     def __call__(self, samples: Tensors) -> Features:
         images = self._frame(to_range(samples, self._range, (0.0, 1.0)))
         features, logits = _shipped(self.name)(images, training=False)
-        return Features(unbroken(images, features), unbroken(images, logits))
+        return Features(propagate_nan(images, features), propagate_nan(images, logits))
 
     def strangeness(self, found: Features) -> Tensor | None:
-        """Mean squared distance of the features from those of the class they are taken for.
+        """Returns the mean squared distance of features from the mean of the predicted class.
 
-        In units of the variance within classes: about 1 for test images of the network's own
-        data.
+        The unit is the variance within classes: about 1 for test images of the network's data
+        set.
         """
         means, spread = _usual(self.name)
         means = ops.take(means, ops.argmax(found.logits, axis=1), axis=0)
@@ -73,12 +81,13 @@ class _Classifier(Extractor):
 
 @keras.saving.register_keras_serializable("kgan")
 class Digits(_Classifier):
-    """A classifier of handwritten digits, trained on the 60,000 of MNIST's training split.
+    """A classifier of handwritten digits, trained on the 60,000 images of MNIST's training split.
 
-    Features `(batch, 128)`, all at least 0, and logits `(batch, 10)`. It reads grey images, light
-    strokes on a dark ground: 28x28 as MNIST has them, scikit-learn's 8x8 (a third of what it saw
-    in training was drawn like those, none of it was theirs), and other sizes, resized. It was
-    taught nothing but digits and may be sure of anything: `strangeness` tells what is none.
+    Features `(batch, 128)`, all at least 0, and logits `(batch, 10)`. It reads grey images of
+    light strokes on a dark background: 28x28 pixels as in MNIST, 8x8 as in scikit-learn, and
+    other sizes, which are resized. A third of the training images were MNIST's, reduced to look
+    like scikit-learn's; none were scikit-learn's own. The classifier may be certain of images
+    that show no digit at all: `strangeness` detects them.
 
     Source of the data: LeCun et al. 1998, Gradient-based learning applied to document
     recognition.
@@ -99,11 +108,11 @@ class Digits(_Classifier):
 
 @keras.saving.register_keras_serializable("kgan")
 class Cifar10(_Classifier):
-    """A classifier of the ten kinds of CIFAR-10's photographs: a small stand-in for Inception.
+    """A classifier of the ten classes of CIFAR-10: a small stand-in for Inception.
 
     Features `(batch, 128)`, all at least 0, and logits `(batch, 10)`. It reads colour images,
-    resized to 32x32. It has seen 10,000 photographs; `accuracy` says how well it knows others,
-    and noise is hardly strange to it: look at the samples, too.
+    which are resized to 32x32. It was trained on 10,000 photographs; `accuracy` is its accuracy
+    on others. Its `strangeness` hardly detects noise, so look at the samples as well.
 
     Source of the data: Krizhevsky 2009, Learning multiple layers of features from tiny images.
     """
@@ -122,11 +131,11 @@ class Cifar10(_Classifier):
 
 
 def digit_frame(images):
-    """Grey images `(batch, h, w, 1)` in [0, 1] as the digit network reads them, `(28, 28, 1)`.
+    """Resizes grey images `(batch, h, w, 1)` in [0, 1] to the digit network's `(28, 28, 1)`.
 
-    MNIST draws a digit in the middle 20x20 of its 28x28 pixels. In images of at most 16 pixels a
-    side the digit is taken to reach from edge to edge, as in scikit-learn's 8x8: they become that
-    middle.
+    MNIST's digits fill the middle 20x20 of 28x28 pixels. In images of at most 16 pixels a side the
+    digit is assumed to fill the whole image, as in scikit-learn's 8x8: such images are resized to
+    20x20 and padded.
     """
     if max(images.shape[1:3]) > 16:
         return ops.image.resize(images, (28, 28), antialias=True)
@@ -135,19 +144,19 @@ def digit_frame(images):
 
 
 def weights_path(name: str) -> Path:
-    """The file of the weights that kgan carries for the classifier `name`."""
+    """Returns the path of kgan's weights of the classifier `name`."""
     return Path(__file__).with_name("weights") / f"{name}.npz"
 
 
 def save(model: keras.Model, path, facts: dict, means, spread) -> None:
-    """Writes the weights, rounded to float16, and what is known of them.
+    """Writes the weights of a classifier, rounded to float16, with facts about it.
 
     Args:
-        model: from `network`.
-        path: of the `.npz` file.
-        facts: accuracy and the like.
-        means: of the features of each class, `(classes, width)`.
-        spread: of the features within the classes, `(width,)`.
+        model: a network that `network` returned.
+        path: path of the `.npz` file.
+        facts: a dictionary for JSON, with "accuracy".
+        means: means of the features of each class, `(classes, width)`.
+        spread: standard deviations of the features within the classes, `(width,)`.
     """
     weights: dict[str, Any] = {
         f"w{i:02}": w.astype("float16") for i, w in enumerate(model.get_weights())
@@ -161,11 +170,16 @@ def save(model: keras.Model, path, facts: dict, means, spread) -> None:
 
 
 def load(name: str, path=None) -> keras.Model:
-    """The classifier `name`, images in [0, 1] to (features, logits), with the weights in `path`."""
+    """Returns the classifier `name`, from images in [0, 1] to (features, logits).
+
+    Args:
+        name: "digits" or "cifar10".
+        path: the file of its weights; None takes those of kgan.
+    """
     with np.load(path or weights_path(name)) as file:
         weights = [file[key].astype("float32") for key in sorted(file.files) if key.startswith("w")]
-    # A metric may meet its first batch inside a tf.function.
-    with tf.init_scope(), apart():
+    # The first batch of a metric may be traced inside a tf.function.
+    with tf.init_scope(), isolated():
         model = network(name)
         model.set_weights(weights)
     model.trainable = False
@@ -174,15 +188,16 @@ def load(name: str, path=None) -> keras.Model:
 
 @functools.cache
 def facts(name: str) -> dict:
-    """How the carried weights of a classifier came about, and how good they are."""
+    """Returns facts about kgan's weights of a classifier: how they were trained, and accuracy."""
     with np.load(weights_path(name)) as file:
         return json.loads(str(file["facts"]))
 
 
 @functools.cache
 def _usual(name: str):
-    """Means and spread of the features of the classes; rare features count a little less."""
+    """Returns means and spread of the features of the classes."""
     with np.load(weights_path(name)) as file:
+        # The constant keeps features that hardly vary from dominating the distance.
         return file["means"], file["spread"] + 0.1 * np.median(file["spread"])
 
 
@@ -190,7 +205,7 @@ _shipped = functools.cache(load)
 
 
 def network(name: str) -> keras.Model:
-    """The classifier `name` with fresh weights: images in [0, 1] to (features, logits)."""
+    """Returns the untrained classifier `name`, from images in [0, 1] to (features, logits)."""
     return {"digits": _digits, "cifar10": _cifar10}[name]()
 
 

@@ -1,4 +1,4 @@
-"""What extractors over images have in common."""
+"""Functions that extractors over images share."""
 
 import contextlib
 import os
@@ -11,38 +11,38 @@ from keras import ops
 
 from kgan.errors import InputError
 
-# For messages: what a network of photographs reads, and what there is where it cannot be had.
+# For messages: what networks trained on photographs read, and what to use in their place.
 READS = (
     "it reads images (height, width, channels) with 1 or 3 channels; for anything else choose "
     "extractor='values' or a keras.Model that takes such samples"
 )
-INSTEAD = (
+ALTERNATIVES = (
     "Or take another extractor: 'digits' for handwritten digits, 'cifar10' for small colour "
     "photographs (a stand-in: its figures don't compare with published ones), or any keras.Model."
 )
 
 
 def keras_home() -> Path:
-    """The folder of Keras's downloads: `$KERAS_HOME`, else `~/.keras`, else `/tmp/.keras`."""
+    """Returns the folder of Keras's files: `$KERAS_HOME`, else `~/.keras`, else `/tmp/.keras`."""
     home = os.path.expanduser("~")
     home = home if os.access(home, os.W_OK) else "/tmp"
     return Path(os.environ.get("KERAS_HOME") or Path(home, ".keras"))
 
 
-def unbroken(images, outputs):
-    """Outputs `(batch, width)`, NaN for images with NaN or Inf.
+def propagate_nan(images, outputs):
+    """Returns outputs `(batch, width)` with NaN for images that hold NaN or Inf.
 
-    ReLU, pooling and rounding make numbers of them, and a broken generator would look sound.
+    ReLU, pooling and rounding can turn NaN into numbers, which would hide a diverged generator.
     """
     finite = ops.all(ops.isfinite(images), axis=(1, 2, 3))
     return ops.where(finite[:, None], outputs, np.nan)
 
 
 def need_range(name: str, value_range) -> tuple[float, float]:
-    """The range, for an extractor that cannot do without.
+    """Returns the range, for an extractor that needs one.
 
     Raises:
-        InputError: where it is unknown.
+        InputError: if it is None.
     """
     if value_range is None:
         raise InputError(
@@ -53,16 +53,16 @@ def need_range(name: str, value_range) -> tuple[float, float]:
 
 
 def need_images(name: str, sample_shape, channels: tuple[int, ...], reads: str) -> None:
-    """Refuses samples that are not images with so many channels.
+    """Checks that samples are images that an extractor can read.
 
     Args:
-        name: of the extractor.
-        sample_shape: of one sample.
-        channels: numbers of channels it can read.
-        reads: what it does read and what to take instead, for the message.
+        name: name of the extractor.
+        sample_shape: shape of one sample.
+        channels: the numbers of channels that the extractor can read.
+        reads: what the extractor reads and what to use instead, for the message.
 
     Raises:
-        InputError: where the shape does not fit.
+        InputError: if samples are not images, or have another number of channels.
     """
     if len(sample_shape) != 3 or sample_shape[-1] not in channels:
         raise InputError(
@@ -71,14 +71,18 @@ def need_images(name: str, sample_shape, channels: tuple[int, ...], reads: str) 
 
 
 def to_range(samples, given, wanted):
-    """Samples brought from one (low, high) range to another."""
+    """Scales samples from the (low, high) range `given` to the range `wanted`, as float32."""
     scale = (wanted[1] - wanted[0]) / (given[1] - given[0])
     return (ops.cast(samples, "float32") - given[0]) * scale + wanted[0]
 
 
 @contextlib.contextmanager
-def apart():
-    """Layers made here leave the user's random numbers alone and heed no policy of theirs."""
+def isolated():
+    """A context in which new layers are float32 and do not change the user's random numbers.
+
+    Keras draws the seeds of layers from Python's `random`, and their dtype is that of the global
+    policy.
+    """
     state, policy = random.getstate(), keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:

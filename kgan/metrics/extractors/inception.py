@@ -1,4 +1,4 @@
-"""The Inception network of the canonical FID and Inception Score, from the file they go by."""
+"""The Inception network of the canonical FID and Inception Score, read from its published file."""
 
 import hashlib
 import http.client
@@ -17,59 +17,61 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from keras import ops
 
+from kgan.disk.writing import replace
 from kgan.errors import InputError
 from kgan.metrics.extractors.base import Extractor, Features
 from kgan.metrics.extractors.images import (
-    INSTEAD,
+    ALTERNATIVES,
     READS,
     keras_home,
     need_images,
     need_range,
+    propagate_nan,
     to_range,
-    unbroken,
 )
 from kgan.typing import Config, Range, Shape, Tensors
 
 URL = "https://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz"
 FILE = "classify_image_graph_def.pb"
-# Of FILE, 95,673,916 bytes, as public copies from the archive and from OpenAI's mirror have it.
+# The SHA-256 of FILE (95,673,916 bytes), the same in the archive and in OpenAI's mirror.
 SHA256 = "009d6814d1bc560d4e7b236e170e9b2d5ca6f4b57bd8037f6db05776204415c6"
 
 _IMAGES, _POOL, _SCORES = "ExpandDims", "pool_3", "softmax/logits/MatMul"
-_PATIENCE = 30.0  # seconds without a byte
-_LARGE = 10_000  # bytes
+_TIMEOUT = 30.0  # seconds without a byte
+_LARGE_CONSTANT = 10_000  # bytes
 
 
 class _Network(NamedTuple):
     digest: str
-    function: Any  # images `(batch, h, w, 3)` in 0..255 to `(batch, 1, 1, width)`
-    scores: Any  # weights `(width, classes)`, or None
+    function: Any  # from images `(batch, h, w, 3)` in 0..255 to `(batch, 1, 1, width)`
+    scores: Any  # the weights of the class scores, `(width, classes)`, or None
 
 
-# By path and state of the file, so that a process holds the weights once.
+# By path, time and size of the file, so that a process holds the weights once.
 _loaded: dict[tuple, _Network] = {}
 
 
 @keras.saving.register_keras_serializable("kgan")
 class Inception(Extractor):
-    """Inception v3 as trained in 2015, the network behind every canonical FID.
+    """Inception v3 as trained in 2015, the network of the canonical FID.
 
-    Features `(batch, 2048)`, its last pooling, and logits `(batch, 1008)`, without bias as in the
-    Inception Score's own code. Images of any size with 1 or 3 channels are rounded to 0..255, as
-    if saved as files; the graph itself resizes them to 299x299.
+    Features `(batch, 2048)`, the output of the last pooling, and logits `(batch, 1008)`, without
+    bias as in the code of the Inception Score. Images of any size with 1 or 3 channels are
+    rounded to 0..255, as if saved as files; the graph itself resizes them to 299x299.
 
-    The file is looked for at `path`, else where the environment variable KGAN_INCEPTION points,
-    else in `~/.keras/kgan` (or `$KERAS_HOME/kgan`), where a download of 85 MB puts it.
+    The file is read from `path`, else from the environment variable KGAN_INCEPTION, else from
+    `~/.keras/kgan` (or `$KERAS_HOME/kgan`). If it is not there, 85 MB are downloaded to that
+    folder.
 
     Args:
-        path: of `classify_image_graph_def.pb`, or of the `.tgz` that holds it.
-        canonical: whether to refuse every other file than that of 2015-12-05, told by its
-            SHA-256. With False any frozen graph with nodes of the same names will do; its name
-            then ends in the start of its SHA-256, known once it is prepared.
+        path: path of `classify_image_graph_def.pb`, or of the `.tgz` that holds it.
+        canonical: whether to accept only the file of 2015-12-05, by its SHA-256. With False any
+            frozen graph with nodes of the same names is accepted. After `prepare` the name of
+            the extractor then ends in the first digits of the SHA-256.
 
     Raises:
-        InputError: by `prepare`, where the file cannot be had or is another, the samples are no
-            such images, or their range is unknown.
+        InputError: by `prepare`, if the file cannot be read or downloaded or is another one, the
+            samples are not images with 1 or 3 channels, or their range is unknown.
 
     Sources: Szegedy et al. 2016, Rethinking the Inception architecture for computer vision;
     Salimans et al. 2016, Improved techniques for training GANs; Heusel et al. 2017, GANs trained
@@ -100,7 +102,7 @@ class Inception(Extractor):
         images = ops.clip(ops.round(given), 0.0, 255.0)
         if images.shape[-1] == 1:
             images = ops.repeat(images, 3, axis=-1)
-        features = unbroken(given, tf.squeeze(self._network.function(images), (1, 2)))
+        features = propagate_nan(given, tf.squeeze(self._network.function(images), (1, 2)))
         scores = self._network.scores
         return Features(features, None if scores is None else features @ scores)
 
@@ -109,7 +111,7 @@ class Inception(Extractor):
 
 
 def _find(path: str | None) -> Path:
-    """The file to read, downloaded if it has to be."""
+    """Returns the file to read, and downloads it if need be."""
     given, source = path, "path"
     if path is None:
         given, source = os.environ.get("KGAN_INCEPTION"), "KGAN_INCEPTION"
@@ -119,7 +121,7 @@ def _find(path: str | None) -> Path:
             return found
         raise InputError(
             f"There is no file {given!r}, which {source} names as the Inception graph. It is "
-            f"{FILE}, or the archive {URL} that holds it. {INSTEAD}"
+            f"{FILE}, or the archive {URL} that holds it. {ALTERNATIVES}"
         )
     cache = keras_home() / "kgan"
     for found in (cache / FILE, cache / URL.rpartition("/")[2]):
@@ -132,28 +134,22 @@ def _find(path: str | None) -> Path:
             "The Inception graph of the canonical FID is not on this machine (KGAN_INCEPTION is "
             f"not set, and {cache} does not hold {FILE}), and it cannot be downloaded: {error}. "
             f"Fetch {URL} elsewhere and put it into that folder, or point KGAN_INCEPTION or "
-            f"Inception(path=...) to it. {INSTEAD}"
+            f"Inception(path=...) to it. {ALTERNATIVES}"
         ) from error
 
 
 def _download(cache: Path) -> Path:
-    """Fetches the archive and keeps its graph, whole or not at all."""
+    """Downloads the archive and writes its graph to `cache`, never a part of it."""
     print(f"Downloading {URL} (85 MB) to {cache}", file=sys.stderr)
-    with urllib.request.urlopen(URL, timeout=_PATIENCE) as answer:
-        graph = _unpacked(answer.read(), URL)
+    with urllib.request.urlopen(URL, timeout=_TIMEOUT) as response:
+        graph = _unpacked(response.read(), URL)
     _check(_digest(graph), URL)
-    cache.mkdir(parents=True, exist_ok=True)
-    part = cache / f".part-{os.getpid()}-{FILE}"
-    try:
-        part.write_bytes(graph)
-        os.replace(part, cache / FILE)
-    finally:
-        part.unlink(missing_ok=True)
+    replace(cache / FILE, lambda part: part.write_bytes(graph))
     return cache / FILE
 
 
 def _unpacked(data: bytes, source) -> bytes:
-    """The graph as it is, or out of its archive."""
+    """Returns the bytes of the graph, from its archive or as they are."""
     if not data.startswith(b"\x1f\x8b"):
         return data
     try:
@@ -162,7 +158,7 @@ def _unpacked(data: bytes, source) -> bytes:
                 if member.isfile() and Path(member.name).name == FILE:
                     return archive.extractfile(member).read()
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{source} is damaged ({error}). Fetch {URL} anew.") from error
+        raise InputError(f"{source} is damaged ({error}). Fetch {URL} again.") from error
     raise InputError(f"The archive {source} holds no {FILE}. Fetch {URL}.")
 
 
@@ -171,18 +167,18 @@ def _digest(graph: bytes) -> str:
 
 
 def _check(digest: str, source) -> None:
-    """Refuses any other graph than that of 2015-12-05."""
+    """Raises an `InputError` for any other graph than that of 2015-12-05."""
     if digest != SHA256:
         raise InputError(
             f"{source} is not the Inception graph of 2015-12-05: its SHA-256 is {digest} instead "
             f"of {SHA256}, and figures over another network don't compare with published ones. "
-            f"Fetch {URL} anew, or use this one all the same, under the name "
+            f"Fetch {URL} again, or use this one nevertheless, under the name "
             f"'inception-{digest[:8]}', with extractor=Inception(path=..., canonical=False)."
         )
 
 
 def _load(path: Path, canonical: bool) -> _Network:
-    """The network in a file, from memory where it was read before."""
+    """Returns the network in a file, which each process reads once."""
     try:
         state = path.stat()
         key = (path.resolve(), state.st_mtime_ns, state.st_size)
@@ -201,17 +197,18 @@ def _load(path: Path, canonical: bool) -> _Network:
 
 
 def _network(data: bytes, digest: str) -> _Network:
+    """Imports the network from the bytes of its graph; errors say what the graph lacks."""
     nodes = {node.name: node for node in tf.compat.v1.GraphDef.FromString(data).node}
     missing = [f"{name}:0" for name in (_IMAGES, _POOL) if name not in nodes]
     if missing:
         raise LookupError(f"it lacks {' and '.join(missing)}.")
-    graph, weights = _between(nodes)
-    # A metric may meet its first batch inside a tf.function.
+    graph, weights = _images_to_pool(nodes)
+    # The first batch of a metric may be traced inside a tf.function.
     with tf.init_scope():
         weights = {f"{name}:0": tf.constant(value) for name, value in weights.items()}
 
         def run(images):
-            # Captured: constants would be copied into every graph that calls this one.
+            # Captured tensors are shared; constants would be copied into every calling graph.
             inputs = {name: tf.identity(value) for name, value in weights.items()}
             inputs[f"{_IMAGES}:0"] = images
             return tf.graph_util.import_graph_def(graph, inputs, [f"{_POOL}:0"])[0]
@@ -227,11 +224,12 @@ def _network(data: bytes, digest: str) -> _Network:
     return _Network(digest, function, scores)
 
 
-def _between(nodes: dict):
-    """The graph from images to pool, and apart from it the large constants that it reads.
+def _images_to_pool(nodes: dict):
+    """Returns the graph from images to pool, and separately the large constants that it reads.
 
-    Control inputs are left out. On them hang checks that end a run at the first NaN, and wait for
-    the device after every layer. So are the shapes that the file notes, of a batch of 1.
+    Control inputs are left out: they run checks that stop at the first NaN, and that wait for
+    the device after every layer. The shapes noted in the file are left out as well, because they
+    are those of a batch of 1.
     """
     graph, weights, wanted, seen = tf.compat.v1.GraphDef(), {}, [_POOL], {_IMAGES}
     graph.versions.producer = tf.version.GRAPH_DEF_VERSION
@@ -243,7 +241,7 @@ def _between(nodes: dict):
         node = nodes[name]
         if node.op in ("Placeholder", "Variable", "VariableV2", "VarHandleOp"):
             raise ValueError(f"its node {name} is a {node.op}, not a constant.")
-        if node.op == "Const" and node.ByteSize() > _LARGE:
+        if node.op == "Const" and node.ByteSize() > _LARGE_CONSTANT:
             weights[name] = _constant(nodes, name)
             continue
         new = graph.node.add(name=name, op=node.op)
@@ -252,13 +250,13 @@ def _between(nodes: dict):
             if not key.startswith("_"):
                 new.attr[key].CopyFrom(value)
         if node.op == "BatchNormWithGlobalNormalization":
-            _renew(graph, new)
+            _modernize(graph, new)
         wanted += [_source(each) for each in new.input if _source(each) in nodes]
     return graph, weights
 
 
-def _renew(graph, node) -> None:
-    """Makes a normalisation of 2015, that TensorFlow refuses in functions, one of today."""
+def _modernize(graph, node) -> None:
+    """Replaces a batch normalization of 2015, which TensorFlow does not accept in functions."""
     images, mean, variance, beta, gamma = node.input
     epsilon, scaled = node.attr["variance_epsilon"].f, node.attr["scale_after_normalization"].b
     if not scaled:
@@ -275,6 +273,7 @@ def _renew(graph, node) -> None:
 
 
 def _constant(nodes: dict, name: str) -> np.ndarray:
+    """Returns the value of a constant, which identities may follow."""
     node = nodes[_source(name)]
     while node.op == "Identity":
         node = nodes[_source(node.input[0])]
@@ -284,5 +283,5 @@ def _constant(nodes: dict, name: str) -> np.ndarray:
 
 
 def _source(name: str) -> str:
-    """The node that an input such as "split:1" comes from."""
+    """Returns the name of the node of an input such as "split:1"."""
     return name.partition(":")[0]

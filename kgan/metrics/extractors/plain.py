@@ -1,9 +1,10 @@
-"""Extractors over what needs no file: the values themselves, and any Keras model."""
+"""Extractors that need no file: the samples' own values, and any Keras model."""
 
 import keras
 import numpy as np
 from keras import ops
 
+from kgan import arguments
 from kgan.errors import InputError
 from kgan.metrics.extractors.base import Extractor, Features
 from kgan.typing import Config, Range, Self, Shape, Tensors
@@ -23,15 +24,20 @@ class Values(Extractor):
 
 @keras.saving.register_keras_serializable("kgan")
 class KerasModel(Extractor):
-    """Any Keras model that takes the samples as they are, in the data's range.
+    """Features of any Keras model that takes the samples as they are, in the data's range.
 
     Args:
-        model: returns features `(batch, width)`, maps `(batch, height, width, channels)` that
-            are averaged over their places, or a pair (features, class scores). Where it returns
-            one matrix, that serves as class scores too.
-        layer: name of the layer whose output are the features; the model's own output is then
-            the class scores.
-        name: what results record; the model's name if left out.
+        model: a model that returns features `(batch, width)`, feature maps
+            `(batch, height, width, channels)`, which are averaged over height and width, or a
+            pair (features, class scores). A single output `(batch, width)` is used as class
+            scores as well. Class scores may be logits or probabilities.
+        layer: name of the layer whose output is used as features; the output of the model is
+            then used as class scores.
+        name: the name that results record; None takes the name of the model.
+
+    Raises:
+        InputError: if `model` is not a Keras model, or has no such layer; by `prepare`, if it
+            takes samples of another shape, or its outputs are none of these.
     """
 
     description = "a Keras model of the user's"
@@ -40,8 +46,8 @@ class KerasModel(Extractor):
         if not isinstance(model, keras.Model):
             raise InputError(f"An extractor of features is a keras.Model; got {model!r}.")
         self.model = model
-        self.layer = layer
-        self.name = name or model.name
+        self.layer = layer if layer is None else arguments.text("layer", layer, or_else="None")
+        self.name = model.name if name is None else arguments.text("name", name, or_else="None")
         self._network = model if layer is None else _with_layer(model, layer)
         self._probabilities = False
 
@@ -73,6 +79,7 @@ class KerasModel(Extractor):
         return Features(features, scores)
 
     def _outputs(self, samples):
+        """Returns float32 (features `(batch, width)`, class scores or None)."""
         found = self._network(samples, training=False)
         if isinstance(found, (tuple, list)):
             if len(found) != 2:
@@ -112,6 +119,7 @@ class KerasModel(Extractor):
 
 
 def _with_layer(model, layer):
+    """Returns a model from the inputs to (output of the layer, output of the model)."""
     try:
         features = model.get_layer(layer).output
     except ValueError:

@@ -1,4 +1,4 @@
-"""What sees which three digits are stacked in the colours of an image."""
+"""An extractor that recognises the three digits stacked in the channels of an image."""
 
 import keras
 from keras import ops
@@ -13,22 +13,23 @@ from kgan.typing import Config, Range, Self, Shape, Tensor, Tensors
 
 @keras.saving.register_keras_serializable("kgan")
 class StackedDigits(Extractor):
-    """A classifier of digits on each of the three channels of stacked digits.
+    """A classifier of digits, applied to each of the three channels of stacked digits.
 
     Features `(batch, 3 * width)` are those of the red, the green and the blue channel, one after
-    the other. Logits `(batch, 1000)` are joint log-probabilities: that of the stack of a, b and c
-    is log p(a | red) + log p(b | green) + log p(c | blue), and stands in place 100 a + 10 b + c.
-    So the first choice has the number that `kgan.data.load("stacked_mnist")` gives it as label.
+    the other. Logits `(batch, 1000)` are joint log-probabilities: that of the digits a, b and c is
+    log p(a | red) + log p(b | green) + log p(c | blue), at index 100 a + 10 b + c. This index is
+    the label that `kgan.data.load("stacked_mnist")` gives the stack.
 
-    As PacGAN counts modes (Lin et al. 2018, section 4.2), with kgan's own classifier.
+    PacGAN counts modes in this way (Lin et al. 2018, section 4.2); the classifier is kgan's own.
 
     Args:
-        classifier: of one digit: a `kgan.metrics.Extractor` with logits, or a Keras model, that
-            takes grey images; `Digits()` if left out. One of k classes gives k^3 logits.
+        classifier: a classifier of single digits in grey images: a `kgan.metrics.Extractor` with
+            logits, or a Keras model; None takes `Digits()`. A classifier of k classes gives k^3
+            logits.
 
     Raises:
-        InputError: when it sees samples, for others than images `(height, width, 3)`, and for a
-            classifier that cannot read one of their channels or gives no class scores.
+        InputError: by `prepare`, if samples are not images `(height, width, 3)`, or the
+            classifier cannot read one channel; by a call, if it gives no class scores.
     """
 
     description = "the digit classifier on each of three channels: which of 1,000 stacks it is"
@@ -53,8 +54,8 @@ class StackedDigits(Extractor):
         found = self.classifier(digits)
         if found.logits is None:
             raise InputError(
-                f"{self.classifier.name!r} gives no class scores, and stacked digits are told by "
-                "them. Take StackedDigits(), or a classifier of digits."
+                f"{self.classifier.name!r} gives no class scores, which stacked digits are "
+                "recognised by. Take StackedDigits(), or a classifier of digits."
             )
         features = ops.reshape(found.features, (-1, channels * found.features.shape[-1]))
         classes = found.logits.shape[-1]
@@ -65,7 +66,7 @@ class StackedDigits(Extractor):
         return Features(features, ops.reshape(joint, (-1, classes**3)))
 
     def strangeness(self, found: Features) -> Tensor | None:
-        """The mean over the three channels of what the classifier finds strange in each."""
+        """Returns the mean of the classifier's strangeness over the three channels, `(batch,)`."""
         classes = round(found.logits.shape[-1] ** (1 / 3))
         first = ops.argmax(found.logits, axis=1)
         digits = ops.stack([first // classes**2, first // classes % classes, first % classes], 1)

@@ -1,0 +1,1 @@
+"""What is on disk: whole writes, marks of what kgan wrote, and locks."""
