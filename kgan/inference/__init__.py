@@ -1,1 +1,1 @@
-"""From a trained model to samples: in this process, in tiles, or in a SavedModel."""
+"""Inference: samples of a trained model in this process, in tiles, or in a SavedModel."""

@@ -1,7 +1,11 @@
-"""Networks on disk for others to serve; the networks of the running model are only read."""
+"""Export of networks for serving; the networks of the model are not changed."""
+
+from pathlib import Path
 
 import keras
 
+from kgan import arguments
+from kgan.disk import marks, writing
 from kgan.errors import InputError
 
 
@@ -9,27 +13,72 @@ def write_saved_model(filepath, endpoints, networks, average, verbose=False, **k
     """Writes a SavedModel that loads where kgan is not installed.
 
     Args:
-        filepath: its folder.
-        endpoints: by name, pairs of a function and the `tf.TensorSpec` of its arguments.
-        networks: those that the functions call, without the rest of the GAN and its optimizers.
-        average: the `WeightAverage` whose weights the functions compute with; None for the
-            networks' own.
+        filepath: the folder to write.
+        endpoints: (function, list of the `tf.TensorSpec` of its arguments) by name.
+        networks: the networks that the functions call.
+        average: the `WeightAverage` whose weights the functions use; None for the networks' own.
         verbose, **kwargs: as in `keras.export.ExportArchive.write_out`.
+
+    Raises:
+        InputError: if the folder holds anything but a SavedModel that kgan wrote. It is unchanged.
     """
+    path = Path(filepath)
+    if path.is_dir() and any(path.iterdir()):
+        marks.check_saved_model(path)
     archive = keras.export.ExportArchive()
-    # With an average the networks' own weights are not part of what is computed.
-    for held in networks if average is None else [average]:
-        archive.track(held)
+    # With an average the functions do not use the networks' own weights.
+    for part in networks if average is None else [average]:
+        archive.track(part)
     for name, (function, signature) in endpoints.items():
         archive.add_endpoint(name, function, signature)
-    archive.write_out(str(filepath), verbose=verbose, **kwargs)
+
+    if "://" in str(filepath):
+        # A file system of TensorFlow's, which cannot rename folders.
+        archive.write_out(str(filepath), verbose=verbose, **kwargs)
+        return
+
+    def write(part):
+        archive.write_out(str(part), verbose=False, **kwargs)
+        marks.mark_saved_model(part)
+
+    writing.replace(path, write)
+    if verbose:
+        print(f"Saved a SavedModel at {str(path)!r}.")
+
+
+def write_other(network: keras.Model, filepath, format: str, **kwargs) -> None:
+    """Writes a network in another format of `keras.Model.export`, in one file or several.
+
+    Raises:
+        InputError: if Keras does not know the format, or a package for it is missing.
+    """
+
+    def write(part):
+        try:
+            network.export(part, format=format, **kwargs)
+        except (ImportError, ValueError) as error:
+            raise InputError(f"The generator cannot be exported as {format!r}: {error}") from error
+        return sorted(part.parent.iterdir())
+
+    writing.together(Path(filepath), write)
+
+
+def shown(verbose) -> bool:
+    """Returns whether the argument `verbose` of an export asks for lines on standard output."""
+    if verbose is None or isinstance(verbose, bool):
+        return bool(verbose)
+    return bool(arguments.choice("verbose", verbose, ("auto", 0, 1, 2), or_else="None"))
 
 
 def averaged_copy(network: keras.Model, average) -> keras.Model:
-    """A copy of a network with its averaged weights; the network itself where there are none.
+    """Returns a copy of a network with its averaged weights.
+
+    Args:
+        network: a Keras model.
+        average: the `WeightAverage`; if it is None, the network itself is returned.
 
     Raises:
-        InputError: for a network that Keras cannot build again.
+        InputError: if Keras cannot build the network from its config.
     """
     if average is None:
         return network

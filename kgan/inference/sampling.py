@@ -1,6 +1,7 @@
-"""From a trained model to samples, in this process or in a SavedModel."""
+"""Samples of a trained model, in this process or in a SavedModel."""
 
 import contextlib
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,8 +11,10 @@ import tensorflow as tf
 from keras import ops
 
 from kgan import arguments, bridge, checks, random
+from kgan.data import memory
 from kgan.errors import InputError
 from kgan.inference import exporting
+from kgan.training import out_of_memory
 from kgan.training.execution import kernels
 from kgan.typing import ArrayLike, PathLike, Tensor, Tensors
 
@@ -19,57 +22,57 @@ from kgan.typing import ArrayLike, PathLike, Tensor, Tensors
 class Sampling:
     """The part of a model that runs its generators in inference mode.
 
-    It relies on `forward`, `data_range` and `average` of the model it is mixed into.
+    It is a mixin, and uses `forward`, `data_range` and `average` of the model.
     """
 
-    # Of the model that it is mixed into.
+    # Attributes of the model.
     forward: Callable[..., Tensors]
     networks_of: Callable[[str], list[keras.Model]]
     data_range: Any
     average: Any
-    # Whether samples may leave `data_range`, and are brought back.
+    # Whether samples are clipped to `data_range`.
     _clips = False
-    # The compiled form of `sample`; `compile` clears it, for the average may come or go.
+    # The traced form of `sample`; `compile` resets it, because the average may change.
     _sampling: Any = None
 
     def sample(self, latents: Tensors, condition: Tensors = None) -> Tensors:
-        """Samples in inference mode, by the averaged generator where there is one."""
+        """Returns samples in inference mode, of the averaged generator if there is an average."""
         with self.averaged():
             made = self.forward(latents, condition, training=False)
         return tf.nest.map_structure(self.finished, made)
 
     def averaged(self) -> contextlib.AbstractContextManager:
-        """A context in which networks compute with their averaged weights, where there are any.
+        """Returns a context in which networks use their averaged weights, if there are any.
 
-        Nothing is written, so that a training may go on beside it in another thread.
+        No variable is written, so that another thread may train the model at the same time.
         """
         if self.average is None:
             return contextlib.nullcontext()
         return keras.StatelessScope([(w, average.value) for w, average in self.average.pairs()])
 
     def finished(self, samples: Tensors) -> Tensor:
-        """Samples as users get them: in the data's range, at least in float32."""
+        """Returns samples in the data's range, at least in float32."""
         if self._clips:
             samples = ops.clip(samples, *self.data_range)
-        # Networks may compute in half precision; what leaves them is for everyone.
         return ops.cast(samples, keras.backend.result_type(samples.dtype, "float32"))
 
 
 class LatentSampling(Sampling):
-    """Samples from noise: `generate`, `predict`, `preview`, `export`.
+    """Sampling from latents: `generate`, `predict`, `preview`, `export`.
 
-    It relies on `draw`, `latents` and `networks_of` of the model, beside what `Sampling` does.
+    It is a mixin, and also uses `draw`, `latents` and `networks_of` of the model.
     """
 
-    # Of the model that it is mixed into.
+    # Attributes of the model.
     draw: Callable[..., Tensors]
     latents: Any
+    sample_shape: tuple
     classes: int
     accelerate: Any
     _sampling_seeds: keras.random.SeedGenerator
 
     def call(self, inputs: Tensors, training: bool = False) -> Tensors:
-        """Samples from latents, or from `[latents, labels]`; `predict` goes through here."""
+        """Returns samples for latents, or for `[latents, labels]`; Keras's `predict` calls it."""
         inputs = inputs if self.classes else [inputs]
         return self.forward(*inputs, training=True) if training else self.sample(*inputs)
 
@@ -83,24 +86,24 @@ class LatentSampling(Sampling):
         truncation: float | None = None,
         batch_size: int = 256,
     ) -> np.ndarray:
-        """New samples, in the data's range.
+        """Generates samples.
 
         Args:
-            n: how many; may be left out where `latents` or `labels` say it.
-            labels: the class of each sample, for models that are told one: an integer for all,
-                or an array `(n,)`. None draws them, every class equally often.
-            latents: an array of latents, `(n, *latent_shape)`, in place of drawn ones.
+            n: number of samples; optional if `latents`, or `labels` as an array, are given.
+            labels: the classes of the samples, for conditional models: an integer for all
+                samples, or integers `(n,)`. None draws them; all classes are equally likely.
+            latents: latents `(n, *latent_shape)` to use instead of drawing them.
             seed: the same seed gives the same samples; None draws new ones at each call.
-            truncation: draw latents nearer the centre; see the latents' `sample`.
-            batch_size: samples made at a time.
+            truncation: draws latents closer to the centre; see `sample` of the latents.
+            batch_size: number of samples that are generated at a time.
 
         Returns:
-            A float array of shape `(n, *sample_shape)`, made by the averaged generator where
-            `compile(ema=...)` asked for one.
+            A float array of shape `(n, *sample_shape)` in the data's range. With
+            `compile(ema=...)` the averaged generator makes it.
 
         Raises:
-            InputError: for a count that is no positive integer, latents of another shape, or
-                labels that the model does not know.
+            InputError: if `n` is not a positive integer, the latents have another shape, or the
+                labels are not classes of the model.
         """
         arguments.integer("batch_size", batch_size)
         seed = arguments.seed(seed)
@@ -114,8 +117,11 @@ class LatentSampling(Sampling):
             if n is None:
                 raise InputError("generate needs a number of samples: `generate(16)`.")
             n = arguments.integer("n", n)
+            self.check_count(n)
             latents = self.draw(n, seed, truncation)
         else:
+            if not tf.is_tensor(latents):
+                latents = arguments.array("latents", latents)
             latents = ops.convert_to_tensor(latents, "float32")
             if not checks.same_shape(tuple(latents.shape[1:]), self.latents.shape):
                 raise InputError(
@@ -125,29 +131,41 @@ class LatentSampling(Sampling):
             if n not in (None, latents.shape[0]):
                 raise InputError(f"n={n} was asked for, but {latents.shape[0]} latents were given.")
             n = int(latents.shape[0])
-        condition = self._asked_for(labels, n, seed)
+        condition = self._condition_for(labels, n, seed)
         if self._sampling is None:
-            self._sampling = bridge.not_warned_of_retracing(
-                tf.function(self._made, reduce_retracing=True, autograph=False)
+            self._sampling = bridge.without_retracing_warning(
+                tf.function(self._accelerated_sample, reduce_retracing=True, autograph=False)
             )
         inputs = (latents,) if condition is None else (latents, condition)
-        batches = [
-            self._sampling(
-                *tf.nest.map_structure(lambda t, start=start: t[start : start + batch_size], inputs)
-            ).numpy()
-            for start in range(0, n, batch_size)
-        ]
-        return np.concatenate(batches)
+        with out_of_memory.advice("Sampling", out_of_memory.SAMPLING):
+            batches = [
+                self._sampling(
+                    *tf.nest.map_structure(lambda t, s=start: t[s : s + batch_size], inputs)
+                ).numpy()
+                for start in range(0, n, batch_size)
+            ]
+            return np.concatenate(batches)
 
-    def _made(self, *inputs):
+    def check_count(self, n: int) -> None:
+        """Checks that so many samples, their latents and labels fit into the free memory.
+
+        Raises:
+            InputError: if they do not.
+        """
+        numbers = 2 * _numbers(self.sample_shape) + _numbers(self.latents.shape)
+        # Labels are made as integers of 64 bits, from others.
+        size = 4 * numbers + (24 if self.classes else 0)
+        memory.must_fit(n * size, f"Generating {n} samples", "Ask for fewer at a time.")
+
+    def _accelerated_sample(self, *inputs):
         with kernels.faster(self.networks_of("generator"), accelerate=self.accelerate):
             return self.sample(*inputs)
 
-    def _asked_for(self, labels, n, seed):
-        """What the generator is told beside `n` latents: labels, or None where it is told none."""
+    def _condition_for(self, labels, n, seed):
+        """Returns the labels of `n` samples, given or drawn; None for an unconditional model."""
         if not self.classes:
             if labels is not None:
-                raise InputError("This model is told no class; leave labels out.")
+                raise InputError("This model is not conditioned on a class; leave labels out.")
             return None
         if labels is None:
             return self.draw_labels(n, seed)
@@ -164,21 +182,30 @@ class LatentSampling(Sampling):
         return tf.constant(np.broadcast_to(labels, (n,)), tf.int32)
 
     def draw_labels(self, count: int | Tensor, seed: Tensor) -> Tensor:
-        """Labels for `count` samples, every class equally likely, a function of the seed."""
+        """Draws int32 labels `(count,)` by a seed; all classes are equally likely."""
         seed = tf.convert_to_tensor(seed) ^ tf.constant([0, 0x1ABE1], tf.int32)
         return tf.cast(random.uniform([count], seed) * self.classes, tf.int32)
 
     @property
     def preview_columns(self) -> int | None:
-        """How many columns the pictures of `preview` have: one a class; None where it is free."""
+        """The number of columns in pictures of `preview`: the classes; None allows any number."""
         return self.classes if 0 < self.classes <= 32 else None
 
     def preview(self, count: int = 64, seed: int = 0) -> dict[str, np.ndarray]:
-        """Named arrays of samples that show how the model is doing, for callbacks to draw.
+        """Generates samples that show the state of training, for callbacks.
 
-        Where the model is told a class, sample i is of class i modulo their number, and the
-        last row of such a table is full.
+        In a conditional model sample i has the class i modulo the number of classes, and the
+        number of samples is rounded down to full rows of all classes.
+
+        Args:
+            count: number of samples.
+            seed: the same seed gives the same latents.
+
+        Returns:
+            Arrays of samples by name.
         """
+        count = arguments.integer("count", count)
+        self.check_count(count)
         labels = None
         if self.classes:
             if count > self.classes:
@@ -188,7 +215,7 @@ class LatentSampling(Sampling):
 
     @property
     def signatures(self) -> str:
-        """What the SavedModel of `export` answers to, in words."""
+        """The signatures of the SavedModel of `export`, in words."""
         if self.classes:
             return "serve(latents, labels) and sample(labels, seed)"
         return "serve(latents) and sample(count, seed)"
@@ -200,28 +227,35 @@ class LatentSampling(Sampling):
         verbose: int | str | None = None,
         **kwargs: Any,
     ) -> None:
-        """Writes the generator for serving; it loads where kgan is not installed.
+        """Writes the generator for serving; loading it does not require kgan.
 
-        A SavedModel gets two signatures: `serve(latents)` and `sample(count, seed)`, which
-        draws the latents of `generate(count, seed=seed)` itself. Of a model that is told a class
-        they are `serve(latents, labels)` and `sample(labels, seed)`, with int32 labels `(n,)`.
-        They return samples in the data's range, by the averaged generator where there is one.
-        Other formats ("onnx", ...) are Keras's own, of the generator.
+        A SavedModel has two signatures: `serve(latents)` and `sample(count, seed)`, which draws
+        the same latents as `generate(count, seed=seed)`. For a conditional model they are
+        `serve(latents, labels)` and `sample(labels, seed)`, with int32 labels `(n,)`. They return
+        samples in the data's range, of the averaged generator if there is an average. Other
+        formats ("onnx", ...) are Keras's own, and hold the generator alone.
 
         Args:
             filepath: folder of the SavedModel, or file of another format.
-            format: "tf_saved_model", or what `keras.Model.export` knows.
+            format: "tf_saved_model", or another format of `keras.Model.export`.
             verbose, **kwargs: as in `keras.Model.export`.
+
+        Raises:
+            InputError: for another format, if the model has several generators or a generator
+                that cannot be copied with its averaged weights; for a folder that holds anything
+                but an earlier export, or whose path is not UTF-8.
         """
+        filepath = arguments.utf8_path("filepath", filepath)
+        shown = exporting.shown(verbose)
         generators = self.networks_of("generator")
-        if format != "tf_saved_model":
+        if arguments.text("format", format) != "tf_saved_model":
             if len(generators) > 1:
                 raise InputError(
                     f"A model of {len(generators)} generators exports as a SavedModel only; "
                     f"got format={format!r}."
                 )
             network = exporting.averaged_copy(generators[0], self.average)
-            network.export(filepath, format=format, verbose=verbose, **kwargs)
+            exporting.write_other(network, filepath, format, verbose=verbose, **kwargs)
             return
         latents = tf.TensorSpec((None, *self.latents.shape), tf.float32, name="latents")
         count = tf.TensorSpec((), tf.int32, name="count")
@@ -230,27 +264,33 @@ class LatentSampling(Sampling):
         if self.classes:
             endpoints = {
                 "serve": (self.sample, [latents, labels]),
-                "sample": (self._sampled_as, [labels, seed]),
+                "sample": (self._sample_labels, [labels, seed]),
             }
         else:
             endpoints = {
                 "serve": (self.sample, [latents]),
-                "sample": (self._sampled, [count, seed]),
+                "sample": (self._sample_count, [count, seed]),
             }
         exporting.write_saved_model(
-            filepath, endpoints, generators, self.average, verbose=bool(verbose), **kwargs
+            filepath, endpoints, generators, self.average, verbose=shown, **kwargs
         )
 
-    def _sampled(self, count, seed):
+    def _sample_count(self, count, seed):
         return self.sample(self.draw(count, seed_pair(seed)))
 
-    def _sampled_as(self, labels, seed):
+    def _sample_labels(self, labels, seed):
         return self.sample(self.draw(tf.shape(labels)[0], seed_pair(seed)), labels)
 
 
 def seed_pair(seed):
-    """The seed of `generate(seed=...)`, an int or a scalar integer tensor, as two int32."""
+    """Returns the seed of `generate(seed=...)`, an int or a scalar integer tensor, as two int32."""
     if isinstance(seed, (int, np.integer)):
-        # Any Python integer is welcome; its lowest 64 bits count.
-        seed = (int(seed) + 2**63) % 2**64 - 2**63
+        # Of a larger Python integer the lowest 64 bits are used.
+        # As an array: TensorFlow keeps a tensor for each Python number until the process ends.
+        seed = np.asarray((int(seed) + 2**63) % 2**64 - 2**63, "int64")
     return tf.bitcast(tf.cast(seed, tf.int64), tf.int32)
+
+
+def _numbers(shape) -> int:
+    """Returns how many numbers a shape holds at least; unknown sides count as 1."""
+    return math.prod(side or 1 for side in shape)

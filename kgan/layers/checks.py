@@ -1,10 +1,10 @@
-"""What the layers ask of the shapes they are built for."""
+"""Checks of input shapes that several layers share."""
 
 from kgan.errors import InputError
 
 
 def feature_maps(layer, shape) -> None:
-    """Refuses what is not `(batch, height, width, channels)` with known channels."""
+    """Raises `InputError` if not `(batch, height, width, channels)` with known channels."""
     if len(shape) != 4 or shape[-1] is None:
         raise InputError(
             f"{type(layer).__name__} takes (batch, height, width, channels) with a known number "

@@ -14,10 +14,10 @@ from kgan.typing import Config, Shape, Tensors
 class ConditionalBatchNormalization(keras.layers.Layer):
     """Batch normalization with a gain and a bias for each class and channel.
 
-    y = gain[label] · (x - mean) / √(variance + epsilon) + bias[label], with the statistics of
-    the whole batch, whatever its classes. The idea is that of de Vries et al. 2017 (section 3);
-    a table of gains and biases by class is that of Dumoulin et al. 2017 (section 2.2), and its
-    use in GANs that of Miyato & Koyama 2018.
+    y = gain[label] · (x - mean) / √(variance + epsilon) + bias[label], with the mean and the
+    variance of the whole batch, over all classes. The idea is that of de Vries et al. 2017
+    (section 3); a table of gains and biases by class is that of Dumoulin et al. 2017 (section
+    2.2), and its use in GANs that of Miyato & Koyama 2018.
 
     Call it with `[features, labels]`:
 
@@ -25,17 +25,18 @@ class ConditionalBatchNormalization(keras.layers.Layer):
     - labels: integers in `0 .. classes - 1`, `(batch,)` or `(batch, 1)`
     - returns: `(batch, ..., channels)`
 
-    A label out of range gives its sample NaN: it cannot be refused inside a compiled graph, and
-    another class's gain would pass unseen.
+    A label out of range makes its sample NaN: a compiled graph cannot raise an error, and the
+    gain of another class would go unnoticed.
 
     Args:
-        classes: how many there are.
-        momentum: of the moving statistics that inference uses.
+        classes: number of classes.
+        momentum: momentum of the moving statistics that inference uses.
         epsilon: added to the variance.
-        synchronized: statistics over all replicas under `tf.distribute`.
+        synchronized: whether statistics are taken over all replicas under `tf.distribute`.
 
     Raises:
-        InputError: for inputs that are not such a pair, or labels that are not integers.
+        InputError: for inputs that are not a pair, features of unknown channels, or labels of
+            another shape or that are not integers.
     """
 
     def __init__(
@@ -48,9 +49,9 @@ class ConditionalBatchNormalization(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         self.classes = arguments.integer("classes", classes)
-        self.momentum = float(momentum)
-        self.epsilon = float(epsilon)
-        self.synchronized = bool(synchronized)
+        self.momentum = arguments.number("momentum", momentum, least=0, most=1)
+        self.epsilon = arguments.number("epsilon", epsilon, least=0)
+        self.synchronized = arguments.flag("synchronized", synchronized)
         self.normalization = keras.layers.BatchNormalization(
             momentum=self.momentum,
             epsilon=self.epsilon,
@@ -85,13 +86,13 @@ class ConditionalBatchNormalization(keras.layers.Layer):
                 f"Labels must be integers; got {keras.backend.standardize_dtype(labels.dtype)}. "
                 "Convert them with `keras.ops.cast(labels, 'int32')`."
             )
-        # A product with one-hot rows, for its gradient is dense, and so is the gradient's own.
+        # A product with one-hot rows, since its first and second derivatives are dense.
         rows = ops.one_hot(ops.reshape(labels, (-1,)), self.classes, dtype=self.compute_dtype)
-        # An unknown label has a row of zeros: 0/0.
+        # A label out of range has a row of zeros, which 0/0 makes NaN.
         rows = rows / ops.sum(rows, axis=-1, keepdims=True)
-        spread = (-1, *(1 for _ in features.shape[1:-1]), features.shape[-1])
-        gain = ops.reshape(ops.matmul(rows, self.gain), spread)
-        bias = ops.reshape(ops.matmul(rows, self.bias), spread)
+        shape = (-1, *(1 for _ in features.shape[1:-1]), features.shape[-1])
+        gain = ops.reshape(ops.matmul(rows, self.gain), shape)
+        bias = ops.reshape(ops.matmul(rows, self.bias), shape)
         return gain * self.normalization(features, training=training) + bias
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

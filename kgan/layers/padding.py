@@ -13,16 +13,16 @@ from kgan.typing import Config, Shape, Tensors
 
 @keras.saving.register_keras_serializable("kgan")
 class ReflectionPadding2D(keras.layers.Layer):
-    """Mirrors images at their borders, without the outermost row or column itself.
+    """Reflects images at their borders, without repeating the outermost row or column.
 
     - input: `(batch, height, width, channels)`, larger than the padding
     - returns: `(batch, height + 2 · padding, width + 2 · padding, channels)`
 
     Args:
-        padding: rows and columns added at every side.
+        padding: number of rows and columns added at each side.
 
     Raises:
-        InputError: for images that are no larger than the padding, or another kind of input.
+        InputError: for images that are no larger than the padding, or an input of another shape.
     """
 
     def __init__(self, padding: int = 1, **kwargs: Any):
@@ -42,8 +42,8 @@ class ReflectionPadding2D(keras.layers.Layer):
         return ops.pad(inputs, [(0, 0), around, around, (0, 0)], mode="reflect")
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        batch, *places, channels = input_shape
-        return (batch, *(size and size + 2 * self.padding for size in places), channels)
+        batch, *sizes, channels = input_shape
+        return (batch, *(size and size + 2 * self.padding for size in sizes), channels)
 
     def get_config(self) -> Config:
         return {**super().get_config(), "padding": self.padding}

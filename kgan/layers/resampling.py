@@ -1,4 +1,4 @@
-"""Feature maps made larger and smaller, with second derivatives."""
+"""Layers that change the size of feature maps and have second derivatives."""
 
 from typing import Any
 
@@ -27,20 +27,20 @@ class _Shuffling(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kgan")
 class PixelShuffle(_Shuffling):
-    """Rearranges channels into places (Shi et al. 2016, section 3.2, equation 4).
+    """Rearranges channels into pixels (Shi et al. 2016, section 3.2, equation 4).
 
     - input: `(batch, height, width, scale² · channels)`
     - returns: `(batch, scale · height, scale · width, channels)`
 
-    The order is TensorFlow's `depth_to_space`, and the equation's: the value at row `a` and
-    column `b` of a block of the output comes from channel `(a · scale + b) · channels + c`.
+    The order is that of the equation and of TensorFlow's `depth_to_space`: channel `c` at row `a`
+    and column `b` of an output block comes from channel `(a · scale + b) · channels + c`.
     PyTorch's `PixelShuffle` takes it from channel `c · scale² + a · scale + b`.
 
     Args:
-        scale: how many times larger the output is.
+        scale: factor by which height and width grow.
 
     Raises:
-        InputError: for channels that scale² does not divide, or another kind of input.
+        InputError: for channels that scale² does not divide, or an input of another shape.
     """
 
     def call(self, inputs: Tensors) -> Tensors:
@@ -63,16 +63,16 @@ class PixelShuffle(_Shuffling):
 
 @keras.saving.register_keras_serializable("kgan")
 class PixelUnshuffle(_Shuffling):
-    """Rearranges places into channels; undoes `PixelShuffle`.
+    """Rearranges pixels into channels; the inverse of `PixelShuffle`.
 
     - input: `(batch, scale · height, scale · width, channels)`
     - returns: `(batch, height, width, scale² · channels)`, in `space_to_depth`'s order
 
     Args:
-        scale: how many times smaller the output is.
+        scale: factor by which height and width shrink.
 
     Raises:
-        InputError: for sizes that scale does not divide, or another kind of input.
+        InputError: for sizes that scale does not divide, or an input of another shape.
     """
 
     def call(self, inputs: Tensors) -> Tensors:
@@ -80,7 +80,7 @@ class PixelUnshuffle(_Shuffling):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, height, width, channels = input_shape
-        _divided("PixelUnshuffle", input_shape, self.scale)
+        _check_divisible("PixelUnshuffle", input_shape, self.scale)
         return (
             batch,
             height and height // self.scale,
@@ -90,19 +90,17 @@ class PixelUnshuffle(_Shuffling):
 
 
 class _Resampling(keras.layers.Layer):
-    # What lies beyond the border, and the padding of width one that says so.
+    # The mode of `ops.pad` for each `border`; with a width of 1 "symmetric" repeats the edge.
     _borders = {"edge": "symmetric", "zeros": "constant"}
 
     def __init__(self, border: str = "edge", **kwargs: Any):
         super().__init__(**kwargs)
-        if border not in self._borders:
-            raise InputError(f"border is one of {', '.join(self._borders)}; got {border!r}.")
-        self.border = border
+        self.border = arguments.choice("border", border, self._borders, of=type(self).__name__)
 
     def build(self, input_shape: Shape) -> None:
         if len(input_shape) < 3:
             raise InputError(
-                f"{type(self).__name__} takes (batch, ..., channels) with places between, such as "
+                f"{type(self).__name__} takes (batch, ..., channels) with a spatial axis, such as "
                 f"(batch, height, width, channels); got {tuple(input_shape)}."
             )
         self.compute_output_shape(input_shape)
@@ -120,28 +118,28 @@ class _Resampling(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kgan")
 class Upsample(_Resampling):
-    """Twice the size along each spatial axis, smoothed by a binomial filter.
+    """Doubles the size along each spatial axis, smoothed by a binomial filter.
 
-    Each sample is repeated and the filter [1, 2, 1] / 4 goes over the result, which is zeros put
-    between samples and the filter [1, 3, 3, 1] / 4: the interpolative upsampler of R3GAN (Huang
-    et al. 2024; `Resamplers.py` of the authors' code, filter [1, 2, 1]) and StyleGAN2's (Karras
-    et al. 2020). Along an axis::
+    Repeats each value and applies the filter [1, 2, 1] / 4, which equals inserting zeros between
+    values and applying the filter [1, 3, 3, 1] / 4. This is the interpolative upsampler of R3GAN
+    (Huang et al. 2024; `Resamplers.py` of the authors' code, filter [1, 2, 1]) and of StyleGAN2
+    (Karras et al. 2020). Along an axis::
 
         y_2i = (x_{i-1} + 3 x_i) / 4    y_2i+1 = (3 x_i + x_{i+1}) / 4
 
-    This is bilinear interpolation, written so that second derivatives exist, which TensorFlow's
-    own lacks, and without the depthwise convolution, slow on CPU.
+    This is bilinear interpolation. Unlike TensorFlow's bilinear resize it has second derivatives,
+    and it needs no depthwise convolution, which is slow on CPUs.
 
     - input: `(batch, height, width, channels)`, or any number of spatial axes
     - returns: `(batch, 2 · height, 2 · width, channels)`
 
     Args:
-        border: what lies beyond the border. "edge" repeats the outermost sample, and constants
-            stay constant; "zeros" is the authors' choice, and dims the outermost row by a
+        border: values beyond the border. "edge" repeats the outermost value, so that constants
+            stay constant; "zeros" is the authors' choice, and reduces the outermost values by a
             quarter.
 
     Raises:
-        InputError: for another border, or inputs without spatial axes.
+        InputError: for an unknown border, or inputs without spatial axes.
     """
 
     def _resampled(self, x, padded, axis):
@@ -153,18 +151,18 @@ class Upsample(_Resampling):
         return ops.reshape(pairs, (*size[:axis], 2 * size[axis], *size[axis + 1 :]))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        batch, *places, channels = input_shape
-        return (batch, *(size and 2 * size for size in places), channels)
+        batch, *sizes, channels = input_shape
+        return (batch, *(size and 2 * size for size in sizes), channels)
 
 
 @keras.saving.register_keras_serializable("kgan")
 class Downsample(_Resampling):
-    """Half the size along each spatial axis, smoothed by a binomial filter.
+    """Halves the size along each spatial axis, smoothed by a binomial filter.
 
-    The filter [1, 2, 1] / 4 and then the mean of pairs, which is every second value under the
-    filter [1, 3, 3, 1] / 8: the interpolative downsampler of R3GAN (Huang et al. 2024;
-    `Resamplers.py` of the authors' code, filter [1, 2, 1]) and StyleGAN2's (Karras et al. 2020).
-    Along an axis::
+    Applies the filter [1, 2, 1] / 4 and takes the mean of each pair, which equals applying the
+    filter [1, 3, 3, 1] / 8 and keeping every second value. This is the interpolative downsampler
+    of R3GAN (Huang et al. 2024; `Resamplers.py` of the authors' code, filter [1, 2, 1]) and of
+    StyleGAN2 (Karras et al. 2020). Along an axis::
 
         y_j = (x_{2j-1} + 3 x_2j + 3 x_2j+1 + x_{2j+2}) / 8
 
@@ -175,7 +173,7 @@ class Downsample(_Resampling):
         border: as in `Upsample`.
 
     Raises:
-        InputError: for another border, odd sizes, or inputs without spatial axes.
+        InputError: for an unknown border, odd sizes, or inputs without spatial axes.
     """
 
     def _resampled(self, x, padded, axis):
@@ -183,23 +181,23 @@ class Downsample(_Resampling):
         # Pair k holds x_{2k-1} and x_2k, and pair k + 1 the two that follow.
         pairs = (*size[:axis], size[axis] // 2 + 1, 2, *size[axis + 1 :])
         pairs = ops.reshape(padded, pairs)
-        odd, even = (_part(pairs, axis + 1, place) for place in (0, 1))
+        odd, even = (_part(pairs, axis + 1, index) for index in (0, 1))
         left = 0.125 * odd + 0.375 * even
         right = 0.375 * odd + 0.125 * even
         return _part(left, axis, slice(None, -1)) + _part(right, axis, slice(1, None))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        batch, *places, channels = input_shape
-        _divided("Downsample", input_shape, 2)
-        return (batch, *(size and size // 2 for size in places), channels)
+        batch, *sizes, channels = input_shape
+        _check_divisible("Downsample", input_shape, 2)
+        return (batch, *(size and size // 2 for size in sizes), channels)
 
 
 def _part(x, axis, index):
-    """`x` with that index along that axis."""
+    """Returns `x` indexed along one axis."""
     return x[(slice(None),) * axis + (index,)]
 
 
-def _divided(layer, shape, scale):
-    """Refuses known sizes that `scale` does not divide."""
+def _check_divisible(layer, shape, scale):
+    """Raises `InputError` for known sizes that `scale` does not divide."""
     if any(size is not None and size % scale for size in shape[1:-1]):
         raise InputError(f"{layer} needs sizes that {scale} divides; got {tuple(shape)}.")

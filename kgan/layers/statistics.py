@@ -1,4 +1,4 @@
-"""What a discriminator may learn from a batch as a whole."""
+"""Statistics of a batch as features for a discriminator."""
 
 from typing import Any
 
@@ -6,31 +6,31 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from kgan import arguments
+from kgan import arguments, replicas
 from kgan.errors import InputError
 from kgan.typing import Config, Shape, Tensors
 
 
 @keras.saving.register_keras_serializable("kgan")
 class MinibatchStdDev(keras.layers.Layer):
-    """Appends how much the samples of a group differ (Karras et al. 2018, section 3).
+    """Appends the standard deviation within groups of samples (Karras et al. 2018, section 3).
 
-    The batch is split into groups; the standard deviation of each feature over a group, averaged
-    over all features and places, is one number, appended to each of the group's samples as a
-    constant feature map. A generator without variety shows by it.
+    The batch is split into groups. The standard deviation of each feature over a group, averaged
+    over all features and positions, is one number; each sample of the group gets it as a constant
+    feature map. It shows the discriminator when generated samples are too alike.
 
-    Groups, and several maps from as many parts of the channels, are as in the authors' code:
-    with m groups, sample i belongs to group i mod m. The code demands that `group_size` divides
-    the batch. Here a group is the smallest divisor of the batch that is no smaller than
-    `group_size` (14 samples and a `group_size` of 4 give two groups of 7), or the whole batch
-    where that is smaller. A group of one would say nothing.
+    As in the authors' code, sample i belongs to group i mod m of m groups, and the channels can
+    be split into several parts that give one map each. That code requires `group_size` to divide
+    the batch. Here the size of a group is the smallest divisor of the batch that is at least
+    `group_size` (14 samples and a `group_size` of 4 give two groups of 7), or the whole batch if
+    that is smaller. A group of one sample would have a deviation of zero.
 
-    - input: `(batch, ..., channels)`, with or without places
+    - input: `(batch, ..., channels)`, with any number of spatial axes
     - returns: `(batch, ..., channels + features)`
 
     Args:
-        group_size: samples in a group.
-        features: maps to append; must divide the channels.
+        group_size: least number of samples in a group.
+        features: number of maps to append; must divide the channels.
 
     Raises:
         InputError: for channels that are unknown or that `features` does not divide.
@@ -50,22 +50,28 @@ class MinibatchStdDev(keras.layers.Layer):
             )
 
     def call(self, inputs: Tensors) -> Tensors:
-        batch, *places, channels = ops.shape(inputs)
+        number, *sizes, _ = ops.shape(inputs)
+        deviations = self._deviations(replicas.whole(inputs))
+        deviations = replicas.rows(number, lambda count: deviations)
+        maps = ops.broadcast_to(deviations, (number, *sizes, self.features))
+        return ops.concatenate([inputs, maps], axis=-1)
+
+    def _deviations(self, inputs):
+        """Returns the numbers of each sample, `(batch, 1, ..., features)`."""
+        batch, *sizes, channels = ops.shape(inputs)
         group = self._group(batch)
         # Squares and their sum over many features leave the range of half precision.
         x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
         split = (group, batch // group, -1, self.features, channels // self.features)
         x = ops.reshape(x, split)
         variance = ops.mean(ops.square(x - ops.mean(x, axis=0)), axis=0)
-        # The authors' 1e-8: samples that are alike would have an endless gradient.
+        # The authors' 1e-8: without it equal samples would have an infinite gradient.
         deviation = ops.mean(ops.sqrt(variance + 1e-8), axis=(1, 3))
         deviation = ops.cast(ops.tile(deviation, (group, 1)), inputs.dtype)
-        deviation = ops.reshape(deviation, (batch, *(1 for _ in places), self.features))
-        maps = ops.broadcast_to(deviation, (batch, *places, self.features))
-        return ops.concatenate([inputs, maps], axis=-1)
+        return ops.reshape(deviation, (batch, *(1 for _ in sizes), self.features))
 
     def _group(self, batch):
-        """The group size for a batch, an int or, where the graph leaves it open, a tensor."""
+        """Returns the size of a group: an int, or a tensor if the batch size is a tensor."""
         if isinstance(batch, int):
             low = min(self.group_size, batch)
             return next(size for size in range(low, batch + 1) if batch % size == 0)

@@ -1,4 +1,4 @@
-"""Wrappers that run a layer with other weights than those it trains."""
+"""Wrappers that run a layer with weights computed from those it trains."""
 
 import math
 from typing import Any
@@ -19,9 +19,9 @@ _DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
 
 
 class _Reweighted(keras.layers.Wrapper):
-    """Runs a layer with values in place of its weights that `_weights` makes of them.
+    """Runs a layer with values that `_weights` computes from its weights.
 
-    The layer's own weights stay the trainable variables: they are read and never written.
+    The layer's own weights remain the trainable variables: they are read and never written.
     """
 
     def __init__(self, layer: keras.layers.Layer, **kwargs: Any):
@@ -29,26 +29,26 @@ class _Reweighted(keras.layers.Wrapper):
             raise InputError(f"{type(self).__name__} wraps a Keras layer; got {layer!r}.")
         if kwargs.pop("dtype", None) is not None:
             raise InputError(
-                f"{type(self).__name__} computes as the layer it wraps does: give `dtype` to the "
+                f"{type(self).__name__} has the dtype of the layer it wraps: give `dtype` to the "
                 f"{type(layer).__name__}."
             )
-        # The new weights are made in the precision of the old. Inputs pass as they are, and
-        # the wrapped layer brings them, and the new weights, to its own compute dtype.
+        # The new weights are computed in the precision of the variables. Inputs pass unchanged:
+        # the wrapped layer casts them, and the new weights, to its compute dtype.
         super().__init__(layer, dtype=layer.variable_dtype, autocast=False, **kwargs)
 
     def _weights(self, training):
-        """(variable, value) pairs to run the layer with."""
+        """Returns (variable, value) pairs to run the layer with."""
         raise NotImplementedError
 
     def call(self, inputs: Tensors, training: bool = False) -> Tensors:
-        # A scope knows nothing of the scope around it, which may hold averaged weights or drop
-        # updates: the present value of each variable is named.
-        present = [(variable, variable.value) for variable in self.layer.variables]
-        with keras.StatelessScope(present + self._weights(training), collect_losses=True) as scope:
-            before = [scope.get_current_value(variable) for variable, _ in present]
+        # A scope does not see the values of an outer scope, which may hold averaged weights or
+        # discard updates, so the current value of each variable is passed on.
+        current = [(variable, variable.value) for variable in self.layer.variables]
+        with keras.StatelessScope(current + self._weights(training), collect_losses=True) as scope:
+            before = [scope.get_current_value(variable) for variable, _ in current]
             outputs = self.layer(inputs)
-        for (variable, _), value in zip(present, before, strict=True):
-            # State that the layer moved, a custom layer's running mean for instance.
+        for (variable, _), value in zip(current, before, strict=True):
+            # State that the layer updated, such as a custom layer's running mean.
             if scope.get_current_value(variable) is not value:
                 variable.assign(scope.get_current_value(variable))
         for loss in scope.losses:
@@ -59,7 +59,7 @@ class _Reweighted(keras.layers.Wrapper):
         return self.layer.compute_output_shape(input_shape)
 
     def compute_output_spec(self, inputs: Tensors, training: bool = False) -> Any:
-        # With the wrapped layer's dtype, which may be a half precision.
+        # The wrapped layer's own, since its dtype may be half precision.
         return self.layer.compute_output_spec(inputs)
 
     def get_config(self) -> Config:
@@ -72,36 +72,36 @@ class _Reweighted(keras.layers.Wrapper):
 class SpectralNormalization(_Reweighted):
     """Divides a layer's kernel by its largest singular value (Miyato et al. 2018, algorithm 1).
 
-    W is the kernel as a matrix of one row an output channel, u an estimate of its first left
-    singular vector that is kept as state. A call in training mode refines u and divides by σ::
+    W is the kernel as a matrix with one row per output channel, and u, which is layer state, an
+    estimate of its first left singular vector. A call in training mode updates u and divides by
+    σ::
 
         v ← Wᵀu / ‖Wᵀu‖    u ← Wv / ‖Wv‖    σ(W) = uᵀWv    the layer runs with W / σ(W)
 
-    In inference u stays, v is computed from it, and nothing changes. The gradient takes u and v
-    for constants and goes through σ (section 2.3).
-    `keras.layers.SpectralNormalization` does something else: it overwrites the trained kernel
-    with W / σ(W) at every step, and its gradient lacks the part through σ.
+    In inference v is computed from the stored u, which does not change. The gradient treats u and
+    v as constants and flows through σ (section 2.3).
+    `keras.layers.SpectralNormalization` differs: it overwrites the trained kernel with W / σ(W)
+    at every step, and its gradient lacks the part through σ.
 
-    The kernel of a transposed convolution is turned, so that its rows are output channels too;
-    a depthwise kernel has one row an input channel and multiplier.
+    The kernel of a transposed convolution is transposed, so that its rows are output channels
+    too; a depthwise kernel has one row per pair of input channel and depth multiplier.
 
-    Algorithm 1 starts from a random u, with which the first σ are much too small and the first
-    steps see a layer far beyond the Lipschitz constant asked for. Here u starts after 15
-    iterations on the initial kernel, as in PyTorch's parametrization. Loading replaces it by
-    the saved u.
+    Algorithm 1 starts from a random u. The first σ are then much too small, and in the first
+    steps the layer far exceeds the intended Lipschitz constant. Here u starts from 15 iterations
+    on the initial kernel, as in PyTorch's parametrization; loading replaces it by the saved u.
 
-    Shapes are those of the wrapped layer.
+    Input and output shapes are those of the wrapped layer.
 
     Args:
         layer: a layer with a `kernel` (`Dense`, `Conv2D`, `Conv2DTranspose`, ...) or
             `embeddings`. Its dtype is the wrapper's too.
-        iterations: rounds of the power method at each call in training mode.
-        epsilon: a norm or σ no larger than this counts as zero; a kernel of zeros is left as it
-            is, and u too.
+        iterations: iterations of the power method in each call in training mode.
+        epsilon: a norm or σ no larger than this counts as zero, so that a kernel of zeros and its u
+            do not change.
 
     Raises:
-        InputError: for a layer without a kernel of its own, or a `dtype`; for a setting out of
-            range.
+        InputError: for a layer without a kernel of its own, for a `dtype`, or for a setting out
+            of range.
 
     Example:
 
@@ -126,11 +126,11 @@ class SpectralNormalization(_Reweighted):
         self.u = self.add_weight(
             name="u",
             shape=(math.prod(kernel.shape[axis] for axis in _output_axes(self.layer)),),
-            # Made as an initializer, it comes after the kernel however late Keras makes both.
+            # As an initializer it runs after the kernel's, however late Keras creates both.
             initializer=self._first_u,
             dtype=keras.backend.result_type(kernel.dtype, "float32"),
             trainable=False,
-            # Replicas hold one kernel and make the same u of it.
+            # Replicas share one kernel and compute the same u from it.
             aggregation="only_first_replica",
         )
 
@@ -139,16 +139,16 @@ class SpectralNormalization(_Reweighted):
         return self._power_method(self._matrix(), u, iterations=15)[0]
 
     def _matrix(self):
-        """Wᵀ of shape (rest, output channels), in float32 at least."""
+        """Returns Wᵀ, `(other axes, output channels)`, in float32 or more."""
         kernel = ops.convert_to_tensor(_kernel(self.layer).value)
         kernel = ops.cast(kernel, keras.backend.result_type(kernel.dtype, "float32"))
         axes = _output_axes(self.layer)
         others = [axis for axis in range(len(kernel.shape)) if axis not in axes]
-        turned = ops.transpose(kernel, (*others, *axes))
-        return ops.reshape(turned, (-1, math.prod(kernel.shape[axis] for axis in axes)))
+        transposed = ops.transpose(kernel, (*others, *axes))
+        return ops.reshape(transposed, (-1, math.prod(kernel.shape[axis] for axis in axes)))
 
     def _power_method(self, matrix, u, iterations):
-        """u and v after some iterations, of which none gives u itself and the v of it."""
+        """Returns u and v after some iterations; after none, the normalized u and its v."""
         matrix = ops.stop_gradient(matrix)
         u = self._unit(u, u)
         v = None
@@ -159,10 +159,10 @@ class SpectralNormalization(_Reweighted):
             v = self._unit(ops.matmul(matrix, u), 0.0)
         return u, v
 
-    def _unit(self, vector, otherwise):
-        """The vector at length one; `otherwise` in place of one with no length, or NaN."""
+    def _unit(self, vector, default):
+        """Returns the vector scaled to length 1, or `default` if its length is zero or NaN."""
         norm = ops.sqrt(ops.sum(ops.square(vector)))
-        return ops.where(norm > self.epsilon, vector / ops.maximum(norm, self.epsilon), otherwise)
+        return ops.where(norm > self.epsilon, vector / ops.maximum(norm, self.epsilon), default)
 
     def _weights(self, training):
         kernel = _kernel(self.layer)
@@ -180,29 +180,29 @@ class SpectralNormalization(_Reweighted):
 
 @keras.saving.register_keras_serializable("kgan")
 class EqualizedLearningRate(_Reweighted):
-    """Scales a layer's weights when it runs, not when they are drawn (Karras et al. 2018, 4.1).
+    """Scales a layer's weights at each call, not at initialization (Karras et al. 2018, 4.1).
 
-    The kernel is drawn from a normal distribution of deviation `1 / multiplier` and the layer
-    runs with::
+    The kernel is drawn from a normal distribution of standard deviation `1 / multiplier`, and the
+    layer runs with::
 
         kernel · gain / √fan_in · multiplier    bias · multiplier
 
-    At the start this is He's initialization (with a gain of √2), but Adam and its kind, whose
-    steps do not depend on a gradient's scale, now change all layers at one relative pace.
+    At the start this equals He's initialization (with a gain of √2). Optimizers like Adam, whose
+    steps do not depend on a gradient's scale, then change all layers at one relative rate.
 
-    fan_in is the number of weights of one output channel, of transposed convolutions too.
+    fan_in is the number of weights per output channel, also in transposed convolutions.
 
-    Shapes are those of the wrapped layer.
+    Input and output shapes are those of the wrapped layer.
 
     Args:
         layer: a layer with a `kernel`, not built yet, whose kernel initializer is replaced.
             Its dtype is the wrapper's too.
-        gain: √2 before a (leaky) ReLU; 1 before no activation, where a network ends.
-        multiplier: makes the weights learn this much slower or faster than the others; 0.01 in
+        gain: √2 before a (leaky) ReLU; 1 for a last layer without activation.
+        multiplier: factor on the rate at which the weights learn, relative to other layers; 0.01 in
             StyleGAN's mapping network (Karras et al. 2019, appendix C).
 
     Raises:
-        InputError: for a layer without a kernel, one already built, or a `dtype`; for a
+        InputError: for a layer without a kernel or one already built, for a `dtype`, or for a
             setting that is not positive.
     """
 
@@ -222,7 +222,7 @@ class EqualizedLearningRate(_Reweighted):
                 f"EqualizedLearningRate wraps a layer with a kernel; got a {type(layer).__name__}."
             )
         initializer = keras.initializers.RandomNormal(stddev=1.0 / self.multiplier)
-        # A layer that is loaded comes built, by this initializer.
+        # A loaded layer is already built, with this initializer.
         if layer.built and getattr(layer, name).get_config() != initializer.get_config():
             raise InputError(
                 f"EqualizedLearningRate draws the kernel itself, but the {type(layer).__name__} "
@@ -249,7 +249,7 @@ class EqualizedLearningRate(_Reweighted):
 
 
 def _kernel(layer):
-    """The variable a layer multiplies its inputs with."""
+    """Returns the variable by which a layer multiplies its inputs."""
     for name in ("kernel", "embeddings"):
         kernel = getattr(layer, name, None)
         if isinstance(kernel, keras.Variable):
@@ -261,7 +261,7 @@ def _kernel(layer):
 
 
 def _output_axes(layer) -> tuple[int, ...]:
-    """The axes of a layer's kernel that count its output channels."""
+    """Returns the axes of a layer's kernel that index its output channels."""
     last = len(_kernel(layer).shape) - 1
     if isinstance(layer, _TRANSPOSED):
         return (last - 1,)

@@ -1,5 +1,5 @@
-"""The engine: what happens between `fit` and the weights. Start at `step.py`; see docs/the_step.md.
+"""The training engine. Start reading at `step.py`, or at docs/the_step.md.
 
-Its names are private to kgan; what users and families need is in `kgan.gan` and in the modules of
-the top level.
+Its names are private to kgan. What users and families need is in `kgan.gan` and in the top-level
+modules.
 """

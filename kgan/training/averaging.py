@@ -1,4 +1,6 @@
-"""The exponential moving average of a network, batch-norm statistics included."""
+"""The exponential moving average of a network's weights and batch-norm statistics."""
+
+import numbers
 
 import keras
 import tensorflow as tf
@@ -7,27 +9,30 @@ from kgan.errors import InputError
 
 
 class WeightAverage(keras.layers.Layer):
-    """Averages of all weights of networks, kept beside them.
+    """Exponential moving averages of all weights of some networks.
 
-    After update t (from 0) the average moves by ``1 - min(decay, (1 + t) / (10 + t))`` towards
-    the weights: the ramp keeps the random start out of the average of a young run. The moving
-    statistics of normalization layers are weights like the others and averaged with them;
-    averaged weights with the latest statistics would not fit each other.
+    After training step t (from 0) an average is ``d * average + (1 - d) * weight`` with
+    ``d = min(decay, (1 + t) / (10 + t))``. The ramp removes the random initial weights from the
+    average early in training. The moving statistics of normalization layers are averaged like all
+    weights: averaged weights do not fit the latest statistics.
 
     Args:
         networks: built Keras models.
-        decay: in [0, 1), 0.999 for instance; or a schedule of the training step.
+        decay: a number in [0, 1), such as 0.999, or a schedule of the training step.
+
+    Raises:
+        InputError: if `decay` is neither.
     """
 
     def __init__(self, networks, decay):
         super().__init__(name="weight_average", trainable=False)
-        if not callable(decay) and not 0 <= decay < 1:
+        real = isinstance(decay, numbers.Real) and not isinstance(decay, bool)
+        if not callable(decay) and not (real and 0 <= decay < 1):
             raise InputError(
                 f"ema is a decay in [0, 1), such as 0.999, or a schedule; got {decay!r}."
             )
         self.decay = decay
-        # A plain tuple behind a function: an attribute would make the networks children of this
-        # layer and save them twice.
+        # Hidden in a function: Keras would track an attribute and save the weights twice.
         weights = tuple(weight for network in networks for weight in network.weights)
         self._averaged = lambda: weights
         for weight in weights:
@@ -43,11 +48,11 @@ class WeightAverage(keras.layers.Layer):
         self.built = True
 
     def update(self, step, where=None):
-        """Moves every average towards its weight, after training step `step` (from 0).
+        """Updates every average by its weight.
 
         Args:
-            step: the training step, a scalar.
-            where: a scalar condition; nothing moves where it does not hold. None is always.
+            step: the training step, counted from 0, a scalar.
+            where: a scalar bool tensor; if it is false, nothing changes. None means true.
         """
         step = tf.cast(step, tf.float32)
         decay = self.decay(step) if callable(self.decay) else self.decay
@@ -62,5 +67,5 @@ class WeightAverage(keras.layers.Layer):
             average.assign(value)
 
     def pairs(self):
-        """(weight, its average) for every weight of the networks."""
+        """Returns (weight, its average) for every weight of the networks."""
         return list(zip(self._averaged(), self.weights, strict=True))

@@ -1,4 +1,4 @@
-"""The evaluation of a game: losses and scores in inference mode, and metrics."""
+"""Evaluation: losses and scores in inference mode, and metrics."""
 
 import contextlib
 from typing import Any
@@ -6,9 +6,10 @@ from typing import Any
 import tensorflow as tf
 from keras import ops
 
-from kgan import bridge, checks
+from kgan import bridge, checks, replicas
 from kgan.errors import InputError
-from kgan.training import feed
+from kgan.training import calls, feed, out_of_memory
+from kgan.training.execution import loops
 from kgan.training.step import count, mean
 from kgan.typing import ArrayLike, Tensor
 
@@ -16,8 +17,8 @@ from kgan.typing import ArrayLike, Tensor
 def test_step(model, data) -> None:
     """Tracks losses and scores of a batch, and updates the metrics."""
     real, condition = model.unpack(data)
-    with tf.control_dependencies(tf.nest.flatten(real)):
-        latents = model.draw(count(real), seed(model))
+    drawn = seed(model)
+    latents = replicas.rows(count(real), lambda number: model.draw(number, drawn))
     fake = model.sample(latents, condition)
     real_scores, fake_scores = model.score(real, condition), model.score(fake, condition)
     model.logs.track("d_loss", model.discriminator_loss(real_scores, fake_scores))
@@ -27,6 +28,8 @@ def test_step(model, data) -> None:
     real, fake = model.measured(real, fake, latents, condition)
     labels = model.labels_of(condition)
     for metric in model.evaluation_metrics:
+        if not (replicas.adds_up() or getattr(metric, "gathers_samples", False)):
+            continue
         if getattr(metric, "uses_condition", False):
             metric.update_state(real, fake, condition=condition if labels is None else labels)
         else:
@@ -34,7 +37,7 @@ def test_step(model, data) -> None:
 
 
 def seed(model):
-    """The seed of the batch under evaluation: the same batch, the same seed."""
+    """Returns the seed of the next batch of an evaluation, the same in every evaluation."""
     batches = model.evaluated_batches
     batch = ops.cast(batches.value, "int32")
     batches.assign_add(1)
@@ -42,8 +45,8 @@ def seed(model):
 
 
 @contextlib.contextmanager
-def measured_by(model, metrics):
-    """Evaluates with these metrics for a while."""
+def temporary_metrics(model, metrics):
+    """In this context the model evaluates with other metrics than those of `compile`."""
     measures = model.measures
     before = measures.metrics, measures.prepared, model.test_function
     measures.set(checks.metrics(checks.listed(metrics), model.evaluated_logs))
@@ -55,9 +58,9 @@ def measured_by(model, metrics):
 
 
 class Measures:
-    """The metrics of a model, and what they were prepared for.
+    """The metrics of a model, and the state in which they were prepared.
 
-    Kept in a plain object: Keras would hold on to every metric that was ever an attribute of the
+    This is a plain object because Keras would keep every metric that was ever an attribute of the
     model, with all its features.
     """
 
@@ -65,16 +68,16 @@ class Measures:
         self.set(metrics)
 
     def set(self, metrics) -> None:
-        """Other metrics, not prepared yet."""
+        """Replaces the metrics; the new ones are not prepared yet."""
         self.metrics, self.prepared = tuple(metrics), None
 
     def prepare(self, model) -> None:
-        """Lets metrics load what they need and refuse what does not fit, before any training."""
-        # A metric may have served elsewhere since, and a traced step would go on filling what it
-        # had then.
+        """Lets metrics load what they need, or raise if the model does not fit, before training."""
+        # If another model has prepared a metric since, a traced step would still update the
+        # variables that the metric had before.
         if self.prepared == self._state():
             return
-        # Those over the same extractor find each other in here.
+        # Metrics with the same extractor share its features through this dictionary.
         shared = {}
         with model.distribute_strategy.scope():
             for metric in self.metrics:
@@ -88,16 +91,16 @@ class Measures:
 
     @property
     def compile_with_xla(self) -> bool:
-        """Whether all of them may be compiled: those over features keep them in NumPy."""
+        """Whether XLA can compile all metrics; those that keep features in NumPy it cannot."""
         return all(getattr(metric, "supports_jit", True) for metric in self.metrics)
 
 
 class EvaluatedModel(bridge.EvaluatesByResults):
-    """The part of a game that `evaluate` and validation use."""
+    """The part of a model that `evaluate` and validation use."""
 
     @property
     def evaluation_metrics(self) -> tuple:
-        """The metrics of evaluations, as `compile` was given them."""
+        """The metrics given to `compile`, or those of the running `evaluate(metrics=...)`."""
         return self.measures.metrics
 
     def evaluate(
@@ -113,25 +116,35 @@ class EvaluatedModel(bridge.EvaluatesByResults):
         metrics: Any = None,
         **kwargs: Any,
     ) -> "dict[str, float] | list":
-        """Losses, scores and metrics on held-out real samples, as a dictionary.
+        """Computes losses, mean scores and metrics on held-out real samples.
 
-        As many samples are generated as the data holds. The latents are the same at each call,
-        so that figures differ by the model alone.
+        One sample is generated for each real sample. The latents are the same at each call, so
+        that results differ only if the model does.
 
         Args:
             x, y, batch_size, verbose, steps, callbacks: as in `keras.Model.evaluate`.
+            sample_weight: must be None.
             return_dict: False returns a list in the order of the names.
-            metrics: metrics for this evaluation, in place of those of `compile`; a trained model
-                is measured without being compiled anew.
+            metrics: metrics for this evaluation instead of those of `compile`; the model need not
+                be compiled again.
+
+        Returns:
+            A dictionary of floats by name.
 
         Raises:
-            InputError: where the data does not fit the model.
+            InputError: if the data does not fit the model.
         """
         self._require_compiled("evaluate")
-        if sample_weight is not None:
-            raise InputError("sample_weight has no meaning for a GAN; leave it out.")
+        calls.refuse("evaluate", {"sample_weight": sample_weight})
+        calls.checked(
+            batch_size=batch_size,
+            verbose=verbose,
+            steps=steps,
+            callbacks=callbacks,
+            return_dict=return_dict,
+        )
         if metrics is not None:
-            with measured_by(self, metrics):
+            with temporary_metrics(self, metrics):
                 return self.evaluate(
                     x, y, batch_size, verbose, None, steps, callbacks, return_dict, **kwargs
                 )
@@ -142,7 +155,7 @@ class EvaluatedModel(bridge.EvaluatesByResults):
             x.position.seek(0)
         self.evaluating = True
         try:
-            with feed.data_errors(self):
+            with out_of_memory.advice("Evaluation", out_of_memory.SAMPLING), feed.data_errors(self):
                 results = super().evaluate(
                     x,
                     verbose=verbose,
@@ -154,34 +167,40 @@ class EvaluatedModel(bridge.EvaluatesByResults):
         finally:
             self.evaluating = False
             self.evaluated_batches.assign(0)
-        # Keras 3.12 leaves tensors here.
+        # Keras 3.12 returns tensors.
         return {name: float(v) for name, v in results.items()} if return_dict else results
 
     def test_step(self, data: Any) -> dict[str, Tensor]:
-        """Losses and scores of the networks in inference mode, and the metrics' updates."""
+        """Tracks losses and scores in inference mode, and updates the metrics."""
         self.logs.begin()
-        test_step(self, data)
-        return self.reported(self.evaluated_logs)
+        # What is counted must not advance in a step for which there is no data.
+        with tf.control_dependencies([t for t in tf.nest.flatten(data) if t is not None]):
+            test_step(self, data)
+            return self.reported(self.evaluated_logs)
 
     def make_test_function(self, force: bool = False) -> None:
-        # A user's metric may do what XLA cannot.
+        # XLA may be unable to compile a user's metric.
         jit_compile = self.jit_compile
-        if self.execution.open_xla or not self.measures.compile_with_xla:
+        if not replicas.trains_on_one_device(self):
+            if self.test_function is None or force:
+                self.test_function = loops.replicated_test_function(self)
+            return
+        if self.execution.xla_undecided or not self.measures.compile_with_xla:
             self.jit_compile = False
         super().make_test_function(force)
         self.jit_compile = jit_compile
 
     @property
     def metrics(self) -> list:
-        """All running means and metrics, which Keras resets between epochs."""
+        """All running means and metrics; Keras resets them between epochs."""
         means = [self.logs.means] if self.logs else []
         return [*means, *self.evaluation_metrics]
 
     def get_metrics_result(self) -> dict[str, Any]:
-        """The running means in training; in evaluation the metrics too.
+        """Returns the running means and, in an evaluation, the metrics' results.
 
-        Keras asks after every training epoch as well, and then a metric that needs an
-        eigenvalue problem must not be asked.
+        Keras also calls this after every training epoch. Results are left out then, because some
+        are expensive: a Fréchet distance solves an eigenvalue problem.
         """
         if not self.evaluating:
             return self.logs.results()
@@ -194,6 +213,6 @@ class EvaluatedModel(bridge.EvaluatesByResults):
     def _require_compiled(self, method):
         if not self.compiled:
             raise InputError(
-                f"Call `compile()` before `{method}`: without arguments it takes the paper's "
+                f"Call `compile()` before `{method}`: without arguments it uses the paper's "
                 "settings."
             )

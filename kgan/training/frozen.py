@@ -1,4 +1,4 @@
-"""Which layers keep their weights while the rest of a network trains."""
+"""Frozen layers: which layers of a network are not trained, saved by their position."""
 
 from collections.abc import Iterator, Mapping
 
@@ -8,10 +8,10 @@ from kgan import bridge
 
 
 def walk(layer, seen=None) -> Iterator[keras.layers.Layer]:
-    """Every layer within a layer, itself first.
+    """Yields a layer and all layers within it.
 
-    In the order of computation where that can be seen, else in that of the attributes; it is the
-    same in every process that builds the same network.
+    The order is that of computation if it is known, else that of the attributes. It is the same in
+    every process that builds the same network.
     """
     seen = set() if seen is None else seen
     if id(layer) in seen:
@@ -23,16 +23,16 @@ def walk(layer, seen=None) -> Iterator[keras.layers.Layer]:
 
 
 def parts_of(layer) -> list[keras.layers.Layer]:
-    """The layers that a layer holds itself, in the order of `walk`."""
+    """Returns the direct sub-layers of a layer, in the order of `walk`."""
     if isinstance(layer, keras.Model):
         return layer.layers
     return bridge.layers_within(layer, recursive=False)
 
 
 def frozen(networks: Mapping[str, keras.Model]) -> dict[str, list[int]]:
-    """Which layers of networks are frozen, by role and by their place in `walk`.
+    """Returns the positions in `walk` of the frozen layers of each network, by role.
 
-    Places and not names, for names are numbered afresh in every process.
+    Positions, not names, because Keras numbers names differently in every process.
     """
     places = {
         role: [place for place, layer in enumerate(walk(network)) if not layer.trainable]
@@ -42,13 +42,13 @@ def frozen(networks: Mapping[str, keras.Model]) -> dict[str, list[int]]:
 
 
 def restore(networks: Mapping[str, keras.Model], places: Mapping[str, list[int]]) -> None:
-    """Freezes and frees the layers of networks, as `frozen` found them in their like.
+    """Freezes the layers at the positions that `frozen` returned, and unfreezes all others.
 
-    Keras's own configurations do not tell: a `Sequential` forgets that it was frozen, so do the
-    layers that another layer makes, and families build their networks anew.
+    Keras's configs are not enough: a `Sequential` does not save that it was frozen, nor do layers
+    that another layer creates, and families build their networks anew.
     """
     for role, network in networks.items():
-        still = set(places.get(role, ()))
+        frozen_places = set(places.get(role, ()))
         for place, layer in enumerate(walk(network)):
-            # Setting another value goes down to the layers within, which come later.
-            layer.trainable = place not in still
+            # Setting `trainable` also sets it in the layers within, which come later in `walk`.
+            layer.trainable = place not in frozen_places

@@ -1,4 +1,4 @@
-"""What the discriminator says of real and of generated samples, in training mode."""
+"""The discriminator's scores of real and of generated samples, in training mode."""
 
 import functools
 
@@ -7,28 +7,28 @@ from keras import ops
 
 
 def judge_both(game, real, fake, condition):
-    """Judges both kinds of samples, in one batch where the game asks for that.
+    """Scores real and generated samples, with `joint_batch` in one batch.
 
     Returns:
         - (scores, heads) of the real samples, as `game.judge` returns them;
-        - the same of the generated ones;
+        - (scores, heads) of the generated samples;
         - the function `slopes` of `kgan.terms.Turn`;
-        - the discriminator's regularizers, over all its passes: a scalar.
+        - the discriminator's regularization losses over all its passes, a scalar.
     """
     if not game.joint_batch:
-        of_real, real_slopes = _recorded(game, real, condition)
+        of_real, real_slopes = _judge_recorded(game, real, condition)
         active = game.activity_losses("discriminator")
-        of_fake, fake_slopes = _recorded(game, fake, condition)
+        of_fake, fake_slopes = _judge_recorded(game, fake, condition)
         slopes = {"real": real_slopes, "fake": fake_slopes}
         own = active + game.own_losses("discriminator")
         return of_real, of_fake, lambda kind: slopes[kind](), own
     both = tf.nest.map_structure(
         lambda f, r: ops.concatenate([f, ops.cast(r, f.dtype)]), fake, real
     )
-    told_twice = tf.nest.map_structure(
+    both_conditions = tf.nest.map_structure(
         lambda c: None if c is None else ops.concatenate([c, c]), condition
     )
-    judged, joint_slopes = _recorded(game, both, told_twice)
+    judged, joint_slopes = _judge_recorded(game, both, both_conditions)
     count = tf.shape(tf.nest.flatten(fake)[0])[0]
     halves = {"real": slice(count, None), "fake": slice(None, count)}
 
@@ -45,14 +45,32 @@ def judge_both(game, real, fake, condition):
     )
 
 
-def _recorded(game, samples, condition):
-    """What `judge` says, and a function that gives the slope of those scores."""
+def augmented(game, samples, condition):
+    """Returns (samples, condition) as the discriminator sees them in training.
+
+    With `compile(augment=...)` every image is changed; the images of a sample and of its condition,
+    as of a pair, change alike.
+    """
+    if game.augment is None:
+        return samples, condition
+    seed = game.joint_seed()
+    sizes = {tuple(part.shape[1:3]) for part in tf.nest.flatten(samples)}
+
+    def changed(part):
+        known = part is not None and len(part.shape) == 4 and tuple(part.shape[1:3]) in sizes
+        return game.augment(part, seed) if known else part
+
+    return tf.nest.map_structure(changed, (samples, condition))
+
+
+def _judge_recorded(game, samples, condition):
+    """Returns (what `game.judge` returns, a function that returns the gradient of its scores)."""
     samples = tf.nest.map_structure(tf.convert_to_tensor, samples)
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch([part for part in tf.nest.flatten(samples) if part.dtype.is_floating])
-        judged = game.judge(samples, condition, training=True)
-        # Scores of a sample do not depend on its neighbours (save through batch statistics), so
-        # the gradient of the sum holds every sample's own.
+        judged = game.judge(*game.augmented(samples, condition), training=True)
+        # A sample's score does not depend on the other samples (batch statistics apart), so the
+        # gradient of the sum holds the gradients of all samples.
         total = sum(ops.sum(scores) for scores in tf.nest.flatten(judged[0]))
 
     @functools.cache

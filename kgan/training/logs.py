@@ -1,26 +1,28 @@
-"""The running means that a training step reports."""
+"""The running means of losses, scores and terms that a training step reports."""
 
 import threading
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from kgan import replicas
 from kgan.errors import InputError, unknown
 
 
 class Logs:
-    """Named running means, kept on the device between the epochs.
+    """Named running means.
 
-    They live in a plain object, not in an attribute of the model, because Keras would save them
-    with it, and refuse to load a model compiled with other terms. What a step tracks is gathered,
-    and added to all means at once when they are asked for: one operation, where a metric for each
-    name would take several. A mean of nothing is NaN.
+    This is a plain object that Keras does not track: Keras would save the means with the model,
+    and could not load a model that is compiled with other terms. The values of a step are
+    collected and added to all means at once by `results`, which takes fewer operations than a
+    metric for each name. A mean of no values is NaN.
 
     Args:
-        names: of the means.
+        names: the names of the means.
 
     Raises:
-        InputError: where two have the same name.
+        InputError: if two are equal.
     """
 
     def __init__(self, names):
@@ -31,23 +33,28 @@ class Logs:
                     f"Two logs are named {name!r}. Give one of the terms another: `name=...`."
                 )
         self.means = _Means(len(self.names))
-        # Replicas are traced in threads that take turns.
+        # Each replica is traced in a thread of its own.
         self._now = threading.local()
 
     def begin(self):
-        """Forgets what a step that broke off has left."""
+        """Discards the values of a step that was interrupted."""
         self._now.gathered = []
 
     def track(self, name, value, when=None):
-        """Adds a scalar to the mean called `name`, where `when` (a bool tensor) holds.
+        """Adds a value to a mean.
+
+        Args:
+            name: the name of the mean.
+            value: a scalar.
+            when: a scalar bool tensor; if it is false, the value is not added. None means true.
 
         Raises:
-            InputError: for a name that was not announced.
+            InputError: for an unknown name.
         """
         if name not in self.names:
             raise InputError(
-                f"{unknown('log', name, self.names)} A family announces the logs of its `observe` "
-                "in the attribute `game_logs`."
+                f"{unknown('log', name, self.names)} A family lists the logs that it tracks in "
+                "`observe` in the attribute `game_logs`."
             )
         value = keras.ops.cast(value, "float32")
         weight = 1.0
@@ -59,16 +66,28 @@ class Logs:
         self._now.gathered.append((self.names.index(name), value, weight))
 
     def results(self, names=None):
-        """The means so far, by name; NaN where nothing was tracked."""
+        """Returns the means so far, by name; NaN for those without values."""
         gathered = getattr(self._now, "gathered", [])
         self.begin()
         if gathered:
-            self.means.update_state(*(self._sums(gathered, part) for part in (1, 2)))
+            sums = [self._sums(gathered, part) for part in (1, 2)]
+            self.means.update_state(*replicas.mean(sums))
         means = self.means.result()
         return {name: means[self.names.index(name)] for name in names or self.names}
 
+    def state(self) -> dict[str, list[float]]:
+        """Returns the sum and the number of values of each mean, to be saved within an epoch."""
+        sums, counts = self.means.sums.numpy(), self.means.counts.numpy()
+        return {n: [float(sums[i]), float(counts[i])] for i, n in enumerate(self.names)}
+
+    def restore(self, state: dict[str, list[float]]) -> None:
+        """Sets the means to what `state` returned; names that are not in it start anew."""
+        held = [state.get(name, (0.0, 0.0)) for name in self.names]
+        for place, part in enumerate((self.means.sums, self.means.counts)):
+            part.assign(np.asarray([entry[place] for entry in held], "float32"))
+
     def _sums(self, gathered, part):
-        """For each name the sum of a part of what was gathered."""
+        """Returns, for each name, the sum of the gathered values (part 1) or weights (part 2)."""
         sums = [0.0] * len(self.names)
         for entry in gathered:
             sums[entry[0]] += entry[part]
@@ -82,13 +101,15 @@ class _Means(keras.metrics.Metric):
 
     def __init__(self, count):
         super().__init__(name="logs")
-        self.sums = self.add_variable((count,), "zeros", name="sums")
-        self.counts = self.add_variable((count,), "zeros", name="counts")
+        # Equal on all replicas, so that no process needs the others to read them.
+        settings = {"dtype": "float32", "trainable": False, "aggregation": "none"}
+        self.sums = keras.Variable(np.zeros(count), name="sums", **settings)
+        self.counts = keras.Variable(np.zeros(count), name="counts", **settings)
 
     def update_state(self, values, weights):
         self.sums.assign_add(values)
         self.counts.assign_add(weights)
 
     def result(self):
-        # 0 / 0 is NaN, which is what a mean of nothing is.
+        # 0 / 0 is NaN, the mean of no values.
         return self.sums / self.counts

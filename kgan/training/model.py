@@ -1,23 +1,36 @@
-"""The game as Keras sees it: a `keras.Model` with `compile`, `fit`, `evaluate` and its state."""
+"""The `keras.Model` of a GAN: `compile`, `fit`, its training step and its state."""
 
-import contextlib
-import random
+import functools
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
 import tensorflow as tf
-from keras import ops
 
 from kgan import arguments, bridge, replicas
 from kgan.errors import InputError
 from kgan.losses import Loss
-from kgan.training import feed, frozen, settings, state, step
-from kgan.training.evaluation import EvaluatedModel, Measures
+from kgan.training import (
+    calls,
+    feed,
+    frozen,
+    judging,
+    keeping,
+    out_of_memory,
+    scopes,
+    settings,
+    step,
+    surface,
+    workers,
+)
+from kgan.training.drawing import Drawing
+from kgan.training.evaluation import Measures
 from kgan.training.execution import choice, loops
 from kgan.training.execution.choice import Execution
 from kgan.training.players import Optimizers, Player
-from kgan.typing import ArrayLike, Config, Tensor
+from kgan.training.saving import Stored
+from kgan.typing import ArrayLike, Tensor
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(
@@ -26,49 +39,43 @@ if keras.backend.backend() != "tensorflow":
     )
 
 
-class _Counters:
-    """Counts that are no weights: `EarlyStopping` may put weights back, but not time."""
+class AdversarialModel(Drawing, Stored, surface.KerasSurface):
+    """A Keras model whose networks are trained by several players.
 
-    def __init__(self):
-        self.iterations = _counter("iterations")
-        self.evaluated_batches = _counter("evaluated_batches")
-        # Whether training goes by XLA: 1 or 0, -1 while that is open.
-        self.xla = _counter("xla")
-
-
-def _counter(name):
-    return keras.Variable(
-        0, dtype="int64", trainable=False, aggregation="only_first_replica", name=name
-    )
-
-
-class AdversarialModel(EvaluatedModel):
-    """A Keras model of several players; `kgan.GAN` is the one with two networks.
-
-    What it is made of is said by the methods of `kgan.gan.Game`, which families override. This
-    class connects them with Keras.
+    The methods of `kgan.gan.Game`, which families override, define its networks, losses and
+    players. This class connects them with Keras.
 
     Attributes:
-        seed: the seed of all that the model draws.
-        players: those of the compiled game; see `Player`.
-        resume_within_epoch: set it after restoring a state from the middle of an epoch; the
-            next `fit` then enters its data where that state left it.
-        updates_are_unknown: whether a state was loaded that does not count its updates.
-        execution: how training steps are executed.
+        seed: the seed of everything that the model draws at random.
+        players: the players of the compiled model; see `Player`.
+        resume_within_epoch: set it to True after restoring a state that was saved within an
+            epoch; the next `fit` then starts with the batch after the last one of that state.
+        steps_into_epoch: how many steps of that epoch were taken, if known; None means the
+            remainder of `iterations` by the steps of an epoch.
+        updates_are_unknown: whether the loaded state has no counts of updates.
+        execution: how training steps are executed; see `kgan.training.execution.choice`.
         measures: the metrics of evaluations.
     """
 
-    # The `WeightAverage` of the generator, where `compile(ema=...)` asked for one.
+    # The `WeightAverage` of the generator, if `compile(ema=...)` asked for one.
     average: Any = None
+
+    # Whether batch normalization takes its statistics from the samples of all replicas, also in
+    # layers without `synchronized=True`: so that a paper's batch is the whole batch.
+    synchronized = False
+
+    # Whether the discriminator may be shown changed images: `compile(augment=...)`.
+    can_augment = True
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = _naming_from_the_start(cls.__init__)
 
     def __init__(self, seed: int | None = None, name: str | None = None):
         arguments.seed_and_name(seed, name)
         super().__init__(name=name)
-        self.seed = random.randrange(2**31) if seed is None else arguments.seed(seed)
-        # Training, and sampling by the way, draw apart: looking must not change the run.
-        self._training_seeds = keras.random.SeedGenerator(self.seed)
-        self._sampling_seeds = keras.random.SeedGenerator(self.seed + 1)
-        self._counters = _Counters()
+        self.begin_drawing(seed)
         self._settings: settings.Settings | None = None
         self._sampling = None
         self._joint_optimizer = None
@@ -78,49 +85,11 @@ class AdversarialModel(EvaluatedModel):
         self.loss: Any = None
         self.measures = Measures()
         self.resume_within_epoch = False
+        self.steps_into_epoch: int | None = None
         self.updates_are_unknown = False
         self.execution = Execution()
 
-    # What is drawn and counted.
-
-    @property
-    def iterations(self) -> keras.Variable:
-        """Training steps taken since the model's birth, an int64 variable saved with it."""
-        return self._counters.iterations
-
-    @property
-    def evaluated_batches(self) -> keras.Variable:
-        """Batches of the evaluation that is going on, an int64 variable."""
-        return self._counters.evaluated_batches
-
-    @property
-    def xla_choice(self) -> int:
-        """Whether `jit_compile="auto"` came to XLA: 1 or 0; -1 while that is open."""
-        return int(self._counters.xla.numpy())
-
-    @xla_choice.setter
-    def xla_choice(self, value):
-        self._counters.xla.assign(value)
-
-    def counts(self) -> dict[str, keras.Variable]:
-        """What is counted and saved, by name."""
-        counts = {"iterations": self.iterations, "xla": self._counters.xla}
-        return counts | {f"updates/{player.prefix}": player.count for player in self.players}
-
-    def next_seed(self) -> Tensor:
-        """A fresh seed of the training stream, an int32 tensor of shape `(2,)`."""
-        return replicas.seed_of_its_own(ops.cast(self._training_seeds.next(), "int32"))
-
-    def state_kept(self) -> contextlib.AbstractContextManager:
-        """A context in which layers run in training mode and their state stays as it is.
-
-        Batch-norm averages and spectral-norm vectors are read, and what layers write is dropped;
-        seed generators move on, or the next turn would draw this one's latents and Dropout masks
-        again.
-        """
-        return state.dropped(self)
-
-    # Settings. They are read off one object, so that a `compile` that fails changes none.
+    # Settings. They are attributes of one object, so that a `compile` that fails changes none.
 
     def compile(
         self,
@@ -142,70 +111,86 @@ class AdversarialModel(EvaluatedModel):
         jit_compile: bool | str = "auto",
         optimizers: dict[str, Any] | None = None,
         accelerate: bool | None = None,
+        augment: str | Callable | Iterable | None = None,
+        optimizer: None = None,
+        loss_weights: None = None,
+        weighted_metrics: None = None,
+        auto_scale_loss: None = None,
     ) -> None:
-        """Settles how the game is trained. Without arguments: as the model's paper does.
+        """Configures training. Without arguments it uses the settings of the model's paper.
 
         Args:
-            d_optimizer, g_optimizer: a Keras optimizer, or its name, for each player. Learning
-                rate schedules, gradient clipping (`global_clipnorm`, `clipnorm`, `clipvalue`)
-                and weight decay are the optimizer's own arguments.
+            d_optimizer, g_optimizer: the Keras optimizers of the discriminator and the generator,
+                or their names. Learning rate schedules, gradient clipping (`global_clipnorm`,
+                `clipnorm`, `clipvalue`) and weight decay are the optimizer's own arguments.
             loss: a name from `kgan.losses` ("non_saturating", "hinge", ...) or a
                 `kgan.losses.Loss`.
             penalties: terms that regularize the discriminator: names ("r1", "r2",
                 "gradient_penalty", "dragan", "lecam", "consistency"), `kgan.penalties` objects, or
-                functions of a `kgan.terms.Turn`. None means the paper's, `[]` none at all.
+                functions of a `kgan.terms.Turn`. None means the paper's, and `[]` none.
             terms: further `kgan.Term` objects; a plain function of a `kgan.terms.Turn`
                 becomes a term of the generator.
-            metrics: for validation and `evaluate`: metrics of `kgan.metrics`, or their names
+            metrics: metrics of validation and `evaluate`: metrics of `kgan.metrics`, their names
                 ("frechet_distance", "precision", ...), or your own Keras metrics with
-                `update_state(real, fake)`. One with a true `uses_condition` gets `condition=`.
-            discriminator_steps: updates of the discriminator a step, each on fresh real
-                samples and fresh latents (WGAN, algorithm 1). A step then takes as many
-                batches of the dataset, and an epoch has that many times fewer steps.
-            accumulation_steps: work through each batch in so many slices to save memory; the
-                update is the whole batch's, batch statistics apart.
-            ema: decay of an exponential moving average of the generator (0.999, say), or a
-                schedule of it. `generate`, evaluation, callbacks and exports then use it.
-                None means the paper's; 0 none at all.
-            joint_batch: score real and generated samples in one batch. The same function
-                without batch normalization, other statistics with it.
-            shared_forward: train both players on the same generated samples; saves a forward
-                pass of the generator. For one discriminator step and no accumulation.
-            log_gradient_norms: log `d_gradient_norm` and `g_gradient_norm`.
-            skip_nonfinite: leave out a turn whose loss, gradients or layer state hold NaN or Inf:
-                nothing of it then changes the model. On several replicas weights are not
-                protected so.
+                `update_state(real, fake)`. If a metric's attribute `uses_condition` is true, it
+                also gets `condition=`.
+            discriminator_steps: updates of the discriminator per training step, each on new real
+                samples and new latents (WGAN, algorithm 1). A step then takes as many batches of
+                the dataset, and an epoch has that many times fewer steps.
+            accumulation_steps: number of slices in which each batch is processed, to save memory.
+                The update is that of the whole batch, batch statistics apart.
+            ema: decay of an exponential moving average of the generator's weights, such as 0.999,
+                or a schedule of it. `generate`, evaluation, callbacks and exports then use the
+                average. None means the paper's, and 0 none.
+            joint_batch: whether real and generated samples are scored in one batch. It makes a
+                difference only with layers that use batch statistics.
+            shared_forward: whether both players train on the same generated samples, which saves a
+                forward pass of the generator. Requires `discriminator_steps=1` and
+                `accumulation_steps=1`.
+            log_gradient_norms: whether `d_gradient_norm` and `g_gradient_norm` are logged.
+            skip_nonfinite: whether an update is skipped if its loss, gradients or layer state hold
+                NaN or Inf; it then changes no variable of the model, on any replica.
             run_eagerly: as in `keras.Model.compile`.
-            steps_per_execution: as there; "auto" takes as many as last a tenth of a second and
-                keep callbacks at the steps they look at. See docs/performance.md.
-            jit_compile: compile with XLA; "auto" tries it in trainings of some minutes, where
-                every operation of the step can be compiled, and keeps the faster way.
-            optimizers: optimizers of further players by name, `{"encoder": "adam"}`, in games that
-                have such; those of the first two may stand here too.
-            accelerate: False runs Keras's own layers and Keras's own Adam in place of the faster
-                forms that give the same numbers. None goes by the environment variable
-                `KGAN_ACCELERATE`, and means True where that is not set.
+            steps_per_execution: as in `keras.Model.compile`. "auto" chooses as many steps as take
+                a tenth of a second, and calls callbacks at the steps that they need. See
+                docs/performance.md.
+            jit_compile: whether the step is compiled by XLA. "auto" tries XLA if training takes
+                more than about two minutes and XLA can compile every operation of the step, and
+                uses it if it is faster.
+            optimizers: optimizers of further players by name, such as `{"encoder": "adam"}`; it
+                may also hold those of the discriminator and the generator.
+            accelerate: False uses Keras's own layers and Adam instead of faster implementations
+                that compute the same numbers. None takes the environment variable
+                `KGAN_ACCELERATE`, and means True if that is not set.
+            augment: changes of the images that the discriminator sees in training, real and
+                generated ones, for data sets of few images: "diffaugment", a `kgan.augment` object,
+                a list of them, or a function of samples and a seed. Penalties go by the images
+                before it. `generate` and evaluations see no change.
+            optimizer, loss_weights, weighted_metrics, auto_scale_loss: arguments of
+                `keras.Model.compile` that must be None; the error says what to use instead.
 
         Raises:
-            InputError: for an unknown name, or settings that cannot go together. The model then
-                stays as it was.
+            InputError: for an unknown name, or settings that contradict each other. The model is
+                not changed then.
         """
         given = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
+        given = calls.refuse("compile", given)
+        replicas.must_be_in_scope(self)
         with self.distribute_strategy.scope():
             found = settings.checked(self, given)
             execution = Execution(found.jit_compile == "auto", found.steps_per_execution == "auto")
             super().compile(
                 optimizer=None,
                 run_eagerly=found.run_eagerly,
-                steps_per_execution=1 if execution.open_steps else found.steps_per_execution,
-                jit_compile=False if execution.open_xla else found.jit_compile,
+                steps_per_execution=1 if execution.steps_undecided else found.steps_per_execution,
+                jit_compile=False if execution.xla_undecided else found.jit_compile,
             )
         self._settings = found
         for player in found.players:
             setattr(self, f"{player.prefix}_optimizer", player.optimizer)
         self.optimizer = Optimizers({p.prefix: p.optimizer for p in found.players})
         if self.average is not None:
-            # Keras would keep the old one, and with it a copy of the generator.
+            # Keras would keep the old average, and with it a copy of the generator.
             bridge.untrack(self, self.average)
         self.average = found.average
         self.loss, self.logs = found.loss, found.logs
@@ -214,14 +199,15 @@ class AdversarialModel(EvaluatedModel):
         self._sampling = None
         self.measures.set(found.metrics)
         self._frozen = frozen.frozen(self.networks)
+        surface.has_trainable_players(self.players)
 
     def make_players(self) -> list[Player]:
-        """The players of the game in their order; `compile` gives them their optimizers."""
+        """Returns the players in the order of their updates; `compile` adds their optimizers."""
         raise NotImplementedError
 
     @property
     def players(self) -> list[Player]:
-        """The players of the compiled game, in their order; none before `compile`."""
+        """The players in the order of their updates; an empty list before `compile`."""
         return self._settings.players if self._settings else []
 
     def _setting(name: str, otherwise: Any) -> Any:
@@ -234,31 +220,12 @@ class AdversarialModel(EvaluatedModel):
     accumulation_steps = _setting("accumulation_steps", 1)
     discriminator_steps = _setting("discriminator_steps", 1)
     joint_batch = _setting("joint_batch", False)
+    augment = _setting("augment", None)
     shared_forward = _setting("shared_forward", False)
     log_gradient_norms = _setting("log_gradient_norms", False)
     skip_nonfinite = _setting("skip_nonfinite", True)
     accelerate = _setting("accelerate", True)
     del _setting
-
-    def get_compile_config(self) -> Config | None:
-        if not self.compiled:
-            return None
-        arguments = {
-            name: keras.saving.serialize_keras_object(value)
-            for name, value in self._settings.arguments.items()
-        }
-        # Which layers an optimizer trains: neither Keras nor the families' arguments tell.
-        return arguments | {"frozen": self._frozen}
-
-    def compile_from_config(self, config: Config) -> None:
-        config = dict(config)
-        if (places := config.pop("frozen", None)) is not None:
-            frozen.restore(self.networks, places)
-        self.compile(
-            **{name: keras.saving.deserialize_keras_object(v) for name, v in config.items()}
-        )
-
-    # Training.
 
     def fit(
         self,
@@ -276,49 +243,59 @@ class AdversarialModel(EvaluatedModel):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | list[int] = 1,
+        class_weight: None = None,
+        sample_weight: None = None,
     ) -> keras.callbacks.History:
         """Trains the players against each other.
 
-        The arguments are those of `keras.Model.fit`, with `x` the real samples.
+        The arguments are those of `keras.Model.fit`; `x` holds the real samples.
 
         Args:
-            x: a `tf.data.Dataset` (of samples or of `(samples, labels)` batches), an array, a
-                tensor, a `keras.utils.PyDataset` or a generator of batches. Samples are
-                float, in `data_range`. Datasets of `kgan.data` are brought to that range
-                where theirs is another; their shuffle is a function of seed and epoch, and so
-                is that of arrays, which drop an incomplete last batch.
-            y: labels, with `x` an array.
+            x: a `tf.data.Dataset` (batches of samples or of `(samples, labels)`), an array, a
+                tensor, a `keras.utils.PyDataset` or a generator of batches. Samples are floats
+                in `data_range`. Datasets of `kgan.data` with another range are rescaled to it.
+                The order of their samples depends only on the seed and the epoch, and so does
+                that of arrays, of which an incomplete last batch is dropped.
+            y: labels, if `x` is an array.
+            class_weight, sample_weight: must be None.
 
         Returns:
-            A `keras.callbacks.History`. A figure that no step has seen is NaN.
+            A `keras.callbacks.History`. A mean of no values is NaN.
 
         Raises:
-            InputError: before training where the data does not fit the model (dtype, shape,
-                range, too few samples); during training where a later batch holds NaN, Inf or
-                values out of range. The weights then stay as of the step before.
+            InputError: before training, if the data does not fit the model (dtype, shape, range,
+                too few samples); during training, if a batch holds NaN, Inf or values out of
+                range. The weights then are those after the previous step.
         """
-        self._require_compiled("fit")
-        if frozen.frozen(self.networks) != self._frozen:
-            raise InputError(
-                "Layers were frozen or freed since `compile()`. Call it again: the optimizers are "
-                "built for the weights that are left to train."
-            )
+        given = {name: value for name, value in locals().items() if name != "self"}
+        self._require_ready("fit")
+        calls.checked(**calls.refuse("fit", given))
         if validation_split and validation_data is None:
             (x, y), validation_data = feed.held_out(x, y, validation_split)
         data = feed.training_data(
             self, x, y, batch_size=batch_size, shuffle=shuffle, steps_per_epoch=steps_per_epoch
         )
         if validation_data is not None:
-            held, labels = feed.unpaired(validation_data)
+            samples, labels = feed.samples_and_labels(validation_data)
             validation_data = feed.evaluation_data(
-                self, held, labels, validation_batch_size or batch_size, validation_steps
+                self, samples, labels, validation_batch_size or batch_size, validation_steps
             )
             self.measures.prepare(self)
-        callbacks = feed.callback_list(callbacks)
-        choice.settle(self, data, epochs - initial_epoch, callbacks)
-        callbacks = [c for c in (data.enter, feed.WatchUpdates(data)) if c is not None] + callbacks
-        before = int(self.iterations.numpy())
-        with feed.data_errors(self):
+        callbacks = workers.callbacks_of(self, feed.callback_list(callbacks))
+        callbacks = keeping.accompanied(self, callbacks)
+        watch = feed.WatchUpdates(data, callbacks)
+        with out_of_memory.advice("A training step", out_of_memory.TRAINING):
+            choice.decide(self, data, epochs - initial_epoch, callbacks)
+        stop = feed.StopAtFault() if watch.stops else None
+        callbacks = [c for c in (data.enter, watch, stop) if c is not None] + callbacks
+        before = self.steps_taken
+        memory = out_of_memory.advice("Training", out_of_memory.TRAINING)
+        with (
+            scopes.entered(callbacks),
+            memory,
+            workers.together(self),
+            feed.data_errors(self),
+        ):
             history = super().fit(
                 data.dataset,
                 epochs=epochs,
@@ -331,47 +308,72 @@ class AdversarialModel(EvaluatedModel):
                 validation_steps=validation_steps,
                 validation_freq=validation_freq,
             )
-        if history.epoch and int(self.iterations.numpy()) == before:
+        if history.epoch and self.steps_taken == before:
             raise InputError(
                 "The dataset ended before one training step: a step takes discriminator_steps="
                 f"{self.discriminator_steps} full batches. Use smaller batches or more data."
             )
+        self._take_averages()
         return history
 
     def train_step(self, data: Any) -> dict[str, Tensor]:
-        """One step of every player; what it is stands in `kgan.training.step`."""
+        """Trains every player once; see `kgan.training.step`."""
         self.logs.begin()
-        # When the data runs out, nothing may run ahead of it: neither counters nor seeds.
+        # Counters and seeds must not advance in a step for which there is no data.
         with tf.control_dependencies([t for t in tf.nest.flatten(data) if t is not None]):
             step.train_step(self, data)
             return self.reported()
 
+    def augmented(self, samples: Any, condition: Any = None) -> tuple[Any, Any]:
+        """Returns (samples, condition) as the discriminator sees them in training.
+
+        They differ from those given if `compile` got `augment`.
+        """
+        return judging.augmented(self, samples, condition)
+
     def make_train_function(self, force: bool = False) -> None:
-        if not choice.is_ours(self):
-            super().make_train_function(force)
-        elif self.train_function is None or force:
+        if self.train_function is not None and not force:
+            return
+        if not replicas.trains_on_one_device(self):
+            self.train_function = loops.replicated_train_function(self)
+        elif self.run_eagerly:
+            super().make_train_function(force=True)
+            self.train_function = loops.eager_train_function(self, self.train_function)
+        else:
             self.train_function = loops.train_function(self)
 
     def reported(self, names: Iterable[str] | None = None) -> dict:
-        """The running means as a step returns them."""
-        logs = self.logs.results(names)
-        if replicas.has_several_workers(self.distribute_strategy):
-            # Keras reduces logs over workers along an axis, which a scalar has not.
-            logs = {name: tf.reshape(value, (1,)) for name, value in logs.items()}
-        return logs
+        """Returns the running means, which a step returns."""
+        return self.logs.results(names)
 
     # State.
 
     def stateful_parts(self) -> dict[str, Any]:
-        """What beside networks and optimizers may hold variables, by name in the state.
+        """Returns further objects that may hold variables, by their name in the state.
 
-        Families with further parts add them; see `kgan.training.state`.
+        These are objects other than networks and optimizers. Families with more of them override
+        this; see `kgan.training.state`.
         """
         terms = {f"terms/{term.name}": term for term in self.terms}
-        return {"loss": self.loss, "latents": getattr(self, "latents", None)} | terms
+        parts = {"loss": self.loss, "latents": getattr(self, "latents", None)}
+        return parts | {"augment": self.augment} | terms
 
-    def save_own_variables(self, store: Any) -> None:
-        state.save(self, store)
 
-    def load_own_variables(self, store: Any) -> None:
-        state.load(self, store)
+def _naming_from_the_start(make):
+    """Returns an `__init__` that names the layers of every instance alike."""
+
+    @functools.wraps(make)
+    def make_alike(self, *args, **kwargs):
+        # An `__init__` that calls that of its base goes on with the names that it has begun.
+        if vars(self).get("_is_being_made"):
+            return make(self, *args, **kwargs)
+        vars(self)["_is_being_made"] = True
+        try:
+            with bridge.names_from_the_start():
+                return make(self, *args, **kwargs)
+        finally:
+            del vars(self)["_is_being_made"]
+
+    # Keras looks at the arguments of what it calls, and not through the wrapper.
+    make_alike.__signature__ = inspect.signature(make)
+    return make_alike

@@ -1,4 +1,4 @@
-"""The arguments of `compile`: checked as a whole, and only then set."""
+"""The arguments of `compile`, checked together before any of them is set."""
 
 import os
 import warnings
@@ -7,32 +7,45 @@ from typing import Any
 
 import keras
 
-from kgan import arguments, bridge, checks, losses, penalties, terms
+from kgan import arguments, augment, bridge, checks, losses, penalties, terms
 from kgan.errors import InputError, unknown
 from kgan.training.averaging import WeightAverage
 from kgan.training.logs import Logs
 from kgan.training.players import Player
 
-# What a model's `defaults` answer where `compile` is told nothing.
-_PAPERS = ("loss", "penalties", "discriminator_steps", "joint_batch", "shared_forward", "ema")
+# Arguments of `compile` whose default is in the model's `defaults()`, optimizers apart.
+_WITH_PAPER_DEFAULT = (
+    "loss",
+    "penalties",
+    "discriminator_steps",
+    "joint_batch",
+    "shared_forward",
+    "ema",
+)
 
 SWITCH = "KGAN_ACCELERATE"
+
+# A training step holds all of its updates and slices, in its graph and as batches in memory. Papers
+# take at most 100 (Arjovsky et al. 2017, in the authors' code).
+_MOST_REPEATS = 1000
 
 
 @dataclass
 class Settings:
-    """How a game is trained; every field has been checked against the others and the model.
+    """The settings of a compiled model, checked against each other and against the model.
 
     Attributes:
-        players: in the order in which they play, each with its optimizer, built.
-        loss: what scores are judged by.
-        game_terms: those of the family; `given_terms` those of `compile`, penalties included.
-        logs: the running means of a step.
-        metrics: of evaluations.
-        average: the generator's, or None.
-        arguments: what `compile` takes to come to the same, for `get_compile_config`.
+        players: the players in the order of their updates, each with its optimizer, built.
+        loss: the loss of both players.
+        game_terms: the terms of the family.
+        given_terms: the terms given to `compile`, penalties included.
+        logs: the running means of a training step.
+        metrics: the metrics of evaluations.
+        average: the average of the generator's weights, or None.
+        arguments: arguments of `compile` that lead to the same settings, for
+            `get_compile_config`.
 
-    The other fields are those arguments.
+    The other fields are the arguments of `compile` of the same name.
     """
 
     players: list[Player]
@@ -45,6 +58,7 @@ class Settings:
     accumulation_steps: int
     discriminator_steps: int
     joint_batch: bool
+    augment: Any
     shared_forward: bool
     log_gradient_norms: bool
     skip_nonfinite: bool
@@ -56,45 +70,53 @@ class Settings:
 
     @property
     def terms(self) -> tuple:
-        """All that players minimise beside their losses."""
+        """All terms that players minimise in addition to their losses."""
         return (*self.game_terms, *self.given_terms)
 
 
 def checked(model, given: dict[str, Any]) -> Settings:
-    """The settings of a model by the arguments of `compile`; the model stays as it is.
+    """Returns the settings of a model for arguments of `compile`; it does not change the model.
 
     Args:
-        model: the game.
-        given: the arguments by name; None means the paper's.
+        model: the model.
+        given: the arguments by name; None means the paper's default.
 
     Raises:
-        InputError: for an unknown name, or settings that cannot go together.
+        InputError: for an unknown name, or settings that contradict each other.
     """
-    papers = model.defaults()
-    asked = {name: papers[name] if given[name] is None else given[name] for name in _PAPERS}
-    loss = losses.get(asked["loss"])
+    defaults = model.defaults()
+    chosen = {
+        name: defaults[name] if given[name] is None else given[name] for name in _WITH_PAPER_DEFAULT
+    }
+    loss = losses.get(chosen["loss"])
     model.check_loss(loss)
-    discriminator_steps = arguments.integer("discriminator_steps", asked["discriminator_steps"])
-    accumulation_steps = arguments.integer("accumulation_steps", given["accumulation_steps"])
-    shared_forward = bool(asked["shared_forward"])
+    discriminator_steps = arguments.integer(
+        "discriminator_steps", chosen["discriminator_steps"], most=_MOST_REPEATS
+    )
+    accumulation_steps = arguments.integer(
+        "accumulation_steps", given["accumulation_steps"], most=_MOST_REPEATS
+    )
+    shared_forward = arguments.flag("shared_forward", chosen["shared_forward"])
+    run_eagerly = arguments.flag("run_eagerly", given["run_eagerly"])
     if shared_forward and (discriminator_steps > 1 or accumulation_steps > 1):
         raise InputError(
             "shared_forward makes one batch of samples a step; it cannot go with "
             f"discriminator_steps={discriminator_steps} and "
             f"accumulation_steps={accumulation_steps}. Set both to 1 or turn it off."
         )
-    if given["steps_per_execution"] != "auto":
+    if not _is(given["steps_per_execution"], "auto"):
         arguments.integer("steps_per_execution", given["steps_per_execution"], or_else="'auto'")
-    if given["jit_compile"] != "auto":
+    if not _is(given["jit_compile"], "auto"):
         arguments.boolean("jit_compile", given["jit_compile"], or_else="'auto'")
-    if given["run_eagerly"] and given["jit_compile"] is True:
-        raise InputError("run_eagerly runs no graph that jit_compile could compile; give one.")
+    if run_eagerly and given["jit_compile"] is True:
+        raise InputError("run_eagerly runs no graph that jit_compile could compile; set only one.")
+    augmentation = _augmentation(model, given["augment"])
     game_terms = tuple(model.game_terms())
     given_terms = (
-        *(penalties.get(penalty) for penalty in checks.listed(asked["penalties"])),
+        *(penalties.get(penalty) for penalty in checks.listed(chosen["penalties"])),
         *(terms.get(term) for term in checks.listed(given["terms"])),
     )
-    players = _players(model, papers, given, discriminator_steps)
+    players = _players(model, defaults, given, discriminator_steps)
     for term in (*game_terms, *given_terms):
         _check_term(term, players)
     norms = [f"{player.prefix}_gradient_norm" for player in players]
@@ -108,15 +130,16 @@ def checked(model, given: dict[str, Any]) -> Settings:
             ),
             *model.game_logs,
             *(term.name for term in (*game_terms, *given_terms)),
-            *(norms if given["log_gradient_norms"] else ()),
+            *getattr(augmentation, "logs", ()),
+            *(norms if arguments.flag("log_gradient_norms", given["log_gradient_norms"]) else ()),
         ]
     )
     metrics = checks.metrics(checks.listed(given["metrics"]), model.evaluated_logs)
-    ema = asked["ema"] or None
+    ema = None if chosen["ema"] is None or _is(chosen["ema"], 0) else chosen["ema"]
     average = WeightAverage(model.networks_of("generator"), ema) if ema is not None else None
-    again = given | asked | {
+    same_arguments = given | chosen | {
         "loss": loss,
-        # The game's own come with the family.
+        # Without the terms of the family, which `compile` adds again.
         "penalties": list(given_terms),
         "terms": [],
         "metrics": list(metrics),
@@ -125,10 +148,15 @@ def checked(model, given: dict[str, Any]) -> Settings:
         "g_optimizer": None,
         "optimizers": {player.name: player.optimizer for player in players},
     }  # fmt: skip
+    # Left out if there is none, so that earlier releases read the file.
+    if augmentation is None:
+        del same_arguments["augment"]
+    else:
+        same_arguments["augment"] = augmentation
     for player in players:
         if player.prefix in ("d", "g"):
-            again[f"{player.prefix}_optimizer"] = player.optimizer
-            del again["optimizers"][player.name]
+            same_arguments[f"{player.prefix}_optimizer"] = player.optimizer
+            del same_arguments["optimizers"][player.name]
     return Settings(
         players=players,
         loss=loss,
@@ -139,49 +167,82 @@ def checked(model, given: dict[str, Any]) -> Settings:
         average=average,
         accumulation_steps=accumulation_steps,
         discriminator_steps=discriminator_steps,
-        joint_batch=bool(asked["joint_batch"]),
+        joint_batch=arguments.flag("joint_batch", chosen["joint_batch"]),
+        augment=augmentation,
         shared_forward=shared_forward,
-        log_gradient_norms=bool(given["log_gradient_norms"]),
-        skip_nonfinite=bool(given["skip_nonfinite"]),
+        log_gradient_norms=arguments.flag("log_gradient_norms", given["log_gradient_norms"]),
+        skip_nonfinite=arguments.flag("skip_nonfinite", given["skip_nonfinite"]),
         accelerate=accelerates(given["accelerate"]),
-        run_eagerly=bool(given["run_eagerly"]),
+        run_eagerly=run_eagerly,
         steps_per_execution=given["steps_per_execution"],
         jit_compile=given["jit_compile"],
-        arguments=again,
+        arguments=same_arguments,
     )
 
 
-def accelerates(asked: bool | None) -> bool:
-    """Whether faster forms of layers and of Adam are taken: as asked, else by the environment."""
-    if asked is None:
+def _is(value, text_or_number) -> bool:
+    """Returns whether a value of any type equals a text or a number."""
+    return isinstance(value, (str, int, float)) and value == text_or_number
+
+
+def accelerates(given: bool | None) -> bool:
+    """Returns `given`; if it is None, what the environment variable `KGAN_ACCELERATE` says."""
+    if given is None:
         return os.environ.get(SWITCH, "1").lower() not in ("0", "false", "off", "no")
-    return bool(asked)
+    return arguments.flag("accelerate", given, or_else="None")
+
+
+def _augmentation(model, given):
+    """Returns what the discriminator's images are changed by, or None."""
+    if given is None:
+        return None
+    found = augment.get(given)
+    if not model.can_augment:
+        raise InputError(
+            f"{type(model).__name__} cannot train with augment=: its discriminator sees more than "
+            "whole images of one size, which would not change alike."
+        )
+    shape = getattr(model, "sample_shape", None)
+    built_in = isinstance(found, augment.Augmentation)
+    if built_in and isinstance(shape, tuple) and len(shape) != 3:
+        raise InputError(
+            f"augment changes images, (height, width, channels); this model's samples have the "
+            f"shape {shape}. Leave it out, or give a function (samples, seed) that suits them."
+        )
+    return found.suited(model.data_range) if built_in else found
 
 
 def _check_term(term, players) -> None:
     names = [player.name for player in players]
     if term.player not in names:
         raise InputError(
-            f"The term {term.name!r} joins the loss of player {term.player!r}; this game's players "
-            f"are {', '.join(names)}."
+            f"The term {term.name!r} is for the player {term.player!r}; this model's players are "
+            f"{', '.join(names)}."
         )
     function = getattr(term, "function", None)
     if getattr(function, "__name__", "") == "<lambda>":
         warnings.warn(
-            f"The term {term.name!r} is a lambda, which no file can hold. A model saved with it "
-            f"loads by kgan.load(..., custom_objects={{{term.name!r}: function}}). A function with "
-            "a name, registered with keras.saving.register_keras_serializable, needs no such help.",
+            f"The term {term.name!r} is a lambda, which is code. A model saved with it loads by "
+            f"kgan.load(..., custom_objects={{{term.name!r}: function}}), or with safe_mode=False. "
+            "A function with a name, registered with keras.saving.register_keras_serializable, "
+            "needs no such help.",
             stacklevel=5,
         )
 
 
-def _players(model, papers, given, discriminator_steps) -> list[Player]:
-    """The players of a model with optimizers of their own, built for what they train."""
+def _players(model, defaults, given, discriminator_steps) -> list[Player]:
+    """Returns the players of a model, with optimizers built for the variables that they train."""
     players = model.make_players()
     if discriminator_steps > 1 and not any(p.name == "discriminator" for p in players):
-        raise InputError("discriminator_steps counts a player that this game has not.")
-    asked = dict(given["optimizers"] or {})
-    for name in asked:
+        raise InputError("discriminator_steps is set, but this model has no discriminator.")
+    by_name = given["optimizers"] or {}
+    if not isinstance(by_name, dict):
+        raise InputError(
+            "optimizers must be a dictionary from the name of a player to its optimizer, such as "
+            f"{{'encoder': 'adam'}}; got {by_name!r}."
+        )
+    by_name = dict(by_name)
+    for name in by_name:
         if name not in [player.name for player in players]:
             raise unknown("player in optimizers:", name, [player.name for player in players])
     float16 = any(
@@ -189,41 +250,44 @@ def _players(model, papers, given, discriminator_steps) -> list[Player]:
         for network in model.networks.values()
         for layer in bridge.layers_within(network)
     )
-    taken = {}
+    used = {}
     prefixes = [player.prefix for player in players]
     if len(set(prefixes)) < len(prefixes):
         raise InputError(
-            f"Two players' logs and optimizers begin alike: {', '.join(prefixes)}. Give each "
-            "`kgan.Player` a prefix of its own."
+            f"Two players have the same prefix of logs and optimizers: {', '.join(prefixes)}. "
+            "Give each `kgan.Player` its own prefix."
         )
     for player in players:
         if player.name == "discriminator":
             player.updates = discriminator_steps
         key = f"{player.prefix}_optimizer"
-        if given.get(key) is not None and player.name in asked:
+        if given.get(key) is not None and player.name in by_name:
             raise InputError(f"The optimizer of the {player.name} is given twice; give one.")
-        optimizer = asked.get(player.name)
+        optimizer = by_name.get(player.name)
         optimizer = given.get(key) if optimizer is None else optimizer
-        optimizer = papers[key] if optimizer is None else optimizer
-        if not isinstance(optimizer, str) and id(optimizer) in taken:
+        optimizer = defaults[key] if optimizer is None else optimizer
+        if not isinstance(optimizer, str) and id(optimizer) in used:
             raise InputError(
                 "The players share one optimizer object; its moments belong to one set of "
                 "weights. Give each player its own."
             )
-        taken[id(optimizer)] = optimizer
+        used[id(optimizer)] = optimizer
         player.optimizer = _optimizer(optimizer, float16)
-        # Unbuilt optimizers are left out when a saved model is loaded.
+        # Keras does not load the state of an optimizer that is not built.
         player.optimizer.build(list({id(v): v for v in player.variables}.values()))
         player.count = keras.Variable(
             0, dtype="int64", trainable=False, aggregation="only_first_replica", name="updates"
+        )
+        player.fault = keras.Variable(
+            [0, 0], dtype="int64", trainable=False, aggregation="only_first_replica", name="fault"
         )
     return players
 
 
 def _optimizer(optimizer, float16: bool):
-    """An optimizer of one player's own, with loss scaling where the networks run in float16."""
+    """Returns an optimizer for one player, with loss scaling if the networks use float16."""
     if isinstance(optimizer, keras.optimizers.Optimizer) and optimizer.built:
-        # Its slots belong to other variables; compile starts the game anew.
+        # Its slots belong to other variables; `compile` starts with new ones.
         optimizer = type(optimizer).from_config(optimizer.get_config())
     try:
         optimizer = keras.optimizers.get(optimizer)

@@ -1,18 +1,18 @@
-"""Every variable of a training, by a stable name: the one place that knows them all.
+"""The state of training: every variable, by a stable name.
 
-Saving, loading, what the other player's turn must not touch, putting back after a trial and the
-size of a checkpoint are all questions to this module. Names are paths:
+This module saves and loads the state, discards what a player must not change, restores variables
+after a trial run, and computes the size of a checkpoint. Names are paths:
 
 - `generator/dense/kernel`: weights and layer state of a network, by its role;
-- `average/...`, `history_a/...`: of other layers that are attributes of the model;
-- `d_optimizer/...`: of each player's optimizer;
-- `seeds/training`, `seeds/sampling`, `seeds/generator/0`: of seed generators;
-- `terms/lecam/...`, `loss/...`, `latents/...`: what the parts of the game hold, anywhere in them;
+- `average/...`, `history_a/...`: variables of other layers that are attributes of the model;
+- `d_optimizer/...`: variables of each player's optimizer;
+- `seeds/training`, `seeds/sampling`, `seeds/generator/0`: states of seed generators;
+- `terms/lecam/...`, `loss/...`, `latents/...`: variables anywhere in terms, losses and latents;
 - `own/...`: variables that are attributes of the model itself;
-- `updates/d`, `iterations`, `xla`: counts.
+- `updates/d`, `iterations`, `xla`: counters.
 
-Keras saves networks, optimizers and layers by its own walk over the model's attributes. The rest
-is in `beside_keras`, and goes into the model's own part of a file.
+Keras itself saves the networks, optimizers and layers among the model's attributes. The other
+variables are returned by `beside_keras`, and saved in the model's own part of a file.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ _SEED = "seed_generator_state"
 
 
 def variables(model) -> dict[str, Any]:
-    """All variables of a training, by name."""
+    """Returns all variables of training, by name."""
     found, taken = {}, set()
 
     def add(prefix, these, **how):
@@ -56,20 +56,20 @@ def variables(model) -> dict[str, Any]:
 
 
 def beside_keras(model) -> dict[str, Any]:
-    """The variables that Keras does not save by itself, by name."""
+    """Returns the variables that Keras does not save itself, by name."""
     found = dict(model.counts())
     found |= seeds(model)
-    found |= named(_own(model), "own")
+    found |= named(_own_variables(model), "own")
     known = {id(v) for v in [*model.variables, *found.values()]}
     for name, part in model.stateful_parts().items():
-        for path, variable in held_by(part, known | {id(model)}):
+        for path, variable in variables_in(part, known | {id(model)}):
             known.add(id(variable))
             found[f"{name}{path}"] = variable
     return found
 
 
 def seeds(model) -> dict[str, Any]:
-    """The state of every seed generator of a model and its networks, Dropout's for instance."""
+    """Returns the state of every seed generator in a model, such as those of Dropout, by name."""
     found = {
         f"seeds/{name.strip('_').removesuffix('_seeds')}": generator.state
         for name, generator in _attributes(model, keras.random.SeedGenerator)
@@ -79,13 +79,13 @@ def seeds(model) -> dict[str, Any]:
     for role, holder in holders.items():
         states = [v for v in holder.variables if v.name == _SEED and id(v) not in taken]
         taken |= {id(v) for v in states}
-        # By place: Keras numbers their names afresh in every process.
+        # By position: Keras numbers their names differently in every process.
         found |= {f"seeds/{role}/{place}": v for place, v in enumerate(states)}
     return found
 
 
-def _own(model) -> list:
-    """Variables of the model itself, which are none of its layers'."""
+def _own_variables(model) -> list:
+    """Returns the variables that are attributes of the model itself, not of its layers."""
     layers = bridge.layers_within(model, recursive=False)
     within = {id(v) for layer in layers for v in layer.variables}
     return [v for v in model.variables if id(v) not in within and v.name != _SEED]
@@ -99,11 +99,15 @@ def _attributes(model, kind):
 
 
 def named(these, prefix: str, of_slots: bool = False) -> dict[str, Any]:
-    """Variables by names that are the same in every process that builds the same layers.
+    """Returns variables by names that are the same in every process that builds the same layers.
 
-    Keras numbers layers in the order in which a process makes them (`dense_7`); here they are
-    counted from the start of each network. The names of an optimizer's slots have such numbers
-    within them (`of_slots`).
+    Keras numbers layers in the order in which a process creates them (`dense_7`). Here they are
+    numbered within each network.
+
+    Args:
+        these: the variables.
+        prefix: the first part of all names.
+        of_slots: whether the variables are those of an optimizer, whose names contain such numbers.
     """
     layers, found = {}, {}
     for variable in these:
@@ -114,85 +118,85 @@ def named(these, prefix: str, of_slots: bool = False) -> dict[str, Any]:
         if layer not in layers:
             base = re.sub(r"_\d+$", "", path[-2]) if len(path) > 1 else ""
             taken = set(layers.values())
-            layers[layer] = _free(base, taken)
+            layers[layer] = _unused(base, taken)
         full = "/".join(part for part in (prefix, layers[layer], kind) if part)
-        found[_free(full, found)] = variable
+        found[_unused(full, found)] = variable
     return found
 
 
-def _free(name: str, taken) -> str:
-    """The name, with a number behind it where it is taken."""
-    number, free = 0, name
-    while free in taken:
+def _unused(name: str, taken) -> str:
+    """Returns the name, with a number appended if it is taken."""
+    number, unused = 0, name
+    while unused in taken:
         number += 1
-        free = f"{name}_{number}"
-    return free
+        unused = f"{name}_{number}"
+    return unused
 
 
-# What an object holds.
+# The variables in an object.
 
-# Nothing of the user's is within these, and some hold the whole process.
-_CLOSED = (str, bytes, int, float, bool, type, np.ndarray, np.generic, tf.Tensor, tf.DType)
-_CLOSED += (types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinFunctionType)
+# Objects that are not searched: they hold no variables, or refer to the whole process.
+_NOT_SEARCHED = (str, bytes, int, float, bool, type, np.ndarray, np.generic, tf.Tensor, tf.DType)
+_NOT_SEARCHED += (types.ModuleType, types.FunctionType, types.MethodType, types.BuiltinFunctionType)
 
 
 def is_variable(thing) -> bool:
-    """Whether it is a variable of Keras's or TensorFlow's."""
+    """Returns whether an object is a Keras or TensorFlow variable."""
     return isinstance(thing, (keras.Variable, tf.Variable))
 
 
-def held_by(thing, passed: set[int], path: str = "") -> Iterator[tuple[str, Any]]:
-    """(path, variable) of all that an object holds: in attributes, lists, dictionaries, layers.
+def variables_in(thing, seen: set[int], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields (path, variable) for the variables in attributes, lists, dictionaries and layers.
 
     Args:
-        thing: a term, a loss, latents, an augmentation; or something within one.
-        passed: the `id` of what is not to be entered or named again.
-        path: of `thing`.
+        thing: a term, a loss, latents, an augmentation, or an object within one.
+        seen: the `id` of objects that are skipped; those that are visited are added.
+        path: the path of `thing`.
     """
-    if thing is None or id(thing) in passed or isinstance(thing, _CLOSED):
+    if thing is None or id(thing) in seen or isinstance(thing, _NOT_SEARCHED):
         return
-    passed.add(id(thing))
+    seen.add(id(thing))
     if is_variable(thing):
         yield path, thing
     elif isinstance(thing, keras.random.SeedGenerator):
         yield f"{path}/seed", thing.state
     elif isinstance(thing, (keras.layers.Layer, keras.optimizers.Optimizer, tf.Module)):
         for name, variable in named(thing.variables, path).items():
-            if id(variable) not in passed:
-                passed.add(id(variable))
+            if id(variable) not in seen:
+                seen.add(id(variable))
                 yield name, variable
     elif isinstance(thing, keras.metrics.Metric):
-        yield from held_by(list(thing.variables), passed, path)
+        yield from variables_in(list(thing.variables), seen, path)
     elif isinstance(thing, dict):
         for key, value in thing.items():
-            yield from held_by(value, passed, f"{path}/{key}")
+            yield from variables_in(value, seen, f"{path}/{key}")
     elif isinstance(thing, (list, tuple)):
         for place, value in enumerate(thing):
-            yield from held_by(value, passed, f"{path}/{place}")
+            yield from variables_in(value, seen, f"{path}/{place}")
     elif not type(thing).__module__.startswith(("tensorflow.", "keras.src.")):
         for name, value in sorted(getattr(thing, "__dict__", {}).items()):
-            yield from held_by(value, passed, f"{path}/{name.strip('_')}")
+            yield from variables_in(value, seen, f"{path}/{name.strip('_')}")
 
 
-# Saving and loading what Keras leaves out.
+# Saving and loading the variables that Keras does not save.
 
 
 def _stored(name: str) -> str:
-    # A slash would make a group of its own in the file.
+    # A slash would create a group in the file.
     return name.replace("/", ".")
 
 
 def save(model, store) -> None:
-    """Writes what Keras leaves out into the model's own part of a file."""
+    """Writes the variables that Keras does not save into the model's own part of a file."""
     for name, variable in beside_keras(model).items():
         store[_stored(name)] = np.asarray(variable)
 
 
 def load(model, store) -> None:
-    """Reads what `save` wrote, by name; says what is missing and what is left over.
+    """Reads what `save` wrote, by name; warns of variables that are missing or left over.
 
     Raises:
-        InputError: for a variable of another shape than the file's.
+        InputError: if a variable has another shape than in the file.
     """
     present = set(store.keys())
     if any(re.fullmatch(r"(seed|own|part|content)_[\d_]+", name) for name in present):
@@ -201,16 +205,16 @@ def load(model, store) -> None:
     wanted = {_stored(name): variable for name, variable in beside_keras(model).items()}
     for name in sorted(present & wanted.keys()):
         _assign(wanted[name], store[name], name)
-    _follow_optimizers(model, present)
-    # Without `compile` a model has no terms and plays with nobody.
+    _note_missing_counts(model, present)
+    # A model that is not compiled has no terms and no players yet.
     missing = sorted(wanted.keys() - present) if model.compiled else []
     left_over = sorted(present - wanted.keys()) if model.compiled else []
     if missing or left_over:
         said = [f"it lacks {', '.join(missing)}, which keep their present values"] * bool(missing)
-        said += [f"it holds {', '.join(left_over)}, which this model has not"] * bool(left_over)
+        said += [f"it holds {', '.join(left_over)}, which this model lacks"] * bool(left_over)
         warnings.warn(
-            f"The file's state is not that of this model: {'; '.join(said)}. Compile with the same "
-            "loss, penalties and terms, under the same names, to go on as before.",
+            f"The file's state does not match this model: {'; '.join(said)}. To resume training "
+            "exactly, compile with the same loss, penalties and terms, under the same names.",
             stacklevel=2,
         )
 
@@ -226,12 +230,12 @@ def _assign(variable, value, name):
 
 
 def _load_by_place(model, store, present) -> None:
-    """Reads files of kgan 0.1.0 before the state had names: what counts there is the order."""
+    """Reads files of kgan 0.1.0 from before the state had names, by the order of variables."""
     wanted = dict(model.counts())
     wanted |= {
         f"seed_{place}": v for place, v in enumerate(v for v in model.variables if v.name == _SEED)
     }
-    own = sorted(_own(model), key=lambda v: not v.trainable)
+    own = sorted(_own_variables(model), key=lambda v: not v.trainable)
     wanted |= {f"own_{place}": v for place, v in enumerate(own)}
     parts = model.stateful_parts()
     content = parts.get("content")
@@ -244,20 +248,23 @@ def _load_by_place(model, store, present) -> None:
     for name, variable in wanted.items():
         if name in present:
             _assign(variable, store[name], name)
-    _follow_optimizers(model, present)
+    _note_missing_counts(model, present)
 
 
-def _follow_optimizers(model, present) -> None:
-    """Where a file does not count updates, the optimizers do; they are loaded after this."""
+def _note_missing_counts(model, present) -> None:
+    """Notes that a file has no counts of updates.
+
+    They are then taken from the optimizers, which Keras loads later.
+    """
     if not any(name.startswith("updates") for name in present):
         model.updates_are_unknown = True
 
 
-# Holding back what a step would write.
+# Holding back what layers, terms and latents write in a step.
 
 
 class _Scopes(threading.local):
-    """The scopes that hold writes back now, in this thread, the innermost last."""
+    """The active scopes of `held_back` in this thread, the innermost last."""
 
     def __init__(self):
         self.open = []
@@ -275,11 +282,11 @@ class Changes:
 
 @contextlib.contextmanager
 def held_back(model) -> Iterator[Changes]:
-    """Within, variables are read and written as ever, but nothing outside sees the writes.
+    """In this context writes to Keras variables are visible, but are discarded at its end.
 
-    When it ends, the `Changes` that it yields hold every variable that was written, with its
-    last value. Scopes may be nested; an inner one starts from the values of the outer one.
-    Plain `tf.Variable` objects know nothing of it; see `plain_variables`.
+    At its end, the `Changes` that it yields holds every variable that was written, with its last
+    value. Contexts may be nested; an inner one starts with the values of the outer one. Plain
+    `tf.Variable` objects are not held back; see `plain_variables`.
     """
     candidates = _written_by_layers(model)
     outer = _scopes.open[-1] if _scopes.open else None
@@ -302,7 +309,7 @@ def held_back(model) -> Iterator[Changes]:
 
 
 def _written_by_layers(model) -> list:
-    """Keras's variables that may change beside the optimizers' work."""
+    """Returns the Keras variables that something other than an optimizer may change."""
     trained = {id(v) for network in model.networks.values() for v in network.trainable_variables}
     optimizers = {id(v) for player in model.players for v in player.optimizer.variables}
     known = {id(v): v for v in [*model.variables, *beside_keras(model).values()]}
@@ -314,23 +321,23 @@ def _written_by_layers(model) -> list:
 
 
 def plain_variables(model) -> list[tf.Variable]:
-    """Variables of TensorFlow's own that terms and the like hold; they write at once."""
+    """Returns the plain `tf.Variable` objects of terms and other parts, which write at once."""
     return [v for v in beside_keras(model).values() if not isinstance(v, keras.Variable)]
 
 
 @contextlib.contextmanager
 def dropped(model) -> Iterator[None]:
-    """Within, layers run in training mode, and what they write to their state is dropped.
+    """In this context what layers write to their state is discarded.
 
-    Seed generators move on, or the next draw would repeat this one's latents and Dropout masks.
+    Seed generators advance: otherwise the next draw would repeat latents and Dropout masks.
     """
     with held_back(model) as changes:
         yield
-    seeds_moved(model, changes)
+    advance_seeds(model, changes)
 
 
-def seeds_moved(model, changes: Changes) -> list[tuple]:
-    """Lets seed generators move on now, whatever becomes of the rest; returns the rest."""
+def advance_seeds(model, changes: Changes) -> list[tuple]:
+    """Applies the changes of seed generators at once, and returns the other changes."""
     of_seeds = {id(v) for v in model.variables if v.name == _SEED}
     rest = []
     for variable, value in changes.pairs:
@@ -341,29 +348,29 @@ def seeds_moved(model, changes: Changes) -> list[tuple]:
     return rest
 
 
-# Putting back, and size.
+# Restoring variables, and the size of the state.
 
 
 @contextlib.contextmanager
-def put_back(function) -> Iterator[None]:
-    """Within, a traced function may run; then all that it can change is as it was.
+def restored_afterwards(function) -> Iterator[None]:
+    """Restores every variable that a traced function uses at the end of this context.
 
     Args:
-        function: a concrete function of TensorFlow's.
+        function: a TensorFlow concrete function.
     """
     handles = bridge.variables_of(function)
-    kept = [
+    saved = [
         (handle, tf.raw_ops.ReadVariableOp(resource=handle, dtype=dtype).numpy())
         for handle, dtype in handles
     ]
     try:
         yield
     finally:
-        for handle, value in kept:
+        for handle, value in saved:
             tf.raw_ops.AssignVariableOp(resource=handle, value=value)
 
 
 def size(model) -> int:
-    """Bytes of all variables."""
+    """Returns the size of all variables in bytes."""
     shapes = ((v.shape, tf.as_dtype(v.dtype).size) for v in variables(model).values())
     return sum(int(np.prod(shape)) * each for shape, each in shapes)

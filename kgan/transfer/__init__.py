@@ -1,4 +1,4 @@
-"""Training that begins with the weights of another run, and layers that keep them."""
+"""Transfer learning: starting from the weights of another run, and freezing layers."""
 
 from kgan.transfer.freezing import freeze, unfreeze
 from kgan.transfer.warm_start import Part, Transfer, find, warm_start

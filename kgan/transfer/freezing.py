@@ -1,4 +1,4 @@
-"""Layers that keep their weights while the rest of a network trains (FreezeD)."""
+"""Freezing layers, which keep their weights while the rest of a network trains (FreezeD)."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,62 +10,73 @@ from kgan.training.frozen import walk
 
 
 def freeze(network: keras.Model, layers: int) -> list[str]:
-    """Freezes the first layers of a network: FreezeD, where it is a discriminator.
+    """Freezes the first layers of a network. For a discriminator this is FreezeD.
 
     Mo et al. 2020, Freeze the discriminator: a simple baseline for fine-tuning GANs. The
-    discriminator goes on from weights of other data, and its lower layers stay as they are. On
-    the generator's turn gradients pass through them as before.
+    discriminator starts from weights learned on other data, and its lower layers keep them. In
+    the generator's update, gradients pass through frozen layers as usual.
 
-    Only layers with weights count, in the order in which the network computes; of a subclassed
-    network, in the order in which it holds them. Models within it are walked; any other layer
-    counts as one, whatever it is made of. Batch normalization has weights, and runs with its
-    moving statistics where it is frozen.
+    Only layers with weights count, in the order in which a functional network computes them; in
+    a subclassed network, in the order of its `layers`. The layers of a nested model count one by
+    one; any other layer counts as one, even if it contains others. Batch normalization counts,
+    and uses its moving statistics while it is frozen.
 
-    Call it before `compile`, whose optimizers are built for what is left to train; `fit` asks
-    for another `compile` else. `unfreeze` sets all layers free. `gan.save` remembers what is
-    frozen; a script that resumes from a checkpoint freezes again, before it compiles.
+    Call it before `compile`, whose optimizers are built for the trainable weights; otherwise
+    `fit` asks for another `compile`. `unfreeze` unfreezes all layers. `gan.save` stores what is
+    frozen; a script that resumes from a checkpoint has to freeze again before it compiles.
 
     Args:
         network: a built Keras model, such as `gan.discriminator`.
-        layers: how many, fewer than the network has.
+        layers: how many layers to freeze, fewer than the network has.
 
     Returns:
-        Their names.
+        The names of the frozen layers.
 
     Raises:
-        InputError: for a count that the network does not have.
+        InputError: if `network` is no built Keras model, or has no more than `layers` layers
+            with weights.
     """
     chosen = first_layers(network, layers)
-    hold(layer for _, layer in chosen)
+    freeze_layers(layer for _, layer in chosen)
     return [name for name, _ in chosen]
 
 
 def unfreeze(network: keras.Model) -> None:
-    """Sets all layers of a network free, those within others too; for the next `compile`.
+    """Unfreezes all layers of a network, nested ones too. Call `compile` again afterwards.
 
-    `network.trainable = True` does not, where the network is trainable and some layers are not.
+    `network.trainable = True` does not suffice: it changes nothing if only some of the layers
+    are frozen.
+
+    Args:
+        network: a Keras model.
     """
+    if not isinstance(network, keras.Model):
+        raise InputError(f"unfreeze takes a keras.Model, such as gan.generator; got {network!r}.")
     for layer in walk(network):
         layer.trainable = True
 
 
-def hold(layers: Iterable[keras.layers.Layer]) -> None:
-    """Freezes layers, and those within them."""
+def freeze_layers(layers: Iterable[keras.layers.Layer]) -> None:
+    """Freezes layers, and the layers within them."""
     for layer in layers:
         for part in walk(layer):
             part.trainable = False
 
 
 def first_layers(network, count: int) -> list[tuple[str, keras.layers.Layer]]:
-    """The layers that `freeze` would freeze, with their names."""
+    """Returns the layers that `freeze` would freeze, with their names.
+
+    Raises:
+        InputError: as `freeze` does.
+    """
     count = arguments.integer("The number of layers to freeze", count)
     if not isinstance(network, keras.Model):
         raise InputError(f"freeze takes a keras.Model such as gan.discriminator; got {network!r}.")
     found = list(_with_weights(network, set()))
     if not found:
         raise InputError(
-            f"The network {network.name!r} has no weights yet. Build it first, by a call or by "
-            "`keras.Input` at its start."
+            f"The network {network.name!r} has no weights yet. Build it first, by calling it or "
+            "with a `keras.Input` at its start."
         )
     if count >= len(found):
         raise InputError(

@@ -1,4 +1,4 @@
-"""Which layers of two networks belong together: what a warm start goes by."""
+"""Matches the layers of two networks, for a warm start."""
 
 import re
 from dataclasses import dataclass
@@ -7,32 +7,33 @@ import keras
 
 from kgan.training.frozen import parts_of
 
-# Names and shapes.
+# Name and shape of each weight of a layer.
 Weights = tuple[tuple[str, tuple[int, ...]], ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """A layer with weights somewhere in it.
+    """A layer in the tree of a network's layers.
 
     Attributes:
-        name: with the layers around it.
-        own_name: without Keras's number.
-        sort: what it is; layers of another sort never stand for it.
-        weights: its own; of what wraps a layer, all.
-        parts: the layers within it.
-        whole: whether its own weights mean nothing without those of its parts.
+        name: path of the layer, with the names of the layers around it.
+        own_name: name of the layer without the number that Keras appends.
+        kind: class, kernel size and wrapped layer; only layers of one kind are paired.
+        weights: the layer's own weights; for a wrapper, also those of the wrapped layer.
+        parts: the layers within it that have weights.
+        whole: whether its own weights are of no use without those of its parts.
     """
 
     name: str
     own_name: str
-    sort: tuple
+    kind: tuple
     weights: tuple
     parts: tuple["Node", ...]
     whole: bool
 
     @property
     def described(self) -> Weights:
+        """Name, without Keras's number, and shape of each of its own weights."""
         return tuple(
             (re.sub(r"_\d+$", "", weight.name), tuple(weight.shape)) for weight in self.weights
         )
@@ -40,7 +41,13 @@ class Node:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two layers in the same place, or one whose place the other network lacks."""
+    """Two layers that correspond, or one that has no counterpart in the other network.
+
+    Attributes:
+        ours: the layer of the model, or None.
+        theirs: the layer of the source, or None.
+        fits: whether the weights of `theirs` can be loaded into `ours`.
+    """
 
     ours: Node | None
     theirs: Node | None
@@ -48,6 +55,7 @@ class Pair:
 
 
 def tree(layer, prefix="", seen=None) -> Node:
+    """Returns the tree of a layer or network and the layers within it."""
     seen = set() if seen is None else seen
     wraps = isinstance(layer, keras.layers.Wrapper)
     model = isinstance(layer, keras.Model)
@@ -57,7 +65,7 @@ def tree(layer, prefix="", seen=None) -> Node:
             seen.add(id(part))
             parts.append(tree(part, f"{prefix}{part.name}/", seen))
     if wraps:
-        # A spectral norm and its kernel belong together.
+        # A wrapper's state is of no use without the wrapped weights, as in spectral normalization.
         weights = tuple(layer.weights)
     else:
         within = {id(weight) for part in parts_of(layer) for weight in part.weights}
@@ -65,22 +73,22 @@ def tree(layer, prefix="", seen=None) -> Node:
     return Node(
         name=prefix.rstrip("/"),
         own_name=_without_number(layer),
-        sort=_sort(layer),
+        kind=_kind(layer),
         weights=weights,
         parts=tuple(part for part in parts if part.weights or part.parts),
         whole=not model,
     )
 
 
-def _sort(layer) -> tuple:
-    wrapped = (_sort(layer.layer),) if isinstance(layer, keras.layers.Wrapper) else ()
+def _kind(layer) -> tuple:
+    wrapped = (_kind(layer.layer),) if isinstance(layer, keras.layers.Wrapper) else ()
     return (type(layer).__name__, getattr(layer, "kernel_size", None), *wrapped)
 
 
 def _without_number(layer) -> str:
-    """A layer's name; of one that Keras named, without the number it counts up.
+    """Returns a layer's name; if Keras made it, without the number that Keras appends.
 
-    `block_2` of a user stays: there the number says which it is.
+    A name such as `block_2` that a user gave keeps its number.
     """
     base = re.sub(r"_\d+$", "", layer.name)
     named_by_keras = base.replace("_", "") == type(layer).__name__.replace("_", "").lower()
@@ -88,25 +96,34 @@ def _without_number(layer) -> str:
 
 
 def matched(network, source, from_end: bool) -> list[Pair]:
-    """The layers of both networks with weights, those in the same place together."""
+    """Returns pairs of corresponding layers with weights, and the layers without counterpart.
+
+    Args:
+        network: the model's network.
+        source: the source's network.
+        from_end: whether ties are resolved towards the end of the networks; see `_aligned`.
+    """
     ours, theirs = tree(network), tree(source)
-    pairs = paired(ours, theirs, lambda node: (node.own_name, node.sort), from_end)
+    pairs = paired(ours, theirs, lambda node: (node.own_name, node.kind), from_end)
     if any(pair.fits for pair in pairs):
         return pairs
-    # Nothing has the same name: it may be the same network under others.
-    renamed = paired(ours, theirs, lambda node: node.sort, from_end)
+    # No layers fit by name and kind: the network may be the same with other names.
+    renamed = paired(ours, theirs, lambda node: node.kind, from_end)
     return renamed if any(pair.fits for pair in renamed) else pairs
 
 
 def paired(ours: Node | None, theirs: Node | None, key, from_end) -> list[Pair]:
-    """Pairs of what is within two layers that have one place, in our order; what is left last."""
+    """Returns the pair of two corresponding layers and the pairs of the layers within them.
+
+    Layers are paired if `key` gives the same for both. The order is that of `ours`; layers that
+    only `theirs` has come last.
+    """
     mine = ours.parts if ours else ()
     yours = theirs.parts if theirs else ()
     partners = {}
-    for kind in dict.fromkeys(map(key, mine)):
-        alike, others = ([p for p in parts if key(p) == kind] for parts in (mine, yours))
-        together = _aligned(alike, others, key, from_end)
-        partners |= {id(part): other for part, other in together}
+    for group in dict.fromkeys(map(key, mine)):
+        same, others = ([p for p in parts if key(p) == group] for parts in (mine, yours))
+        partners |= {id(part): other for part, other in _aligned(same, others, key, from_end)}
     taken = {id(other) for other in partners.values()}
     pairs = [pair for part in mine for pair in paired(part, partners.get(id(part)), key, from_end)]
     for part in yours:
@@ -122,11 +139,11 @@ def paired(ours: Node | None, theirs: Node | None, key, from_end) -> list[Pair]:
 
 
 def _aligned(mine: list, yours: list, key, from_end) -> list[tuple]:
-    """Pairs of two lists: the first so many counted from the start, the others from the end.
+    """Pairs two lists of layers in order; the longer list has a gap of unpaired layers.
 
-    Where the lists are of one length that is one by one. Else the additional ones are in one
-    place, and it is taken where most weights fit. Of several such places the generator's is the
-    first and the discriminator's the last: what is near the images stays together.
+    The gap is put where most layers fit. If several places are equally good, the first is taken
+    with `from_end` (for a generator) and the last without (for a discriminator), so that the
+    layers near the images are paired.
     """
     if len(mine) == len(yours):
         return list(zip(mine, yours, strict=True))

@@ -1,4 +1,4 @@
-"""Training that begins with the weights of another run, where they fit."""
+"""Warm starts: loading the weights of another run, layer by layer, as far as they fit."""
 
 import math
 import os
@@ -9,24 +9,26 @@ from typing import Any
 
 import numpy as np
 
+from kgan import arguments
 from kgan.errors import InputError
 from kgan.runs import RunFolder, trained
 from kgan.runs.loading import load
 from kgan.training.model import AdversarialModel
-from kgan.transfer.freezing import first_layers, hold
+from kgan.transfer.freezing import first_layers, freeze_layers
 from kgan.transfer.matching import Pair, Weights, matched, paired, tree
 from kgan.typing import PathLike
 
 
 @dataclass(frozen=True)
 class Part:
-    """A layer of the model, one of the source, or the two that belong together.
+    """A layer of the model and the corresponding layer of the source, or one of them alone.
 
     Attributes:
-        network: the role of the network they are in.
-        layer, weights: the model's layer and the names and shapes of its weights; None and empty
-            where it has none for the source's.
-        source, source_weights: the same of the source.
+        network: role of their network, such as "generator".
+        layer: name of the model's layer; None if the source's has no counterpart.
+        weights: names and shapes of its weights; empty if `layer` is None.
+        source: name of the source's layer; None if the model's has no counterpart.
+        source_weights: names and shapes of its weights; empty if `source` is None.
     """
 
     network: str
@@ -48,16 +50,17 @@ class Part:
 
 @dataclass(frozen=True)
 class Transfer:
-    """What a warm start did; printed, it is the report.
+    """The report of a warm start, as text when printed.
 
     Attributes:
-        source: what the weights are of.
-        iterations: training steps it had taken.
-        averaged: whether the generator's weights are those of its average.
-        loaded: layers that begin with the source's weights.
-        fresh: layers that keep their fresh ones, because the source's do not fit or are not there.
-        left_over: layers of the source that the model has no place for.
-        frozen: names of the discriminator's layers that stay as they were loaded.
+        source: the file, run folder or model that the weights come from.
+        iterations: training steps that the source had taken.
+        averaged: whether the generator's weights are those of the source's averaged generator.
+        loaded: layers that start from the source's weights.
+        fresh: layers that keep their initial weights, because the source's do not fit or are
+            missing.
+        left_over: layers of the source without a counterpart in the model.
+        frozen: names of the discriminator's layers that were frozen after loading.
     """
 
     source: str
@@ -69,7 +72,11 @@ class Transfer:
     frozen: tuple[str, ...] = ()
 
     def summary(self, most: int | None = None) -> str:
-        """The report, with at most so many layers named of each kind and network."""
+        """Returns the report as text.
+
+        Args:
+            most: how many layers to name in each list; None names all.
+        """
         of = ", its averaged generator" if self.averaged else ""
         lines = [f"Weights of {self.source} after {self.iterations} steps{of}:"]
         for role in dict.fromkeys(part.network for part in (*self.loaded, *self.fresh)):
@@ -92,7 +99,7 @@ class Transfer:
         return self.summary()
 
     def record(self) -> dict:
-        """The same as JSON can hold it."""
+        """Returns the report as a dictionary for JSON."""
         return asdict(self)
 
 
@@ -102,35 +109,36 @@ def warm_start(
     average: bool = True,
     freeze: int = 0,
 ) -> Transfer:
-    """Gives a fresh model the weights of a trained one, layer by layer, where they fit.
+    """Loads the weights of a trained model into an untrained one, layer by layer.
 
-    For the same networks on other data, and for networks that were changed: other classes,
-    another image size, some layers more. A layer takes the weights of the source's layer that has
-    its place: the same name and kind within the same parts of the network. Names that Keras
-    numbers (`conv2d_7`) are told apart by their order; where the numbers of layers differ, it is
-    counted from whichever end more of them fit. All weights of a layer must have the same shapes,
-    or it stays fresh; of a layer made of layers, each counts for itself.
+    Use it for the same networks on other data, and for networks that were changed: other classes,
+    another image size, additional layers. A layer takes the weights of its counterpart in the
+    source: the layer with the same name and kind within the same parts of the network. Layers
+    that Keras named (`conv2d_7`) are matched by their order; if the networks have different
+    numbers of them, they are counted from the start, the end or both, so that most fit. A layer
+    whose weights do not all have the same shapes as its counterpart's keeps its initial ones.
+    The layers within a layer are matched one by one.
 
-    Batch-norm statistics and other state of layers come along. Optimizers, seeds, the state of
-    losses and the count of steps start afresh, and so does the model's own average: from the
-    weights that were loaded.
+    Batch-norm statistics and other state of layers are loaded too. Optimizers, seeds, the state
+    of losses and the count of steps are not. The model's own average starts from the loaded
+    weights.
 
     Args:
-        gan: a model not trained yet, compiled or not.
-        source: a model, a `.keras` file, or a run folder of `kgan train`, of which the newest
-            state counts.
-        average: where the source has an averaged generator, to start from that. It is what the
-            source's samples were made with; the raw weights are one noisy moment of it. False
-            takes the raw ones, which the source's discriminator was balanced against.
-        freeze: how many of the discriminator's first layers to keep as they are loaded; see
-            `freeze`. For a model that is not compiled yet.
+        gan: an untrained model, compiled or not.
+        source: a model, a `.keras` file, or a run folder of `kgan train`, whose newest state is
+            taken.
+        average: whether to take the weights of the source's averaged generator, if it has one.
+            Its samples were drawn with them, and the raw weights fluctuate around them. False
+            takes the raw weights, against which the source's discriminator was trained.
+        freeze: how many of the discriminator's first layers to freeze after loading; see
+            `freeze`. The model must not be compiled yet.
 
     Returns:
-        What was loaded, what did not fit, and what was left over.
+        The report: which layers were loaded, which were not, and what the source has beyond.
 
     Raises:
-        InputError: where the source cannot be read, nothing fits, or a layer to be frozen was
-            not loaded. The model is then as it was.
+        InputError: if the model is trained or the source cannot be read, if nothing fits, or if
+            a layer to be frozen was not loaded. The model is then unchanged.
 
     Example:
 
@@ -143,22 +151,24 @@ def warm_start(
     """
     if not isinstance(gan, AdversarialModel):
         raise InputError(f"A warm start takes a GAN to load weights into; got {gan!r}.")
-    if int(gan.iterations):
+    if gan.steps_taken:
         raise InputError(
-            f"The model has been trained for {int(gan.iterations)} steps already, and its "
-            "optimizers go by the weights it has. Give other weights to a fresh model."
+            f"The model has been trained for {gan.steps_taken} steps already, and its "
+            "optimizers are adapted to its weights. Load other weights into an untrained model."
         )
+    average = arguments.flag("average", average)
+    freeze = arguments.integer("freeze", freeze, least=0)
     if freeze and gan.compiled:
         raise InputError(
-            "Layers are frozen before `compile`, whose optimizers are built for the others. Start "
-            "from other weights first, and compile then."
+            "Layers are frozen before `compile`, whose optimizers are built for the others. Call "
+            "warm_start first, then compile."
         )
     if freeze and "discriminator" not in gan.networks:
         raise InputError(
-            f"freeze is for a discriminator; this model's networks are {', '.join(gan.networks)}."
+            f"freeze needs a discriminator; this model's networks are {', '.join(gan.networks)}."
         )
     kept = first_layers(gan.networks["discriminator"], freeze) if freeze else []
-    model, name = _opened(source)
+    model, name = _load_source(source)
     networks = getattr(model, "networks", {})
     pairs = {
         role: matched(network, networks[role], from_end=role.startswith("generator"))
@@ -172,32 +182,32 @@ def warm_start(
     fitting = [pair for found in pairs.values() for pair in found if pair.fits]
     if not fitting:
         raise InputError(
-            "No layer's weights fit; the model is unchanged. Take a source with networks alike, "
-            f"such as the same family's with the same options.\n{report.summary(3)}"
+            "No layer's weights fit; the model is unchanged. Take a source with similar networks, "
+            f"such as the same family with the same options.\n{report.summary(3)}"
         )
     _check_kept(kept, fitting)
-    moves = [
+    assignments = [
         (ours, np.asarray(averages.get(id(theirs), theirs)))
         for pair in fitting
         for ours, theirs in zip(pair.ours.weights, pair.theirs.weights, strict=True)
     ]
-    if not all(np.isfinite(value).all() for _, value in moves if value.dtype.kind == "f"):
+    if not all(np.isfinite(value).all() for _, value in assignments if value.dtype.kind == "f"):
         raise InputError(f"The weights of {name} hold NaN or Inf. Take an earlier state of it.")
     with gan.distribute_strategy.scope():
-        for weight, value in moves:
+        for weight, value in assignments:
             weight.assign(value)
-        # An average made before would still hold the fresh weights.
+        # The average of a compiled model still holds the initial weights.
         for weight, mean in gan.average.pairs() if getattr(gan, "average", None) else ():
             mean.assign(weight.value)
-    hold(layer for _, layer in kept)
+    freeze_layers(layer for _, layer in kept)
     return report
 
 
 def find(source: AdversarialModel | PathLike) -> Path:
-    """The path of a `.keras` file or of a run folder that may serve as a source.
+    """Returns the path of a `.keras` file or of a run folder to start from.
 
     Raises:
-        InputError: where there is neither.
+        InputError: if there is neither.
     """
     if not isinstance(source, (str, os.PathLike)):
         raise InputError(
@@ -211,8 +221,8 @@ def find(source: AdversarialModel | PathLike) -> Path:
     return path
 
 
-def _opened(source) -> tuple[Any, str]:
-    """The model that a source holds, and what to call it."""
+def _load_source(source) -> tuple[Any, str]:
+    """Loads the model of a source; returns it with its name for messages."""
     if isinstance(source, AdversarialModel):
         return source, f"the model {source.name!r}"
     path = find(source)
@@ -222,6 +232,8 @@ def _opened(source) -> tuple[Any, str]:
 
 
 def _report(gan, model, pairs, name, averaged, frozen) -> Transfer:
+    """Makes the report from the pairs of layers of each network."""
+
     def parts(keep):
         return tuple(
             Part(
@@ -236,18 +248,18 @@ def _report(gan, model, pairs, name, averaged, frozen) -> Transfer:
             if keep(pair)
         )
 
-    apart = {role: network for role, network in gan.networks.items() if role not in pairs}
+    unmatched = {role: network for role, network in gan.networks.items() if role not in pairs}
     return Transfer(
         source=name,
-        iterations=int(model.iterations),
+        iterations=model.steps_taken,
         averaged=averaged,
         loaded=parts(lambda pair: pair.fits),
         fresh=(
             *parts(lambda pair: pair.ours and not pair.fits),
             *(
                 Part(role, pair.ours.name, pair.ours.described)
-                for role, network in apart.items()
-                for pair in paired(tree(network), None, None, False)
+                for role, network in unmatched.items()
+                for pair in paired(tree(network), None, lambda node: node.kind, False)
             ),
         ),
         left_over=parts(lambda pair: pair.ours is None),
@@ -256,15 +268,15 @@ def _report(gan, model, pairs, name, averaged, frozen) -> Transfer:
 
 
 def _check_kept(kept, fitting: Iterable[Pair]) -> None:
-    """Refuses to freeze weights that were drawn at random."""
+    """Raises if a layer to be frozen still has randomly initialized weights."""
     loaded = {id(weight) for pair in fitting for weight in pair.ours.weights}
     fresh = [
         name for name, layer in kept if any(id(weight) not in loaded for weight in layer.weights)
     ]
     if fresh:
         raise InputError(
-            f"freeze={len(kept)} would keep layers as they were drawn at random, for the source's "
-            f"weights do not fit them: {', '.join(fresh)}. Freeze fewer, or none."
+            f"freeze={len(kept)} would freeze layers whose weights were drawn at random, because "
+            f"the source's do not fit them: {', '.join(fresh)}. Freeze fewer, or none."
         )
 
 

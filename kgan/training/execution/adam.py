@@ -1,7 +1,7 @@
-"""Adam by TensorFlow's one operation for it: Keras's numbers, sooner.
+"""Adam by a single TensorFlow operation, which computes Keras's numbers faster.
 
-Keras writes Adam's update as a dozen operations for each variable. They read and write each number
-a dozen times, and in a small network starting them takes longer than the arithmetic.
+Keras computes Adam's update by a dozen operations for each variable. They read and write each
+number a dozen times, and in a small network launching them takes longer than the arithmetic.
 """
 
 import functools
@@ -9,19 +9,19 @@ import functools
 import keras
 import tensorflow as tf
 
-from kgan import bridge, replicas
+from kgan import bridge
 from kgan.optimizers import ScheduledAdam
 
 
 def apply(optimizer, gradients, variables, accelerate: bool = True, where=None) -> None:
-    """As `optimizer.apply(gradients, variables)`, where a scalar condition holds.
+    """Calls `optimizer.apply(gradients, variables)` if a scalar condition is true.
 
     Args:
-        optimizer: any of Keras's; only plain Adam has a faster form.
+        optimizer: a Keras optimizer; only Adam without AMSGrad has a faster form.
         gradients, variables: in the same order; a gradient may be None.
-        accelerate: whether the faster form may be taken.
-        where: None, or a condition for optimizers that `can_stand_still`: where it does not hold,
-            everything stays as it is. An Adam of rate 0 that forgets nothing does not move.
+        accelerate: whether the faster form may be used.
+        where: None, or a scalar bool tensor, for optimizers for which `can_skip` is true. If it is
+            false, nothing changes: the learning rate is then 0 and the betas are 1.
     """
     if where is not None:
         gradients = [None if g is None else tf.where(where, g, tf.zeros_like(g)) for g in gradients]
@@ -34,8 +34,8 @@ def apply(optimizer, gradients, variables, accelerate: bool = True, where=None) 
         optimizer.iterations.assign_sub(tf.cast(~where, optimizer.iterations.dtype))
 
 
-def can_stand_still(optimizer, accelerate: bool = True) -> bool:
-    """Whether `apply` can leave out an update of this optimizer by a condition."""
+def can_skip(optimizer, accelerate: bool = True) -> bool:
+    """Returns whether `apply` takes a condition for this optimizer."""
     return (
         accelerate
         and _is_plain(optimizer)
@@ -49,13 +49,12 @@ def _is_plain(optimizer) -> bool:
     return (
         type(optimizer) in (keras.optimizers.Adam, keras.optimizers.AdamW, ScheduledAdam)
         and not optimizer.amsgrad
-        and replicas.count() == 1
         and bridge.can_replace_adam(optimizer)
     )
 
 
 def _step(optimizer, where, gradients, variables, learning_rate) -> None:
-    """Kingma and Ba 2015, algorithm 1 in the order of the end of section 2, as Keras has it."""
+    """Applies Adam (Kingma and Ba 2015, algorithm 1, reordered as at the end of section 2)."""
     step = tf.cast(optimizer.iterations + 1, tf.float32)
     betas = [
         tf.cast(beta(optimizer.iterations) if callable(beta) else beta, tf.float32)
@@ -70,9 +69,9 @@ def _step(optimizer, where, gradients, variables, learning_rate) -> None:
         handles = [
             (v.value if isinstance(v, keras.Variable) else v).handle for v in (variable, *slots)
         ]
-        kind = variable.dtype
+        dtype = variable.dtype
         beta_1_power, beta_2_power, rate, beta_1, beta_2, epsilon = (
-            tf.cast(number, kind) for number in (*powers, learning_rate, *betas, optimizer.epsilon)
+            tf.cast(number, dtype) for number in (*powers, learning_rate, *betas, optimizer.epsilon)
         )
         tf.raw_ops.ResourceApplyAdam(
             var=handles[0],
@@ -84,5 +83,5 @@ def _step(optimizer, where, gradients, variables, learning_rate) -> None:
             beta1=beta_1,
             beta2=beta_2,
             epsilon=epsilon,
-            grad=tf.cast(gradient, kind),
+            grad=tf.cast(gradient, dtype),
         )

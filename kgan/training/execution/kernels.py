@@ -1,38 +1,37 @@
-"""Layers computed otherwise than Keras computes them: the same numbers, sooner.
+"""Faster implementations of Keras layers that compute the same numbers.
 
-Inside `faster(networks)` some layers of Keras compute by what stands here. Networks, weights and
-files stay Keras's own: what is swapped is how a layer is traced, and only while `kgan` traces.
-Which form pays goes by who executes the graph:
+In the context `faster(networks)` some Keras layers are traced with these implementations. The
+networks, weights and files remain Keras's own. Which implementations are used depends on what
+executes the graph:
 
-- TensorFlow with oneDNN: `few_channels`, and TensorFlow's own fused batch normalization. Its
-  transposed convolutions are as good as its convolutions, and stay.
-- XLA on a CPU, and TensorFlow without oneDNN: `up` and `down` too, for their transposed
-  convolutions reach a third of a convolution's speed, and with few places a hundredth.
-- A GPU: none, for its library has all of them.
+- TensorFlow with oneDNN: `few_channels`, and TensorFlow's fused batch normalization. oneDNN's
+  transposed convolutions are as fast as its convolutions, and are not replaced.
+- XLA on a CPU, and TensorFlow without oneDNN: also `up` and `down`, because their transposed
+  convolutions have a third of the speed of a convolution, and for small images a hundredth.
+- A GPU: none, because cuDNN has fast kernels for all of them.
 
-Figures: docs/performance.md. Every operation has derivatives of any order.
+docs/performance.md has figures. Every operation has derivatives of any order.
 """
 
 import contextlib
-import threading
 
 import keras
 import tensorflow as tf
 from keras import ops
 
 from kgan import bridge
+from kgan.training.execution.swapping import swapped
 
-# Where a convolution to few channels by a product of matrices pays: its intermediate is no
-# larger than its input.
+# `few_channels` is used from this kernel size on, if its intermediate is no larger than its input.
 _LEAST_TAPS = 9
 
 
 @tf.custom_gradient
 def few_channels(images, kernel):
-    """A convolution of stride 1 and padding "same", by a product of matrices.
+    """A convolution of stride 1 and padding "same", computed by a matrix product.
 
-    Every tap's share is computed for all places by one product, and the shares are shifted and
-    summed; a convolution to one or three channels leaves little of a CPU's speed otherwise.
+    One product computes the contributions of every tap of the kernel to all positions; they are
+    then shifted and summed. Ordinary convolutions to one or three channels are slow on a CPU.
 
     Args:
         images: `(batch, height, width, channels)`.
@@ -48,13 +47,13 @@ def few_channels(images, kernel):
     taps = [(row, column) for row in range(rows) for column in range(columns)]
     pixels = tf.reshape(images, [-1, channels])
     table = tf.reshape(tf.transpose(kernel, [0, 1, 3, 2]), [len(taps) * filters, channels])
-    # Taps and filters first: planes are shifted sooner than pixels.
-    shares = tf.matmul(table, pixels, transpose_b=True)
-    shares = tf.reshape(shares, [len(taps), filters * batch, height, width])
-    shares = tf.pad(shares, [[0, 0], [0, 0], [above, below], [left, right]])
+    # Taps and filters first: shifting whole planes is faster than shifting pixels.
+    parts = tf.matmul(table, pixels, transpose_b=True)
+    parts = tf.reshape(parts, [len(taps), filters * batch, height, width])
+    parts = tf.pad(parts, [[0, 0], [0, 0], [above, below], [left, right]])
     made = tf.add_n(
         [
-            shares[tap, :, row : row + height, column : column + width]
+            parts[tap, :, row : row + height, column : column + width]
             for tap, (row, column) in enumerate(taps)
         ]
     )
@@ -79,11 +78,11 @@ def few_channels(images, kernel):
 
 @tf.custom_gradient
 def up(images, kernel):
-    """A transposed convolution of stride 2 and padding "same", by a convolution and a shuffle.
+    """A transposed convolution of stride 2, padding "same", by a convolution and a pixel shuffle.
 
-    With a k x k kernel it is a convolution of ⌈k/2⌉ x ⌈k/2⌉ kernels to four times the channels,
-    whose values are then put side by side (Shi et al. 2016, Is the deconvolution layer the same
-    as a convolutional layer?, section 3). An odd kernel has zeros added.
+    A k x k kernel becomes ⌈k/2⌉ x ⌈k/2⌉ kernels of a convolution to four times the channels, which
+    depth-to-space rearranges (Shi et al. 2016, Is the deconvolution layer the same as a
+    convolutional layer?, section 3). A kernel of odd size is padded with zeros.
 
     Args:
         images: `(batch, height, width, channels)`.
@@ -94,10 +93,10 @@ def up(images, kernel):
     """
     rows, columns, filters, channels = kernel.shape
     sizes = tf.shape(images)
-    axes = [_Places(rows, sizes[1]), _Places(columns, sizes[2])]
+    axes = [_AxisLayout(rows, sizes[1]), _AxisLayout(columns, sizes[2])]
     taps = [axis.taps for axis in axes]
     whole = tf.pad(kernel, [*([0, 2 * axis.taps - axis.size] for axis in axes), [0, 0], [0, 0]])
-    # (row tap, row slot, column tap, column slot, filters, channels), taps from the last on.
+    # (row tap, row slot, column tap, column slot, filters, channels), with the taps reversed.
     whole = tf.reverse(tf.reshape(whole, [taps[0], 2, taps[1], 2, filters, channels]), [0, 2])
     whole = tf.reshape(tf.transpose(whole, [0, 2, 5, 1, 3, 4]), [*taps, channels, 4 * filters])
     padded = tf.pad(images, [[0, 0], *(axis.padding for axis in axes), [0, 0]])
@@ -114,11 +113,14 @@ def up(images, kernel):
 
 @tf.custom_gradient
 def down(images, kernel):
-    """A convolution of stride 2 and padding "same"; its gradient for the images is `up`.
+    """A convolution of stride 2, padding "same", whose gradient for the images uses `up`.
 
     Args:
         images: `(batch, height, width, channels)`, with even height and width.
         kernel: `(rows, columns, channels, filters)`.
+
+    Returns:
+        `(batch, height / 2, width / 2, filters)`.
     """
 
     def gradient(upstream):
@@ -128,7 +130,7 @@ def down(images, kernel):
 
 
 def _to_kernel(images, kernel, upstream):
-    """The gradient of a convolution of stride 2 for its kernel."""
+    """Returns the gradient of a convolution of stride 2 with respect to its kernel."""
     return tf.raw_ops.Conv2DBackpropFilter(
         input=images,
         filter_sizes=tf.shape(kernel),
@@ -138,11 +140,11 @@ def _to_kernel(images, kernel, upstream):
     )
 
 
-class _Places:
-    """Along an axis: how input is padded, and which of the shuffled values are the result.
+class _AxisLayout:
+    """The padding of the input along one axis, and the part of the shuffled output to keep.
 
-    Output 2i + a - before takes input i by tap a of the kernel, where "same" has cut `before`.
-    Slot s of position p after the shuffle is output 2p + s - cut.
+    Input i contributes to output 2i + a - before by tap a of the kernel; "same" padding removes
+    the first `before` outputs. After the shuffle, slot s of position p is output 2p + s - first.
     """
 
     def __init__(self, size, length):
@@ -155,43 +157,26 @@ class _Places:
         self.padding = [left, self.first + self.taps - 1 - left]
 
 
-# What takes whose place, and where.
-
-_swapping = threading.Lock()
+# Replacing the methods of layers.
 
 
-@contextlib.contextmanager
-def faster(networks, xla: bool = False, accelerate: bool = True):
-    """Layers of these networks that are traced inside compute by the faster forms.
+def faster(
+    networks, xla: bool = False, accelerate: bool = True
+) -> contextlib.AbstractContextManager:
+    """Returns a context in which layers of some networks are traced with faster implementations.
 
     Args:
-        networks: Keras models. Layers of other classes than Keras's own stay as they are.
+        networks: Keras models. Only layers of Keras's own classes are changed.
         xla: whether what is traced will be compiled by XLA.
-        accelerate: False leaves all layers as they are.
+        accelerate: False changes nothing.
     """
     if not accelerate or bridge.has_gpu():
-        yield
-        return
-    layers = {id(la): la for net in networks for la in bridge.layers_within(net)}
-    swapped = []
-    # Another thread may sample while this one traces a training step.
-    with _swapping:
-        for layer in layers.values():
-            name, form = _form(layer, xla)
-            # In the layer's dictionary, past Keras, which would track it and find its name taken.
-            if form is not None and name not in vars(layer):
-                vars(layer)[name] = form
-                swapped.append((layer, name))
-    try:
-        yield
-    finally:
-        with _swapping:
-            for layer, name in swapped:
-                del vars(layer)[name]
+        return contextlib.nullcontext()
+    return swapped(networks, lambda layer: _form(layer, xla))
 
 
 def _form(layer, xla):
-    """(method, what computes it) where a layer has a faster form; (None, None) elsewhere."""
+    """Returns (method name, faster implementation) for a layer, or (None, None)."""
     shuffles = xla or not bridge.onednn()
     if type(layer) is keras.layers.Conv2D and _is_plain(layer) and layer.groups == 1:
         rows, columns = layer.kernel_size
@@ -200,7 +185,9 @@ def _form(layer, xla):
         if tuple(layer.strides) == (1, 1) and _LEAST_TAPS <= taps <= channels // layer.filters:
             return "convolution_op", few_channels
         if tuple(layer.strides) == (2, 2) and shuffles and min(rows, columns) >= 2:
-            return "convolution_op", _down_where_even
+            return "convolution_op", _down_if_even
+        if tuple(layer.strides) == (2, 2) and layer.compute_dtype == "bfloat16":
+            return "convolution_op", _down_from_one_pixel
     if type(layer) is keras.layers.Conv2DTranspose and _is_plain(layer) and shuffles:
         rows, columns = layer.kernel_size
         if (
@@ -223,7 +210,17 @@ def _is_plain(layer):
     )
 
 
-def _down_where_even(images, kernel):
+def _down_from_one_pixel(images, kernel):
+    """A convolution of stride 2, which of images of one pixel is one of stride 1.
+
+    In bfloat16 oneDNN's gradient for the kernel is uninitialised memory where the stride is larger
+    than the images (TensorFlow 2.21).
+    """
+    stride = 1 if tuple(images.shape[1:3]) == (1, 1) else 2
+    return tf.nn.conv2d(images, tf.convert_to_tensor(kernel), stride, "SAME")
+
+
+def _down_if_even(images, kernel):
     kernel = tf.convert_to_tensor(kernel)
     sides = images.shape[1:3]
     if None in sides or sides[0] % 2 or sides[1] % 2:
@@ -251,8 +248,8 @@ def _renorms(layer):
 
 
 def _normalized(layer):
-    """Batch normalization in training by TensorFlow's one operation for it."""
-    theirs = layer.call
+    """Returns batch normalization by TensorFlow's fused operation, which is used in training."""
+    keras_call = layer.call
 
     def call(inputs, training=None, mask=None):
         rank = len(inputs.shape)
@@ -263,7 +260,7 @@ def _normalized(layer):
             or layer.axis not in (-1, 3)
             or inputs.dtype != tf.float32
         ):
-            return theirs(inputs, training=training, mask=mask)
+            return keras_call(inputs, training=training, mask=mask)
         channels = inputs.shape[-1]
         made, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
@@ -274,13 +271,13 @@ def _normalized(layer):
             epsilon=layer.epsilon,
             is_training=True,
         )
-        # It gives the unbiased variance; Keras keeps that of the batch itself.
+        # The operation returns the unbiased variance; Keras averages the biased one.
         count = tf.cast(tf.size(inputs) // channels, tf.float32)
         variance = variance * (count - 1.0) / count
-        keep = layer.momentum
+        momentum = layer.momentum
         for average, now in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
             before = ops.cast(average, "float32")
-            average.assign(before * keep + tf.stop_gradient(now) * (1.0 - keep))
+            average.assign(before * momentum + tf.stop_gradient(now) * (1.0 - momentum))
         return made
 
     return call

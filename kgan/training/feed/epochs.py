@@ -1,4 +1,4 @@
-"""Where in the data an epoch begins, and what is said when it ends."""
+"""The start of an epoch in the data, and the warnings at its end."""
 
 import warnings
 from dataclasses import dataclass
@@ -8,23 +8,24 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kgan import bridge
 from kgan.errors import InputError
+from kgan.training import guard
 from kgan.training.execution import choice
 
 
 @dataclass
 class TrainingData:
-    """A prepared dataset and where it stands.
+    """The prepared data of a `fit`.
 
     Attributes:
-        dataset: what Keras iterates over; as many batches an element as a step takes.
-        first_batch: its first element, for checks and compilation.
-        steps_per_epoch: what is left for Keras to count: the user's number, or None where the
-            dataset ends by itself.
-        enter: what points the data at an epoch, where the source has a position.
-        steps: training steps of an epoch, where they are known.
-        endless: whether the dataset goes on past an epoch, and Keras alone ends it.
-        once: whether it can be run through once only.
+        dataset: the dataset that Keras iterates over; an element holds the batches of one step.
+        first_batch: its first element, for timing and compilation.
+        steps_per_epoch: the argument for Keras's `fit`; None if the dataset ends with the epoch.
+        enter: the callback that sets the position in the data; None if the source has none.
+        steps: training steps per epoch; None if unknown.
+        endless: whether the dataset does not end with an epoch, so that Keras must count steps.
+        once: whether it can be iterated over only once.
     """
 
     dataset: tf.data.Dataset
@@ -37,16 +38,16 @@ class TrainingData:
 
 
 class EnterEpoch(keras.callbacks.Callback):
-    """Points the data at the place that the model's step counter stands in.
+    """Sets the position in the data, at the start of each epoch, from the model's step counter.
 
-    So a run that was saved and loaded sees the samples in the order of the unbroken run.
+    A resumed run therefore gets the samples in the same order as an uninterrupted run.
 
     Args:
         source: the `Source`, with `info` and `position`.
-        batches_per_step: batches of the source that a training step takes.
-        steps: steps in an epoch.
-        endless: whether the passes over the source follow each other without a gap, because the
-            user says how long an epoch is; else every epoch starts a pass.
+        batches_per_step: batches of the source per training step.
+        steps: training steps per epoch.
+        endless: whether the next epoch continues a pass over the source, because the user has set
+            `steps_per_epoch`; else every epoch starts a new pass.
     """
 
     def __init__(self, source, batches_per_step: int, steps: int, endless: bool):
@@ -58,23 +59,30 @@ class EnterEpoch(keras.callbacks.Callback):
         self.left = steps
 
     def on_epoch_begin(self, epoch, logs=None):
-        taken = int(self.model.iterations.numpy())
-        # Only a restored state continues within an epoch; a user's next `fit` is a new one.
-        inside = taken % self.steps if self.model.resume_within_epoch else 0
-        self.model.resume_within_epoch = False
+        taken = self.model.steps_taken
+        # Only a restored state resumes within an epoch; another `fit` starts a new one.
+        inside = 0
+        if self.model.resume_within_epoch:
+            known = self.model.steps_into_epoch
+            # The fit need not have begun at a multiple of its steps an epoch.
+            inside = taken % self.steps if known is None else known
+        self.model.resume_within_epoch, self.model.steps_into_epoch = False, None
         self.left = self.steps - inside
         if self.endless:
             batches = taken * self.batches_per_step
             place = divmod(batches, self.source.info.steps_per_epoch)
         else:
-            place = taken // self.steps, inside * self.batches_per_step
+            place = (taken - inside) // self.steps, inside * self.batches_per_step
         self.source.position.seek(*place)
 
     def limit(self, dataset):
-        """The steps of one epoch of an endless dataset, counted when its iterator starts."""
+        """Returns an endless dataset limited to the remaining steps of the epoch.
+
+        They are counted whenever an iterator is created.
+        """
 
         def count(_):
-            left = tf.numpy_function(lambda: np.int64(self.left), [], tf.int64)
+            left = bridge.numpy_function(lambda: np.int64(self.left), [], tf.int64)
             left.set_shape(())
             return tf.data.Dataset.range(left)
 
@@ -82,84 +90,111 @@ class EnterEpoch(keras.callbacks.Callback):
         return tf.data.Dataset.zip(counter, dataset).map(lambda _, batch: batch)
 
 
-class WatchUpdates(keras.callbacks.Callback):
-    """Says when updates are left out because a number is not finite, and when data has ended.
+class StopAtFault(keras.callbacks.Callback):
+    """Ends training after the execution in which an update was skipped.
 
-    A few updates are no harm, and loss scaling leaves some out by design; a whole epoch of them
-    is a run that learns nothing.
+    A callback apart: Keras waits for the logs of every execution if any callback has this method.
+    """
+
+    def on_train_batch_end(self, batch, logs=None):
+        if faults := guard.take(self.model):
+            guard.stop(self.model, faults[0])
+
+
+class WatchUpdates(keras.callbacks.Callback):
+    """Warns of skipped updates, and of a generator that has run out of batches.
+
+    A few skipped updates do no harm, and loss scaling skips some by design. If all updates of an
+    epoch are skipped, it raises an `InputError`.
+
+    With Keras's `TerminateOnNaN` among the callbacks training stops at the first skipped update;
+    with `kgan.callbacks.Guard` that callback acts on them instead.
 
     Args:
         data: the `TrainingData`.
+        callbacks: the callbacks of the fit.
     """
 
-    def __init__(self, data: TrainingData):
+    def __init__(self, data: TrainingData, callbacks=()):
         super().__init__()
         self.data = data
+        self.guarded = any(getattr(callback, "guards_updates", False) for callback in callbacks)
+        kinds = (keras.callbacks.TerminateOnNaN,)
+        self.stops = not self.guarded and any(isinstance(each, kinds) for each in callbacks)
 
     def on_epoch_begin(self, epoch, logs=None):
+        # Keras and its callbacks make tensors of epochs, learning rates and logs.
+        bridge.forget_numbers()
         if self.model.updates_are_unknown:
-            # A state of kgan 0.1.0, which left counting to the optimizers.
+            # A state of kgan 0.1.0, in which only the optimizers count updates.
             for player in self.model.players:
                 player.count.assign(player.optimizer.iterations)
             self.model.updates_are_unknown = False
-        # A checkpoint that was restored at the start says how its run was executed.
-        choice.follow(self.model)
-        self.steps = int(self.model.iterations.numpy())
+        # A callback may have restored a checkpoint, which holds the choice of XLA.
+        choice.apply_restored_choice(self.model)
+        self.steps = self.model.steps_taken
         self.before = self._updates()
 
+    def on_train_begin(self, logs=None):
+        guard.take(self.model)
+
     def on_epoch_end(self, epoch, logs=None):
-        taken = int(self.model.iterations.numpy()) - self.steps
-        self._warn_of_updates(epoch, taken)
+        taken = self.model.steps_taken - self.steps
+        if not self.guarded and not (self.stops and self.model.stop_training):
+            self._report_skipped(epoch, taken)
         if self.data.once:
-            self._warn_of_the_end(epoch, taken)
+            self._report_end_of_data(epoch, taken)
 
     def _updates(self) -> dict:
         players = [player for player in self.model.players if player.variables]
         return {player.name: int(player.count.numpy()) for player in players}
 
-    def _warn_of_updates(self, epoch, taken):
+    def _report_skipped(self, epoch, taken):
         players = [player for player in self.model.players if player.variables]
-        asked = taken * sum(player.updates for player in players)
+        expected = taken * sum(player.updates for player in players)
         made = sum(self._updates().values()) - sum(self.before.values())
-        if made == asked:
+        if made == expected:
             return
-        scales = [float(p.optimizer.dynamic_scale) for p in players if p.loss_scaling]
+        faults = guard.take(self.model)
+        first = f" {faults[0]}" if faults else ""
+        scales = [float(p.optimizer.dynamic_scale.numpy()) for p in players if p.loss_scaling]
         if not made and not (scales and max(scales) > 1):
             raise InputError(
                 f"Every update of epoch {epoch} was left out: losses, gradients or batch "
                 "statistics hold NaN or Inf. The weights are as they were before it. Lower the "
                 "learning rates, clip the gradients (`global_clipnorm` of the optimizers), or look "
-                "for a division by zero in a term."
+                f"for a division by zero in a term.{first}"
             )
-        because = "for their loss, gradients or layer state held NaN or Inf."
+        because = "because their loss, gradients or layer state held NaN or Inf."
         if scales:
             because = (
-                "while loss scaling looks for the largest scale at which float16 does not "
+                "while loss scaling searches for the largest scale at which float16 does not "
                 f"overflow (now {max(scales):g})."
             )
         warnings.warn(
-            f"Epoch {epoch}: {asked - made} of {asked} updates were left out, {because}",
+            f"Epoch {epoch}: {expected - made} of {expected} updates were left out, {because}"
+            f"{first}",
             stacklevel=2,
         )
 
-    def _warn_of_the_end(self, epoch, taken):
+    def _report_end_of_data(self, epoch, taken):
         if epoch + 1 >= self.params["epochs"]:
             return
-        whole = self.data.steps_per_epoch
-        if whole is None or taken < whole:
+        steps_per_epoch = self.data.steps_per_epoch
+        if steps_per_epoch is None or taken < steps_per_epoch:
             self.model.stop_training = True
             warnings.warn(
                 f"The generator of batches ran out in epoch {epoch + 1} of "
                 f"{self.params['epochs']}, and cannot be started again: training ends here. Give "
                 "fit a tf.data.Dataset (tf.data.Dataset.from_generator takes the function that "
-                "makes the generator), a keras.utils.PyDataset or arrays; or a generator that goes "
-                "on, with steps_per_epoch=.",
+                "makes the generator), a keras.utils.PyDataset or arrays; or a generator that does "
+                "not end, with steps_per_epoch=.",
                 stacklevel=2,
             )
 
 
 def callback_list(callbacks) -> list:
-    """The callbacks of a `fit` as a list, whatever holds them."""
+    """Returns the argument `callbacks` of `fit` as a list."""
     if isinstance(callbacks, keras.callbacks.CallbackList):
         return list(callbacks.callbacks)
     if callbacks is None:
