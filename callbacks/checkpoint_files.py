@@ -1,36 +1,44 @@
-"""Checkpoints on disk: folders that are there whole or not at all.
+"""Checkpoints on disk, written so that none is ever incomplete.
 
 A checkpoint is a folder `step-0000123/` with
 
 - `state.weights.h5`, the full training state as `gan.save_weights` writes it, and
-- `state.json`, what is needed to go on from it and to trust it; see `Checkpoint`.
+- `state.json`, what is needed to resume from it and to verify it; see `Checkpoint`. It has a
+  checksum of its own; and
+- `callbacks.npz`, the arrays in the states of callbacks, if there are any.
 
-It is written under another name beside its place, brought to the disk, and renamed. Whatever
-happens in between, the folders named `step-*` are whole.
+It is written under a temporary name in the same folder, flushed to the disk, and renamed. Whatever
+happens in between, the folders named `step-*` are complete.
 """
 
 import errno
-import hashlib
 import json
 import math
 import os
 import shutil
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import keras
-import tensorflow as tf
+import numpy as np
 
-from .folders import cannot_write, reserve
+from kgan import arguments, records
+from kgan.disk import marks
+from kgan.disk.writing import flush, reserve
+from kgan.training.saving import state_size
+
+from .folders import cannot_write
 
 STATE = "state.weights.h5"
 NOTE = "state.json"
+sha256 = records.file_checksum
+ARRAYS = "callbacks.npz"
 UNFINISHED = ".unfinished-"
 REPLACED = ".replaced-"
-# What HDF5 adds to a file and to each array in it, generously.
-HEAD, HEAD_OF_ARRAY = 16_384, 2_048
 
 
 @dataclass(frozen=True)
@@ -39,8 +47,8 @@ class SavedState:
 
     Attributes:
         path: Its folder.
-        iterations: Training steps it was taken after.
-        note: What `state.json` says; empty where that file cannot be read.
+        iterations: Training steps that the model had taken.
+        note: Content of `state.json`; empty if that file cannot be read.
     """
 
     path: Path
@@ -52,37 +60,108 @@ class SavedState:
         """The file to give to `gan.load_weights`."""
         return self.path / STATE
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Returns the arrays in the states of callbacks, by the names that the note refers to."""
+        if self.note.get("arrays_sha256") is None:
+            return {}
+        with np.load(self.path / ARRAYS, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+
     def problem(self) -> str | None:
-        """What is wrong with it, or None: the size and the checksum of the state are verified."""
-        if not self.note:
-            return f"its {NOTE} is missing or cannot be read"
+        """Verifies both files by their checksums; returns what is wrong, or None.
+
+        Raises:
+            InputError: If a newer version of kgan wrote the checkpoint.
+        """
+        problem = self.problem_of_note()
+        if problem is not None:
+            return problem
         try:
             size = self.weights.stat().st_size
             if size != self.note["size"]:
                 return f"its {STATE} has {size} bytes instead of {self.note['size']}"
             if sha256(self.weights) != self.note["sha256"]:
                 return f"its {STATE} has changed since it was written (other checksum)"
+            arrays = self.note.get("arrays_sha256")
+            if arrays is not None and sha256(self.path / ARRAYS) != arrays:
+                return f"its {ARRAYS} has changed since it was written (other checksum)"
         except OSError as error:
-            return f"its {STATE} cannot be read: {error.strerror}"
-        except KeyError as error:
-            return f"its {NOTE} lacks {error}"
+            return f"its {STATE} or {ARRAYS} cannot be read: {error.strerror}"
+        return None
+
+    def problem_of_note(self) -> str | None:
+        """Verifies `state.json` alone; returns and raises as `problem` does."""
+        note = self.note
+        if not note:
+            return f"its {NOTE} is missing or cannot be read"
+        versions = note.get("versions")
+        version = versions.get("kgan") if isinstance(versions, dict) else None
+        stated = note.get("format")
+        # A number that has flipped is damage; one of a newer version comes with its checksum.
+        whole = note.get("checksum") == records.checksum(note)
+        if whole or stated is None:
+            records.check_format(self.path / NOTE, stated, version)
+        if not whole and ("checksum" in note or stated is not None):
+            return f"its {NOTE} has changed since it was written (other checksum)"
+        for name, (fits, wanted) in (_ENTRIES | _LATER).items():
+            if name not in note and name not in _OPTIONAL:
+                return f"its {NOTE} lacks {name!r}"
+            if name in note and not fits(note[name]):
+                return f"its {NOTE} has {name}={note[name]!r} instead of {wanted}"
+        if note["iterations"] != self.iterations:
+            return f"its {NOTE} is of step {note['iterations']}"
         return None
 
 
+def _is_number(value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+_COUNT = (records.is_count, "a number of at least 0")
+_COUNT_OR_NONE = (lambda value: value is None or records.is_count(value), "a number or null")
+_WORD = (lambda value: value is None or isinstance(value, str), "a word or null")
+# What each entry of `state.json` must be, so that nothing fails or goes wrong in its use.
+_ENTRIES = {
+    "iterations": _COUNT,
+    "epoch": _COUNT,
+    "steps_in_epoch": _COUNT,
+    "size": _COUNT,
+    "sha256": (lambda value: isinstance(value, str), "a checksum"),
+    "monitor": _WORD,
+    "mode": (lambda value: value in (None, "auto", "min", "max"), "'min', 'max' or null"),
+    "value": (lambda value: value is None or _is_number(value), "a number or null"),
+    "logs": (lambda value: isinstance(value, dict), "numbers by name"),
+    "versions": (lambda value: isinstance(value, dict), "versions by name"),
+}
+_LATER = {
+    "steps_per_epoch": _COUNT_OR_NONE,
+    "steps_per_execution": _COUNT_OR_NONE,
+    "due": (lambda value: isinstance(value, bool), "true or false"),
+    "callbacks": (lambda value: isinstance(value, dict), "states by name"),
+    "within": (lambda value: isinstance(value, dict), "figures by name"),
+    "arrays_sha256": _WORD,
+}
+_OPTIONAL = {"monitor", "mode", "value", "logs", "versions", *_LATER}
+
+
 def find_checkpoints(folder: str | os.PathLike) -> list[SavedState]:
-    """All checkpoints in a folder, oldest first, damaged ones included."""
+    """Returns all checkpoints in a folder, oldest first, including damaged ones."""
     found = []
-    for path in Path(folder).glob("step-*"):
+    for path in Path(arguments.path("folder", folder)).glob("step-*"):
         number = path.name.removeprefix("step-")
-        if path.is_dir() and number.isdigit():
+        # `isdigit` alone also accepts superscripts, which `int` refuses.
+        if path.is_dir() and number.isascii() and number.isdigit():
             found.append(SavedState(path, int(number), _read_note(path)))
     return sorted(found, key=lambda saved: saved.iterations)
 
 
 def latest(folder: str | os.PathLike) -> SavedState | None:
-    """The newest checkpoint that is whole, or None where there is none.
+    """Returns the newest undamaged checkpoint, or None if there is none.
 
-    A damaged newer one is passed over with a warning that names it.
+    A damaged newer one is skipped with a warning that names it.
+
+    Raises:
+        InputError: If a newer version of kgan wrote the newest one.
 
     Example:
 
@@ -91,25 +170,35 @@ def latest(folder: str | os.PathLike) -> SavedState | None:
     gan.load_weights(saved.weights)
     ```
     """
+    return next(whole(folder, stacklevel=3), None)
+
+
+def whole(folder: str | os.PathLike, stacklevel: int = 2) -> Iterator[SavedState]:
+    """Yields the undamaged checkpoints, newest first; warns of the damaged ones in between."""
     for saved in reversed(find_checkpoints(folder)):
         problem = saved.problem()
         if problem is None:
-            return saved
-        warnings.warn(f"Skipping the damaged checkpoint {saved.path}: {problem}.", stacklevel=2)
-    return None
+            yield saved
+        else:
+            warnings.warn(
+                f"Skipping the damaged checkpoint {saved.path}: {problem}.", stacklevel=stacklevel
+            )
 
 
-def write_checkpoint(folder: Path, note: dict, model: keras.Model) -> SavedState:
-    """Writes a checkpoint so that a crash at any moment leaves the others as they are.
+def write_checkpoint(
+    folder: Path, note: dict, model: keras.Model, arrays: dict[str, Any] | None = None
+) -> SavedState:
+    """Writes a checkpoint. A crash at any moment leaves the other checkpoints unchanged.
 
     Args:
-        folder: Where checkpoints are kept.
-        note: For `state.json`; `iterations` names the checkpoint, and the size and the
-            checksum of the state are added.
-        model: Its training state is written, by `save_weights`.
+        folder: Folder of the checkpoints.
+        note: Content of `state.json`; `iterations` names the checkpoint, and the size and the
+            checksums are added.
+        model: The model whose training state is written, by `save_weights`.
+        arrays: The arrays in the states of callbacks, by the names that the note refers to.
 
     Raises:
-        InputError: The disk is full or cannot be written; nothing of the checkpoint is left.
+        InputError: If the disk is full or cannot be written; nothing of the checkpoint is left.
     """
     target = folder / f"step-{note['iterations']:07d}"
     work = folder / f"{UNFINISHED}{os.getpid()}-{target.name}"
@@ -118,28 +207,38 @@ def write_checkpoint(folder: Path, note: dict, model: keras.Model) -> SavedState
         work.mkdir()
         save_state(model, work / STATE)
         note = note | {"size": (work / STATE).stat().st_size, "sha256": sha256(work / STATE)}
+        if arrays:
+            with (work / ARRAYS).open("wb") as file:
+                np.savez(file, **arrays)
+            note |= {"arrays_sha256": sha256(work / ARRAYS)}
+        note = records.signed(note)
         (work / NOTE).write_text(json.dumps(note, indent=2, allow_nan=False))
-        for path in (work / STATE, work / NOTE, work):
-            _flush(path)
+        for path in (*work.iterdir(), work):
+            flush(path)
         _put(work, target)
     except BaseException as error:
         shutil.rmtree(work, ignore_errors=True)
         if isinstance(error, OSError):
-            kept = " The checkpoints before it are whole: resume=True goes on from the newest."
+            kept = " The earlier checkpoints are complete: resume=True goes on from the newest."
             raise cannot_write(target, error, kept) from error
         raise
     return SavedState(target, note["iterations"], note)
 
 
+def not_written(folder: Path, note: dict) -> SavedState:
+    """Returns the checkpoint that `write_checkpoint` writes in the first worker."""
+    return SavedState(folder / f"step-{note['iterations']:07d}", note["iterations"], note)
+
+
 def rewrite_note(saved: SavedState, changes: dict) -> SavedState:
-    """Replaces entries of a checkpoint's `state.json`, which stays readable at every moment."""
-    note = saved.note | changes
+    """Replaces entries of a checkpoint's `state.json` atomically."""
+    note = records.signed(saved.note | changes)
     temporary = saved.path / f"{UNFINISHED}{NOTE}"
     try:
         temporary.write_text(json.dumps(note, indent=2, allow_nan=False))
-        _flush(temporary)
+        flush(temporary)
         os.replace(temporary, saved.path / NOTE)
-        _flush(saved.path)
+        flush(saved.path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise cannot_write(saved.path / NOTE, error) from error
@@ -147,15 +246,20 @@ def rewrite_note(saved: SavedState, changes: dict) -> SavedState:
 
 
 def remove(saved: SavedState) -> None:
-    """Deletes a checkpoint; renamed first, so that it is never seen half deleted."""
-    doomed = saved.path.with_name(f"{UNFINISHED}{saved.path.name}")
-    shutil.rmtree(doomed, ignore_errors=True)
-    saved.path.rename(doomed)
-    shutil.rmtree(doomed, ignore_errors=True)
+    """Deletes a checkpoint. It is renamed first, so that no `step-*` is ever half deleted.
+
+    Raises:
+        InputError: If its folder holds files of someone else; it is then unchanged.
+    """
+    marks.check_checkpoint(saved.path)
+    renamed = saved.path.with_name(f"{UNFINISHED}{saved.path.name}")
+    shutil.rmtree(renamed, ignore_errors=True)
+    saved.path.rename(renamed)
+    shutil.rmtree(renamed, ignore_errors=True)
 
 
 def clean(folder: Path) -> None:
-    """Clears away what a crash left behind; a checkpoint it was about to replace comes back."""
+    """Deletes what a crash left behind, and restores a checkpoint that was being replaced."""
     for left in folder.glob(f"{UNFINISHED}*"):
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
@@ -170,11 +274,13 @@ def clean(folder: Path) -> None:
 
 
 def save_state(model: keras.Model, path: Path) -> None:
-    """Writes the training state of `model`, where there is room for it.
+    """Writes the training state of `model`, after checking that there is room for it.
+
+    HDF5 must not run out of space itself: closing a file that it could not flush ends the
+    process with a segmentation fault (seen with h5py 3.14).
 
     Raises:
-        OSError: There is not. HDF5 must not find that out: closing a file it could not flush
-            kills the process with a segmentation fault (seen with h5py 3.14).
+        OSError: If there is no room, or the file is incomplete.
     """
     reserve(path, state_size(model))
     model.save_weights(str(path))
@@ -184,17 +290,8 @@ def save_state(model: keras.Model, path: Path) -> None:
         raise OSError(errno.ENOSPC, "the state was cut short") from error
 
 
-def state_size(model: keras.Model) -> int:
-    """About how many bytes the training state takes on disk, on the safe side."""
-    owners = [model, *(player.optimizer for player in model.players)]
-    owners += getattr(model.optimizer, "optimizers", ())
-    variables = {id(v): v for owner in owners for v in owner.variables}.values()
-    arrays = sum(tf.as_dtype(v.dtype).size * math.prod(v.shape) for v in variables)
-    return arrays + HEAD + HEAD_OF_ARRAY * len(variables)
-
-
 def layout(path: str | os.PathLike) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every array in a file of weights."""
+    """Returns name and shape of every array in a file of weights."""
     arrays = {}
 
     def visit(name, item):
@@ -206,40 +303,20 @@ def layout(path: str | os.PathLike) -> dict[str, tuple[int, ...]]:
     return arrays
 
 
-def sha256(path: Path) -> str:
-    """Checksum of a file, as hexadecimal digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def _read_note(path: Path) -> dict:
     try:
-        note = json.loads((path / NOTE).read_text())
+        note = records.parse((path / NOTE).read_bytes())
     except (OSError, ValueError):
         return {}
     return note if isinstance(note, dict) else {}
 
 
 def _put(work: Path, target: Path) -> None:
+    """Moves a complete checkpoint to its final name, replacing an earlier one there."""
     old = target.with_name(f"{REPLACED}{target.name}")
     if target.exists():
         shutil.rmtree(old, ignore_errors=True)
         target.rename(old)
     work.rename(target)
-    _flush(target.parent)
+    flush(target.parent)
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _flush(path: Path) -> None:
-    """Waits until a file, or the names in a folder, are on the disk."""
-    # Windows opens no folders.
-    if path.is_dir() and os.name == "nt":
-        return
-    number = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

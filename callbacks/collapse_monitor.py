@@ -1,4 +1,4 @@
-"""Warnings of the three ways in which adversarial training goes wrong."""
+"""Warnings of mode collapse, of a discriminator that has won, and of divergence."""
 
 import math
 import warnings
@@ -18,51 +18,59 @@ from .trouble import Trouble, levels, slope
 
 KINDS = ("collapse", "discriminator_won", "divergence")
 
-# Beyond these, scores have exploded; so have losses this many times their median, or 1 if less;
-# and samples so many times as far apart as real ones have run away.
+# Signs of divergence: a mean score beyond this; a loss beyond this many times its median (at least
+# 1); samples this many times as far apart as real ones.
 MOST_SCORE, MOST_GROWTH, MOST_DIVERSITY = 1e4, 100.0, 10.0
+# The losses of so many checks make their median: all of a long training would fill its checkpoints.
+MOST_PAST = 1000
 
 
 class CollapseMonitor(keras.callbacks.Callback):
     """Warns of mode collapse, of a discriminator that has won, and of divergence.
 
-    - `collapse`: generated samples are all alike, or a few are drawn over and over, going by the
-      distances between them; see `kgan.metrics.Diversity`. An untrained generator is no better,
-      so it has `warmup` steps, unless it was once at twice both thresholds and has fallen.
-    - `discriminator_won`: the discriminator's loss is near its least possible value. A loss that
-      has none, such as Wasserstein's, is not judged; weight regularizers hide a win.
-    - `divergence`: losses or scores that are NaN or Inf; scores beyond 10,000; losses beyond 100
-      times their median so far, and beyond 100; samples ten times as far apart as real ones.
+    - `collapse`: the distances between generated samples show that they are all alike, or that a
+      few are drawn over and over; see `kgan.metrics.Diversity`. The samples of an untrained
+      generator are alike too, so the first `warmup` steps do not count, unless both distances
+      were once at twice their thresholds and have fallen since.
+    - `discriminator_won`: the discriminator's loss is near its least possible value. A loss
+      without a least value, such as Wasserstein's, is not checked. Weight regularizers add to the
+      loss and so can hide a win.
+    - `divergence`: losses or scores that are NaN or infinite; mean scores beyond 10,000; losses
+      beyond 100 times their median in the last 1,000 checks, and beyond 100; samples more than
+      ten times as far apart as real ones.
 
-    Each must last for `patience` checks and `least_steps`, NaN and Inf apart. It is said once, by
-    `warnings.warn`, and again only after it was over; `events` keeps what was said: dictionaries
-    of `kind`, `epoch` (from 0), `step` and `message`.
+    Each must last for `patience` checks and `least_steps` steps, except NaN and infinity. The
+    warning is given once, by `warnings.warn`, and again only if the condition ended in between.
+    `events` lists the warnings: dictionaries of `kind`, `epoch` (from 0), `step` and `message`.
 
-    `diversity` and `diversity_nearest` join the epoch's logs, for `History` and the callbacks
-    listed behind this one: the latest figures, NaN before the first.
+    `diversity` and `diversity_nearest` are added to the epoch's logs, for `History` and the
+    callbacks after this one in the list: the latest figures, NaN before the first check.
 
     Args:
-        data: Real samples: a dataset, whose `position` is left as it was, or an array. Without
-            them there is no watch for collapse.
-        every_epochs: Check every so many epochs. The default is every epoch.
-        every_steps: Check every so many training steps instead.
-        count: Samples of each side.
-        seed: Of the latents, the same at each check.
-        extractor: What sees the samples; see `kgan.metrics.FeatureMetric`.
+        data: Real samples: a dataset, whose `position` is restored after reading, or an array.
+            Without data, mode collapse is not checked.
+        every_epochs: Number of epochs between checks. The default is 1.
+        every_steps: Number of training steps between checks, instead.
+        count: Number of real and of generated samples to compare.
+        seed: Seed of the latents, which are the same at each check.
+        extractor: Computes the features of the samples; see `kgan.metrics.FeatureMetric`.
         value_range: (low, high) of the samples; None means the model's `data_range`.
-        patience: Checks in a row for which trouble must last.
-        least_steps: Training steps for which it must last, too: two players go to and fro.
-        warmup: Training steps, from the model's birth, before which low diversity is taken for
-            a lack of training.
-        diversity: Below this mean distance, relative to that of real samples, it is a collapse.
-        nearest: Or below this median distance to the nearest other sample, relative likewise.
-        won: The discriminator has won below this part of the way from the least loss to that of
-            an undecided one.
+        patience: Number of consecutive checks that a condition must last before the warning.
+        least_steps: Number of training steps that it must last as well, because the losses of
+            two players oscillate.
+        warmup: Training steps, counted over the whole life of the model, before which low
+            diversity is taken for a lack of training.
+        diversity: Mean distance between samples, relative to that between real ones, below which
+            the samples have collapsed.
+        nearest: Median distance to the nearest other sample, relative to that of real ones,
+            below which the samples have collapsed as well.
+        won: The discriminator has won if its loss is below this fraction of the way from the
+            least possible loss to the loss of an undecided discriminator.
         stop: Whether to end training after a warning: True, or the kinds that end it.
 
     Raises:
-        InputError: At once for arguments that make no sense; when training begins, for data that
-            cannot be read or is of another shape than the samples.
+        InputError: In the constructor, for invalid arguments. When training begins, if the data
+            cannot be read or has another shape than the samples.
 
     Example:
 
@@ -94,7 +102,7 @@ class CollapseMonitor(keras.callbacks.Callback):
         self.data = data
         self.every = Every(every_epochs, every_steps)
         self.count = arguments.integer("count", count, least=2)
-        self.seed = seed
+        self.seed = arguments.integer("seed", seed, None)
         self.extractor = extractor
         self.value_range = value_range
         self.patience = arguments.integer("patience", patience)
@@ -103,22 +111,29 @@ class CollapseMonitor(keras.callbacks.Callback):
         self.diversity = arguments.fraction("diversity", diversity)
         self.nearest = arguments.fraction("nearest", nearest)
         self.won = arguments.fraction("won", won)
-        kinds = KINDS if stop is True else stop or ()
-        self.stop = {kinds} if isinstance(kinds, str) else set(kinds)
-        for kind in self.stop - set(KINDS):
-            raise unknown("kind of trouble in stop", kind, KINDS)
+        if value_range is not None:
+            arguments.interval("value_range", value_range, or_else="None")
+        if isinstance(stop, bool) or stop is None:
+            stop = KINDS if stop else ()
+        kinds = [stop] if isinstance(stop, str) else stop
+        kinds = arguments.listing("stop", kinds, "True, False, or kinds of trouble")
+        for kind in kinds:
+            if not isinstance(kind, str) or kind not in KINDS:
+                raise unknown("kind of trouble in stop", kind, KINDS)
+        self.stop = set(kinds)
         self.events = []
         self._watched = None
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        # A second fit of one model is the same run, going on.
+        # A second fit of the same model continues the run.
         if self._watched is self.model:
             return
         self.events = []
         self._troubles = {kind: Trouble() for kind in KINDS}
-        self._risen = False
+        self._was_diverse = False
         self._figures = (math.nan, math.nan)
-        self._courses = {"d_loss": [], "g_loss": []}
+        self._past_losses = {"d_loss": [], "g_loss": []}
+        self._begun, self._before = self.model.steps_taken, (0, {})
         self._levels = levels(getattr(self.model, "loss", None))
         self._real = None
         if self.data is None:
@@ -129,18 +144,18 @@ class CollapseMonitor(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._epoch = epoch
-        self._begun = int(self.model.iterations)
+        self._begun = self.model.steps_taken
         self._before = (0, {})
         self.every.start(self._begun)
 
-    # It looks at running means, and a few steps sooner or later do not matter to it.
+    # Checks use means over many steps, so it need not be called after an exact number of steps.
     steps_between = None
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        if not self.every.step_due(int(self.model.iterations)):
+        if not self.every.step_due(self.model.steps_taken):
             return
-        # Logs are means since the epoch began; wanted are those since the last check.
-        taken, means = int(self.model.iterations) - self._begun, _numbers(logs)
+        # Logs are means since the epoch began; the check needs the means since the last check.
+        taken, means = self.model.steps_taken - self._begun, _numbers(logs)
         past, before = self._before
         self._before = taken, means
         self._check(
@@ -157,6 +172,30 @@ class CollapseMonitor(keras.callbacks.Callback):
             for name, figure in zip(("diversity", "diversity_nearest"), self._figures, strict=True):
                 logs.setdefault(name, figure)
 
+    def get_state(self) -> dict[str, Any]:
+        """Returns what has been seen so far, with the warnings; see `Resumable`."""
+        return {
+            "every": self.every.get_state(),
+            "events": self.events,
+            "troubles": {kind: trouble.get_state() for kind, trouble in self._troubles.items()},
+            "was_diverse": bool(self._was_diverse),
+            "figures": [float(figure) for figure in self._figures],
+            "past_losses": self._past_losses,
+            "begun": self._begun,
+            "before": self._before,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Restores what `get_state` returned."""
+        self.every.set_state(state["every"])
+        self.events = state["events"]
+        for kind, trouble in state["troubles"].items():
+            self._troubles[kind].set_state(trouble)
+        self._was_diverse = state["was_diverse"]
+        self._figures = tuple(state["figures"])
+        self._past_losses = state["past_losses"]
+        self._begun, self._before = state["begun"], tuple(state["before"])
+
     def _read(self):
         data, shape = self.data, self.model.generate(1, seed=self.seed).shape[1:]
         if hasattr(data, "shape"):
@@ -171,7 +210,7 @@ class CollapseMonitor(keras.callbacks.Callback):
             raise InputError("CollapseMonitor needs two real samples or more, and got one.")
 
     def _check(self, logs):
-        step = int(self.model.iterations)
+        step = self.model.steps_taken
         if self._real is not None:
             samples = self.model.generate(len(self._real), seed=self.seed)
             self._figures = (math.nan, math.nan)
@@ -185,10 +224,10 @@ class CollapseMonitor(keras.callbacks.Callback):
         ):
             certain = kind == "divergence" and not finite
             lasting = (0, 0) if certain else (self.patience, self.least_steps)
-            if self._troubles[kind].to_say(message, step, *lasting):
-                self._say(kind, step, message)
+            if self._troubles[kind].should_warn(message, step, *lasting):
+                self._warn(kind, step, message)
 
-    def _say(self, kind, step, message):
+    def _warn(self, kind, step, message):
         message = f"After step {step} (epoch {self._epoch + 1}): {message}"
         if kind in self.stop:
             message += " Training stops here."
@@ -196,12 +235,12 @@ class CollapseMonitor(keras.callbacks.Callback):
         self.events.append({"kind": kind, "epoch": self._epoch, "step": step, "message": message})
         warnings.warn(message, stacklevel=2)
 
-    # What is wrong, in words; nothing where all is well.
+    # Each of these returns the message of a warning, or None or an empty list if all is well.
 
     def _collapse(self, step):
         mean, nearest = self._figures
-        self._risen |= mean >= 2 * self.diversity and nearest >= 2 * self.nearest
-        if not self._risen and step < self.warmup:
+        self._was_diverse |= mean >= 2 * self.diversity and nearest >= 2 * self.nearest
+        if not self._was_diverse and step < self.warmup:
             return None
         if mean < self.diversity:
             seen = f"are all alike, on average {_percent(mean)} as far apart as real ones"
@@ -213,8 +252,8 @@ class CollapseMonitor(keras.callbacks.Callback):
         else:
             return None
         return (
-            f"mode collapse. The generated samples {seen}. A generator in this state runs from "
-            "one such sample to the next, and the discriminator after it. Try a lower learning "
+            f"mode collapse. The generated samples {seen}. A generator in this state moves from "
+            "one such sample to the next, and the discriminator follows it. Try a lower learning "
             "rate of g_optimizer, loss='relativistic' with penalties=['r1', 'r2'], or larger "
             "batches."
         )
@@ -231,7 +270,7 @@ class CollapseMonitor(keras.callbacks.Callback):
         part /= slope(self.model.loss, score, score) or math.nan
         norm = logs.get("g_gradient_norm")
         norm = "" if norm is None else f" (norm of its gradient: {norm:.2g})"
-        learns, first = "learns little from a judge so sure", ""
+        learns, first = "learns little from a discriminator so certain", ""
         if part < 0.1:
             learns = (
                 f"gets, at their mean score, {_percent(part)} of the gradient that an undecided "
@@ -248,20 +287,21 @@ class CollapseMonitor(keras.callbacks.Callback):
 
     def _divergence(self, logs):
         seen = [f"{name} is {value}" for name, value in logs.items() if not math.isfinite(value)]
-        for name, course in self._courses.items():
+        for name, past in self._past_losses.items():
             size = abs(logs.get(name, math.nan))
-            usual = max(float(np.median(course)), 1.0) if course else math.inf
+            usual = max(float(np.median(past)), 1.0) if past else math.inf
             if MOST_GROWTH * usual < size < math.inf:
                 seen.append(f"{name} is {logs[name]:.3g}, where {usual:.3g} was usual")
             elif math.isfinite(size):
-                course.append(size)
+                past.append(size)
+                del past[:-MOST_PAST]
         for name in ("d_real", "d_fake"):
             if MOST_SCORE < abs(logs.get(name, 0.0)) < math.inf:
                 seen.append(f"the mean score {name} is {logs[name]:.3g}")
         if self._figures[0] > MOST_DIVERSITY:
             seen.append(f"samples are {self._figures[0]:.3g} times as far apart as real ones")
         return seen and (
-            f"training diverges: {', '.join(seen)}. It rarely comes back from there. Go back to "
+            f"training diverges: {', '.join(seen)}. It rarely recovers from that. Go back to "
             "an earlier checkpoint, and lower the learning rates, clip the gradients "
             "(global_clipnorm=1.0 of the optimizers), or restrain the discriminator: "
             "penalties=['gradient_penalty'] with the Wasserstein loss, ['r1'] with others."
@@ -273,5 +313,5 @@ def _percent(share):
 
 
 def _numbers(logs):
-    """The players' logs as numbers; several workers log arrays of shape (1,)."""
+    """Returns the players' logs as numbers; several workers log arrays of shape (1,)."""
     return {name: float(np.mean(v)) for name, v in (logs or {}).items() if name[:2] in ("d_", "g_")}

@@ -1,4 +1,4 @@
-"""Which values of a monitored quantity are the better ones."""
+"""Whether less or more of a monitored quantity is better."""
 
 import re
 
@@ -24,12 +24,17 @@ MORE = {
 
 
 def direction(monitor: str, model) -> str:
-    """`"min"` or `"max"` for a name in the logs.
+    """Returns `"min"` or `"max"`, the better direction of a quantity in the logs.
 
-    The metric of that name is asked first, then the words of the name itself.
+    It is that of the metric of this name, if the metric has one; else the words of the name
+    decide.
+
+    Args:
+        monitor: Name in the logs, with or without `val_`.
+        model: The model whose metrics are searched.
 
     Raises:
-        InputError: Neither tells.
+        InputError: If neither gives a direction.
     """
     name = monitor.removeprefix("val_")
     for metric in getattr(model, "metrics", ()):
@@ -47,5 +52,5 @@ def direction(monitor: str, model) -> str:
 
 
 def better(value: float, than: float, mode: str) -> bool:
-    """Whether a value beats another, `mode` being `"min"` or `"max"`."""
+    """Returns whether `value` is better than `than`; `mode` is `"min"` or `"max"`."""
     return value > than if mode == "max" else value < than

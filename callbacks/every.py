@@ -1,22 +1,22 @@
-"""When something that recurs is due."""
+"""A schedule of callbacks: every n epochs or every n training steps."""
 
 from kgan import arguments
 from kgan.errors import InputError
 
 
 class Every:
-    """Every n epochs or every n training steps, also with `steps_per_execution > 1`.
+    """Tells when something is due that happens every n epochs or every n training steps.
 
-    With several steps an execution a callback sees only some of the steps; what is due
-    every n steps is then due at the first sight of a step at or past a multiple of n.
-    Steps are counted from the model's birth, so that a resumed run keeps the beat.
+    With `steps_per_execution > 1` a callback is called after some of the steps only; it is then
+    due at the first call at or past a multiple of n. Steps are counted over the whole life of
+    the model, so that a resumed run keeps to the same multiples.
 
     Args:
-        epochs: Every so many epochs. With neither given: every epoch.
-        steps: Every so many training steps.
+        epochs: Number of epochs between two times. If neither is given: 1.
+        steps: Number of training steps between two times.
 
     Raises:
-        InputError: Both are given, or one is no positive whole number.
+        InputError: If both are given, or one is no positive integer.
 
     Example:
 
@@ -40,17 +40,25 @@ class Every:
         self._seen = 0
 
     def start(self, iterations: int) -> None:
-        """Takes `iterations` as already seen: a resumed run owes nothing for its past."""
+        """Starts after `iterations` steps; multiples up to there are not due any more."""
         self._seen = iterations
 
     def step_due(self, iterations: int) -> bool:
-        """Whether a multiple of `steps` was crossed since the last call."""
+        """Returns whether a multiple of `steps` was reached or passed since the last call."""
         if self.steps is None:
             return False
         crossed = iterations // self.steps > self._seen // self.steps
         self._seen = iterations
         return crossed
 
+    def get_state(self) -> dict[str, int]:
+        """Returns the state, for a callback that saves it with its own."""
+        return {"seen": self._seen}
+
+    def set_state(self, state: dict[str, int]) -> None:
+        """Restores what `get_state` returned."""
+        self._seen = int(state["seen"])
+
     def epoch_due(self, epoch: int) -> bool:
-        """Whether it is due at the end of `epoch`, which Keras counts from 0."""
+        """Returns whether it is due at the end of `epoch`, which Keras counts from 0."""
         return self.epochs is not None and (epoch + 1) % self.epochs == 0

@@ -1,25 +1,28 @@
-"""Folders that a run writes to, and what is said when it cannot."""
+"""Checks of the folders that a run writes to, and the errors if it cannot."""
 
-import errno
 import os
-import shutil
 from pathlib import Path
 
+from kgan.disk.writing import FULL, remedy
 from kgan.errors import InputError
-
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def writable_folder(path: str | os.PathLike) -> Path:
-    """Makes the folder if need be, and proves by a small file that it can be written.
+    """Makes the folder if necessary, and checks with a small file that it can be written.
+
+    The check before training saves the user hours of training that could not be kept.
 
     Raises:
-        InputError: It cannot; better found before training than hours into it.
+        InputError: If it cannot be written.
     """
     path = Path(path)
     probe = path / f".probe-{os.getpid()}"
     try:
         path.mkdir(parents=True, exist_ok=True)
+        for left in path.glob(".probe-*"):
+            # A process was killed before it could delete it.
+            if left.stat().st_size <= len(b"kgan"):
+                left.unlink(missing_ok=True)
         try:
             probe.write_bytes(b"kgan")
         finally:
@@ -30,28 +33,16 @@ def writable_folder(path: str | os.PathLike) -> Path:
 
 
 def cannot_write(path: str | os.PathLike, error: BaseException, then: str = "") -> InputError:
-    """The error for a file or folder that cannot be written, with what to do about it."""
+    """Returns the error for a file or folder that cannot be written, with the remedy.
+
+    Args:
+        path: The file or folder.
+        error: The error that occurred.
+        then: More sentences for the message, with a space before.
+    """
     if getattr(error, "errno", None) in FULL:
-        cause, remedy = "the disk is full, or a quota or limit is reached", "Free some space there"
+        cause = "the disk is full, or a quota or limit is reached"
     else:
         cause = getattr(error, "strerror", None) or str(error).split("\n")[0]
-        remedy = "Make it writable"
-    return InputError(f"Cannot write {path}: {cause}. {remedy}, or choose another place.{then}")
-
-
-def reserve(path: Path, size: int) -> None:
-    """Makes sure that a file of `size` bytes can be written at `path`, and leaves none there.
-
-    Raises:
-        OSError: There is no room, or a quota or limit forbids it.
-    """
-    if not hasattr(os, "posix_fallocate"):
-        if shutil.disk_usage(path.parent).free < size:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return
-    number = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
-    try:
-        os.posix_fallocate(number, 0, size)
-    finally:
-        os.close(number)
-        path.unlink()
+    advice = remedy(error, otherwise="Make it writable, or choose another place.")
+    return InputError(f"Cannot write {path}: {cause}. {advice}{then}")

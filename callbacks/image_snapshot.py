@@ -1,12 +1,14 @@
-"""Pictures of how the samples grow, from latents that stay the same."""
+"""Pictures of the samples during training, always from the same latents."""
 
 import os
+import zlib
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from kgan import arguments, pictures
+from kgan.disk import marks
 from kgan.errors import InputError
 from kgan.typing import Logs
 
@@ -19,35 +21,40 @@ MOST_FRAMES = 60
 class ImageSnapshot(keras.callbacks.Callback):
     """Draws samples from fixed latents as PNG files, and at the end one animated GIF.
 
-    The first picture is taken before training, the last when it ends. Files are named by
+    The first picture is drawn before training, the last when it ends. Files are named by
     the training step, so that they sort: `step-0000000.png`, `step-0000120.png`, ...; and
-    `growth.gif` shows them in turn. Where a family previews several sets of samples, each has
-    files of its own: `step-0000120-NAME.png`, `growth-NAME.gif`.
+    `growth.gif` shows them one after the other. If a family previews several sets of samples,
+    each has its own files: `step-0000120-NAME.png`, `growth-NAME.gif`.
 
-    Samples are drawn as what they are: images as a grid, 2-D points as a scatter, signals as
-    curves; see `kgan.pictures.draw`.
+    A run resumed by a `Checkpoint` deletes its pictures of later steps, and draws none as it
+    begins, so that the folder ends as that of an unbroken run.
+
+    Images are drawn as a grid, 2-D points as a scatter, signals as curves; see
+    `kgan.pictures.draw`.
 
     Args:
-        folder: Where the pictures go.
-        every_epochs: Draw every so many epochs. The default is every epoch.
-        every_steps: Draw every so many training steps instead.
-        count: Samples a picture.
-        seed: Of the latents; equal seeds give equal latents at each picture.
+        folder: Folder of the pictures.
+        every_epochs: Number of epochs between pictures. The default is 1.
+        every_steps: Number of training steps between pictures, instead.
+        count: Number of samples in a picture.
+        seed: Seed of the latents, which are the same for each picture.
         gif: Whether to write the GIF. It shows the pictures in the folder up to the present
-            step, so that a resumed run's covers the whole run: at most 60 of them, evenly
-            picked.
+            step, so that the GIF of a resumed run covers the whole run: at most 60 of them,
+            evenly spaced.
         duration: Milliseconds a frame of the GIF.
-        columns: Images a row; None makes the grid about square, or one column a class where the
-            model is told one.
-        size: Width in pixels to aim for.
+        columns: Images in a row. None makes the grid about square, or for a conditional model
+            gives each class a column.
+        size: Approximate width of a picture, in pixels.
         reference: Real points `(m, 2)` or numbers `(m, 1)` to draw in grey behind generated
-            ones; it also holds the axes still.
+            ones; it also fixes the axes.
         overwrite: Delete the pictures of another run in the folder when training begins.
+            Other files stay.
 
     Raises:
-        InputError: At once for arguments that make no sense. When training begins, for a
-            folder that cannot be written, or that holds later pictures than those of a model
-            that is not trained yet; and for samples that cannot be drawn.
+        InputError: In the constructor, for invalid arguments. When training begins, if the
+            folder cannot be written, if it holds a picture of the names above that kgan did not
+            draw, if it holds pictures of a trained model while this one is
+            untrained (without `overwrite`), or if the samples cannot be drawn.
 
     Example:
 
@@ -56,6 +63,8 @@ class ImageSnapshot(keras.callbacks.Callback):
     gan.fit(dataset, epochs=50, callbacks=[snapshot])
     ```
     """
+
+    only_writes = True
 
     def __init__(
         self,
@@ -72,26 +81,29 @@ class ImageSnapshot(keras.callbacks.Callback):
         overwrite: bool = False,
     ):
         super().__init__()
-        self.folder = Path(folder)
+        self.folder = Path(arguments.path("folder", folder))
         self.every = Every(every_epochs, every_steps)
-        # A fit with several steps an execution lets it look just then; None for any.
+        # How many steps `fit` may run at once before it calls this callback; None for any number.
         self.steps_between = self.every.steps
         self.count = arguments.integer("count", count)
-        self.seed = seed
-        self.gif = gif
+        self.seed = arguments.integer("seed", seed, None)
+        self.gif = arguments.flag("gif", gif)
         self.duration = arguments.integer("duration", duration, least=10)
         self.columns = columns if columns is None else arguments.integer("columns", columns)
         self.size = size if size is None else arguments.integer("size", size, least=16)
+        if reference is not None:
+            reference = arguments.array("reference", reference, or_else="None")
         self.reference = reference
-        self.overwrite = overwrite
+        self.overwrite = arguments.flag("overwrite", overwrite)
         self._begun = False
         self._drawn_at: int | None = None
+        self._drawn: list[Path] = []
         self._watched = None
 
     def draw_now(self) -> list[Path]:
-        """Draws the present samples, and returns the files."""
+        """Draws samples of the present generator, and returns the files."""
         previews = self.model.preview(count=self.count, seed=self.seed)
-        step = int(self.model.iterations)
+        step = self.model.steps_taken
         paths = []
         for name, samples in previews.items():
             picture = pictures.draw(
@@ -103,33 +115,55 @@ class ImageSnapshot(keras.callbacks.Callback):
             )
             path = self.folder / f"step-{step:07d}{_suffix(name, previews)}.png"
             paths.append(pictures.save_png(path, picture))
-        self._drawn_at = step
+        self._drawn_at, self._drawn = step, paths
         return paths
 
     def finish(self) -> None:
         """Draws the last picture and the GIF: at the end of `fit`, or after Ctrl-C."""
-        if self._begun and self._drawn_at != int(self.model.iterations):
+        if self._begun and self._drawn_at != self.model.steps_taken:
             self.draw_now()
         if self.gif:
             self._animate()
 
+    def get_state(self) -> dict:
+        """Returns the step of the latest pictures, and their checksums; see `Resumable`."""
+        sums = {path.name: _checksum(path) for path in self._drawn}
+        return {"drawn_at": self._drawn_at, "checksums": sums, "every": self.every.get_state()}
+
+    def set_state(self, state: dict) -> None:
+        """Deletes the pictures of later steps, which are drawn again."""
+        self.every.set_state(state["every"])
+        sums = state["checksums"]
+        # In another folder than that of the run, pictures of the same names are another's.
+        if not sums or any(_checksum(self.folder / name) != sums[name] for name in sums):
+            return
+        for step, _, path in self._present():
+            if step > state["drawn_at"]:
+                path.unlink()
+        self._drawn_at, self._drawn = state["drawn_at"], [self.folder / name for name in sums]
+        self._begun, self._watched = True, self.model
+
     def on_train_begin(self, logs: Logs = None) -> None:
         writable_folder(self.folder)
+        for pattern in (".step-*.png.*.part", ".growth*.gif.*.part"):
+            for left in self.folder.glob(pattern):
+                # A process was killed while it wrote.
+                left.unlink(missing_ok=True)
         self._begun = False
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         if self._begun:
             return
-        # Not in on_train_begin: a Checkpoint later in the list may yet restore the model.
+        # Not in on_train_begin, where a Checkpoint later in the list may still restore the model.
         if self._watched is not self.model:
             self._claim()
             self._watched = self.model
         self._begun = True
-        self.every.start(int(self.model.iterations))
+        self.every.start(self.model.steps_taken)
         self.draw_now()
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
-        if self.every.steps is not None and self.every.step_due(int(self.model.iterations)):
+        if self.every.steps is not None and self.every.step_due(self.model.steps_taken):
             self.draw_now()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
@@ -140,20 +174,31 @@ class ImageSnapshot(keras.callbacks.Callback):
         self.finish()
 
     def _claim(self) -> None:
-        step = int(self.model.iterations)
+        self._refuse_foreign()
+        step = self.model.steps_taken
         later = [path for at, _, path in self._present() if at > step]
         if step or not later:
             return
         if not self.overwrite:
             raise InputError(
-                f"{self.folder} holds pictures of another run, {later[-1].name} for one. Delete "
-                "them by overwrite=True, or choose another folder."
+                f"{self.folder} holds pictures of another run, such as {later[-1].name}. Delete "
+                "them with overwrite=True, or choose another folder."
             )
         for path in later:
             path.unlink()
 
+    def _refuse_foreign(self) -> None:
+        """Raises an `InputError` if a file that would be replaced or deleted is not kgan's."""
+        films = [*self.folder.glob("growth.gif"), *self.folder.glob("growth-*.gif")]
+        for path in [*films, *(path for _, _, path in self._present())]:
+            if not marks.is_snapshot(path):
+                raise InputError(
+                    f"{self.folder} holds {path.name}, which is not known to be a picture of "
+                    "kgan's and would be lost. Move it away, or choose another folder."
+                )
+
     def _present(self) -> list[tuple[int, str, Path]]:
-        """Step, name and path of the pictures in the folder, in the order of their steps."""
+        """Returns step, name and path of the pictures in the folder, in the order of steps."""
         found = []
         for path in self.folder.glob("step-*.png"):
             step, _, name = path.stem.removeprefix("step-").partition("-")
@@ -162,12 +207,17 @@ class ImageSnapshot(keras.callbacks.Callback):
         return sorted(found)
 
     def _animate(self) -> None:
-        now = int(self.model.iterations)
+        now = self.model.steps_taken
         present = [found for found in self._present() if found[0] <= now]
         for name in sorted({name for _, name, _ in present}):
             frames = _thinned([path for _, of, path in present if of == name])
             path = self.folder / f"growth{'-' if name else ''}{name}.gif"
             pictures.save_gif(path, frames, duration=self.duration)
+
+
+def _checksum(path: Path) -> int | None:
+    """Returns the CRC-32 of a file, or None if there is none."""
+    return zlib.crc32(path.read_bytes()) if path.is_file() else None
 
 
 def _suffix(name: str, previews: dict) -> str:
@@ -177,7 +227,7 @@ def _suffix(name: str, previews: dict) -> str:
 
 
 def _thinned(frames: list) -> list:
-    """At most `MOST_FRAMES` of them, evenly picked, the first and the last included."""
+    """Returns at most `MOST_FRAMES` frames, evenly spaced, with the first and the last."""
     if len(frames) <= MOST_FRAMES:
         return frames
     picked = np.linspace(0, len(frames) - 1, MOST_FRAMES).round().astype(int)

@@ -1,34 +1,54 @@
-"""What tells that a training is in trouble: how long, and where a loss can still go."""
+"""Helpers of `CollapseMonitor`: how long a condition lasts, and the extremes of a loss."""
 
 import numpy as np
 import tensorflow as tf
 
 
 class Trouble:
-    """How long something has been wrong, and whether that was said."""
+    """Counts how long a condition has lasted, and remembers whether a warning was given."""
 
     def __init__(self):
-        self._forget()
+        self._reset()
 
-    def _forget(self):
-        self._checks, self._since, self._said = 0, None, False
+    def _reset(self):
+        self._checks, self._since, self._warned = 0, None, False
 
-    def to_say(self, message, step, least_checks, least_steps) -> bool:
-        """Whether to speak up, told at each check what is wrong, if anything."""
+    def get_state(self) -> list:
+        """Returns what has been counted and remembered."""
+        return [self._checks, self._since, self._warned]
+
+    def set_state(self, state: list) -> None:
+        """Restores what `get_state` returned."""
+        self._checks, self._since, self._warned = state
+
+    def should_warn(self, message, step, least_checks, least_steps) -> bool:
+        """Records a check; returns whether to warn now.
+
+        Args:
+            message: What is wrong; empty or None if nothing is.
+            step: The training step of the check.
+            least_checks: Number of consecutive checks that the condition must last.
+            least_steps: Number of training steps that it must last.
+        """
         if not message:
-            self._forget()
+            self._reset()
             return False
         self._checks += 1
         self._since = step if self._since is None else self._since
         lasting = self._checks >= least_checks and step - self._since >= least_steps
-        to_say, self._said = lasting and not self._said, self._said or lasting
-        return to_say
+        warn, self._warned = lasting and not self._warned, self._warned or lasting
+        return warn
 
 
 def levels(loss):
-    """(least loss of a discriminator, that of an undecided one, the score it gives to all).
+    """Returns the extremes of a discriminator's loss, found by a numerical search.
 
-    None where there is no least loss.
+    Args:
+        loss: A loss of `kgan.losses`.
+
+    Returns:
+        The least possible loss of the discriminator; the least loss of an undecided one, which
+        gives the same score to all samples; and that score. None if there is no least loss.
     """
     if not hasattr(loss, "discriminator"):
         return None
@@ -39,24 +59,24 @@ def levels(loss):
 
     equal = sorted(np.linspace(-1.0, 1.0, 41), key=abs)
     score = min(equal, key=lambda score: value(score, score))
-    # Downhill in steps that halve; losses are convex in the scores.
+    # Descends by steps that halve, which is enough because losses are convex in the scores.
     place, step = (score, score), 16.0
     while step > 0.01:
-        moves = [(a * step, b * step) for a in (-1, 0, 1) for b in (-1, 0, 1)]
-        around = [tuple(np.clip(np.add(place, move), -50.0, 50.0)) for move in moves]
-        best = min(around, key=lambda scores: value(*scores))
+        offsets = [(a * step, b * step) for a in (-1, 0, 1) for b in (-1, 0, 1)]
+        neighbours = [tuple(np.clip(np.add(place, offset), -50.0, 50.0)) for offset in offsets]
+        best = min(neighbours, key=lambda scores: value(*scores))
         if value(*best) < value(*place) - 1e-6:
             place = best
         else:
             step /= 2
     least, undecided = value(*place), value(score, score)
-    # One that goes on falling has no least value.
+    # A loss that still falls at the edge of the search has no least value.
     endless = max(np.abs(place)) > 40 and value(*np.divide(place, 2)) > least + 0.01
     return None if endless or not undecided > least else (least, undecided, score)
 
 
 def slope(loss, fake, real):
-    """|d generator's loss / d score| at a score of generated samples."""
+    """Returns |d generator's loss / d fake score|, at a fake and a real score."""
     fake, real = tf.fill((1, 1), float(fake)), tf.fill((1, 1), float(real))
     with tf.GradientTape() as tape:
         tape.watch(fake)

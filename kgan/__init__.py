@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from kgan.terms import Term as Term
     from kgan.training.players import Player as Player
 
-# Public names load when first used (PEP 562), so that `import kgan` and
-# `kgan --help` do not wait for TensorFlow.
+# Public names are imported when first used (PEP 562), so that `import kgan` and `kgan --help` do
+# not wait for TensorFlow.
 _MODULES = {
     "augment",
     "callbacks",
@@ -51,18 +51,18 @@ _OBJECTS = {
     "load": "kgan.runs.loading",
 }
 
-# What works on any Keras backend, or without Keras.
+# These work with any Keras backend, or without Keras.
 _ANY_BACKEND = {"InputError", "data", "losses", "pictures"}
 
 __all__ = sorted([*_MODULES, *_OBJECTS])
 
 
-if not TYPE_CHECKING:  # a checker knows the names, and shall find slips in them
+if not TYPE_CHECKING:  # a type checker must still report misspelled names
 
     def __getattr__(name: str) -> Any:
         backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
         if name in __all__ and name not in _ANY_BACKEND and backend != "tensorflow":
-            # Said before Keras is imported, which would fail for want of the other backend.
+            # Raised before Keras is imported: that import fails if the other backend is missing.
             raise ImportError(
                 f"kgan trains with TensorFlow, but KERAS_BACKEND is {backend!r}. Set the "
                 "environment variable KERAS_BACKEND=tensorflow, or unset it, before Keras is "

@@ -1,4 +1,4 @@
-"""`python -m kgan` is the command line."""
+"""Runs the command line as `python -m kgan`."""
 
 from kgan.cli import main
 

@@ -1,4 +1,4 @@
-"""What two networks and their data must be to play; each misfit has its message."""
+"""Checks that the networks of a GAN fit each other, their latents, labels and data."""
 
 import keras
 import numpy as np
@@ -8,18 +8,30 @@ from kgan import bridge
 from kgan import latents as latents_module
 from kgan.errors import InputError
 
+# Stands for the label of a row that is not one-hot; no class has this number.
+NOT_ONE_HOT = -(2**31)
+
 _SQUASHING = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "softmax": (0.0, 1.0)}
 
 
+def _changes_no_value(layer) -> bool:
+    """Returns whether a layer passes values on: a change of shape or precision, or nothing."""
+    if isinstance(layer, keras.layers.Activation):
+        # As the guide to mixed precision ends networks: Activation("linear", dtype="float32").
+        return getattr(layer.activation, "__name__", "") == "linear"
+    # `keras.ops.cast(x, ...)` and `keras.ops.reshape(x, ...)` have the function's name as class.
+    kinds = (keras.layers.Reshape, keras.layers.Flatten, keras.layers.Identity)
+    return isinstance(layer, kinds) or type(layer).__name__ in ("Cast", "Reshape", "Identity")
+
+
 def _last_activation(network) -> str | None:
-    """The name of the activation a network ends in, or None where that cannot be seen."""
-    # Of a subclassed network the layers are known, but not their order.
-    last = bridge.last_layer(network, passing=(keras.layers.Reshape, keras.layers.Flatten))
+    """Returns the name of the activation that a network ends in; None if it is unknown."""
+    last = bridge.last_layer(network, passing=_changes_no_value)
     if last is None:
         return None
     if isinstance(last, keras.Model):
         return _last_activation(last)
-    # `keras.ops.sigmoid(x)` and `layers.Softmax()` are named after what they do.
+    # `keras.ops.sigmoid(x)` and `layers.Softmax()` have the activation's name as class name.
     name = type(last).__name__.lower()
     if name in _SQUASHING:
         return name
@@ -27,21 +39,22 @@ def _last_activation(network) -> str | None:
 
 
 def output_range(generator) -> tuple[float, float] | None:
-    """The range a generator's last activation confines its samples to; None where it doesn't."""
+    """Returns the range (low, high) of a generator's last activation; None if it has no bounds."""
     return _SQUASHING.get(_last_activation(generator))
 
 
 def find_latents(generator, latents, plain: bool, classes: int = 0):
-    """The latents given, or standard normal ones of the generator's input shape.
+    """Returns the given latents, or standard normal latents of the generator's input shape.
 
     Args:
         generator: the network.
-        latents: what the user gave, or None.
-        plain: whether the generator is called as `kgan.GAN` calls it.
-        classes: how many it is told apart; 0 where it is called on the latents alone.
+        latents: the user's `latents`, or None.
+        plain: whether the model calls the generator as `kgan.GAN.forward` does.
+        classes: number of classes; with 0 the generator takes latents alone.
 
     Raises:
-        InputError: where there is no shape to go by, or the generator takes another.
+        InputError: if the shape of the latents is unknown or differs from the generator's input
+            shape, or if the generator takes an unexpected number of inputs.
     """
     shape = getattr(generator, "input_shape", None) if generator.built else None
     if latents is not None and not plain:
@@ -55,10 +68,9 @@ def find_latents(generator, latents, plain: bool, classes: int = 0):
         shape = shape[0]
     if isinstance(shape, (dict, list)):
         raise InputError(
-            f"The generator takes {len(shape)} inputs of shapes {shape}; kgan.GAN feeds it one "
-            "batch of latents, and labels beside them where `classes=` says how many there are. A "
-            "subclass that overrides `forward` may feed it more; it says which part is noise by "
-            "`latents=`."
+            f"The generator takes {len(shape)} inputs of shapes {shape}; kgan.GAN passes it one "
+            "batch of latents and, with `classes=`, their labels. A subclass that overrides "
+            "`forward` may pass it more; it then needs `latents=`, the shape of the noise."
         )
     if latents is None:
         if shape is None:
@@ -68,7 +80,8 @@ def find_latents(generator, latents, plain: bool, classes: int = 0):
             )
         if None in shape[1:]:
             raise InputError(
-                f"The generator's input shape {shape} is open; say `GAN(..., latents=...)`."
+                f"The generator's input shape {shape} has unknown sizes; say "
+                "`GAN(..., latents=...)`."
             )
         return latents_module.Normal(shape[1:])
     latents = latents_module.get(latents)
@@ -81,61 +94,92 @@ def find_latents(generator, latents, plain: bool, classes: int = 0):
 
 
 def labels(given, classes: int):
-    """Labels of a batch as integers `(batch,)`, from any of the forms that data sets use.
+    """Returns the labels of a batch as int32 of shape `(batch,)`.
 
     Args:
         given: integers `(batch,)` or `(batch, 1)`, or one-hot rows `(batch, classes)`.
-        classes: of the model.
+        classes: the model's number of classes.
+
+    Returns:
+        Class numbers. Rows that are not one-hot become `NOT_ONE_HOT`, and integers beyond int32
+        its nearest end, so that a check of the labels' range finds both.
+
+    Raises:
+        InputError: if the labels are None, or have another shape or dtype.
     """
     if given is None:
         raise InputError(
-            f"The model is told one of {classes} classes, and the data has no labels. It takes "
+            f"The model is conditioned on {classes} classes, but the data has no labels. It takes "
             "batches of (samples, labels)."
         )
     given = tf.convert_to_tensor(given)
     shape = given.shape
     if shape.rank == 2 and shape[1] == classes:
-        return tf.argmax(given, axis=1, output_type=tf.int32)
+        ones = tf.reduce_all((given == 0) | (given == 1), axis=1)
+        one_hot = ones & (tf.math.count_nonzero(given, axis=1) == 1)
+        numbers = tf.argmax(tf.cast(given, tf.float32), axis=1, output_type=tf.int32)
+        return tf.where(one_hot, numbers, NOT_ONE_HOT)
     if not given.dtype.is_integer or shape.rank not in (1, 2, None) or shape[1:] not in ([], [1]):
         raise InputError(
             f"Labels have shape {tuple(shape)} and dtype {given.dtype.name}; expected integers "
             f"of shape (batch,), or one-hot rows of shape (batch, {classes})."
         )
-    return tf.cast(tf.reshape(given, [-1]), tf.int32)
+    # Unsigned integers have no kernel that clips them; beyond int64 they become negative.
+    return tf.saturate_cast(tf.cast(tf.reshape(given, [-1]), tf.int64), tf.int32)
 
 
 def wrong_label(lowest, highest, classes) -> str:
-    """The message for labels that name no class of the model."""
+    """Returns the message for labels outside the model's classes."""
+    if lowest == NOT_ONE_HOT:
+        return (
+            f"Rows of labels, (batch, {classes}), must be one-hot: a single 1, the rest 0. Some "
+            "are not: they name several classes, or none, or shares of classes. A model is "
+            "conditioned on one class; choose it, for instance by `tf.argmax(rows, axis=1)`, if "
+            "that is what the rows mean."
+        )
+    larger = ""
+    if lowest >= 0 and highest < 10 * classes + 1000:
+        larger = f", or build the model with classes={highest + 1}"
     return (
         f"The labels lie in {lowest}..{highest}; a model of {classes} classes takes "
-        f"0..{classes - 1}. Number the classes from 0, or build the model with "
-        f"classes={max(highest + 1, 2)}."
+        f"0..{classes - 1}. Number the classes from 0 without gaps{larger}."
     )
 
 
 def data_has_labels(model: str, info, classes: int = 0) -> None:
-    """Refuses a dataset of `kgan.data` that does not say which class a sample is of."""
+    """Checks that a dataset of `kgan.data` has labels, and no more classes than the model.
+
+    Args:
+        model: the model's name in the error message.
+        info: the dataset's `info`.
+        classes: the model's number of classes; 0 skips that check.
+
+    Raises:
+        InputError: if it has no labels, or more classes.
+    """
     if not info.classes:
         raise InputError(
-            f"{model} is told the class of each sample, and {info.name!r} has no labels. Take a "
-            "folder with a sub-folder for each class, arrays with labels, or a model without "
-            "classes."
+            f"{model} is conditioned on the class of each sample, but {info.name!r} has no labels. "
+            "Take a folder with a sub-folder for each class, arrays with labels, or a model "
+            "without classes."
         )
     if classes and info.classes > classes:
         raise InputError(
-            f"{model} was asked for classes={classes}, and {info.name!r} has {info.classes}."
+            f"{model} was asked for classes={classes}, but {info.name!r} has {info.classes}."
         )
 
 
 def same_shape(shape, expected) -> bool:
-    """Whether shapes agree, None fitting anything."""
+    """Returns whether two shapes agree; None matches any length."""
     return len(shape) == len(expected) and all(
         a is None or b is None or a == b for a, b in zip(shape, expected, strict=True)
     )
 
 
 def scores_are_raw(discriminator) -> None:
-    """Refuses a discriminator that ends in a squashing activation."""
+    """Raises an `InputError` if a discriminator has no layers, or ends in a sigmoid or softmax."""
+    if isinstance(discriminator, keras.Sequential) and not discriminator.layers:
+        raise InputError("The discriminator has no layers; it must score samples.")
     activation = _last_activation(discriminator)
     if activation in ("sigmoid", "softmax"):
         raise InputError(
@@ -146,8 +190,44 @@ def scores_are_raw(discriminator) -> None:
         )
 
 
+def tensors(what: str, drawn, count: int):
+    """Returns tensors `(count, ...)`, or a structure of them.
+
+    Raises:
+        InputError: if `drawn` is anything else.
+    """
+    for part in tf.nest.flatten(drawn):
+        if not tf.is_tensor(part) or part.shape.rank == 0 or part.shape[0] not in (count, None):
+            raise InputError(
+                f"{what} must be tensors (count, ...), as kgan.latents.Latents.sample returns "
+                f"them; got {part!r}."
+            )
+    return drawn
+
+
+def one_sample_each(fake):
+    """Returns a generator's samples; raises an `InputError` if they are not one tensor of floats.
+
+    Args:
+        fake: what the generator returned.
+    """
+    if not tf.is_tensor(fake) or fake.shape.rank in (0, None):
+        kind = type(fake).__name__
+        raise InputError(
+            f"The generator returns a {kind}; expected one tensor of samples (batch, ...). "
+            "A generator of several outputs needs a subclass of kgan.GAN whose `forward` returns "
+            "one of them."
+        )
+    if not fake.dtype.is_floating:
+        raise InputError(
+            f"The generator returns samples of {fake.dtype.name}; expected floating-point ones, "
+            "which have a gradient."
+        )
+    return fake
+
+
 def one_score_each(scores) -> None:
-    """Refuses scores that are not `(batch,)`, `(batch, 1)` or patches `(batch, ..., 1)`."""
+    """Raises an `InputError` if scores are not `(batch,)`, `(batch, 1)` or `(batch, ..., 1)`."""
     if not hasattr(scores, "shape"):
         raise InputError(
             f"The discriminator returns a {type(scores).__name__}; expected one tensor of scores."
@@ -178,13 +258,16 @@ def _shape_hint(shape, expected) -> str:
 
 
 def batch_fits(real, sample_shape, data_range, what="data") -> None:
-    """Refuses a first batch that cannot be trained on: its dtype, shape, values or range.
+    """Checks the dtype, shape and range of the first batch, and that it is finite.
 
     Args:
-        real: array of shape `(batch, ...)`.
-        sample_shape: shape of one sample as the networks take it, None where free.
-        data_range: (low, high) or None.
-        what: what messages call it.
+        real: array of shape `(batch, *sample_shape)`.
+        sample_shape: shape of one sample as the networks take it; None stands for any length.
+        data_range: (low, high), or None for any range.
+        what: the name of the data in the error message.
+
+    Raises:
+        InputError: if the batch cannot be trained on.
     """
     if not np.issubdtype(real.dtype, np.floating):
         raise InputError(
@@ -213,7 +296,7 @@ def batch_fits(real, sample_shape, data_range, what="data") -> None:
 
 
 def not_finite(batch) -> str:
-    """The message for a batch that holds NaN or Inf."""
+    """Returns the message for a batch that holds NaN or Inf."""
     return (
         f"Batch {batch} of the data holds NaN or Inf. Clean the data (`numpy.isfinite` finds "
         "the places) and start again."
@@ -221,7 +304,7 @@ def not_finite(batch) -> str:
 
 
 def widened(data_range) -> tuple[float, float]:
-    """The data range with room for rounding."""
+    """Returns the data range, widened by a thousandth of its width for rounding errors."""
     low, high = data_range
     slack = 1e-3 * (high - low)
     return low - slack, high + slack
@@ -237,7 +320,7 @@ def _scaling(data_range) -> str:
 
 
 def outside(lowest, highest, data_range, what="data") -> str:
-    """The message for values of `what` outside the data range."""
+    """Returns the message for values of `what` outside the data range."""
     low, high = data_range
     if lowest >= 0 and 1.5 < highest <= 255:
         hint = "They look like raw images. " + _scaling(data_range)
@@ -254,12 +337,20 @@ def outside(lowest, highest, data_range, what="data") -> str:
 
 
 def listed(given) -> list:
-    """One thing or several, as a list."""
+    """Returns a list or tuple as a list, and anything else as a list of one."""
     return list(given) if isinstance(given, (list, tuple)) else [given]
 
 
 def metrics(given, taken) -> tuple:
-    """Keras metrics for evaluation, checked; `taken` are names that are not theirs to use."""
+    """Returns the metrics of evaluation as Keras metrics.
+
+    Args:
+        given: metrics, or their names in `kgan.metrics`.
+        taken: names that a metric must not have, such as those of the logs.
+
+    Raises:
+        InputError: for an unknown name, something that is not a metric, or a name that is taken.
+    """
     names = set(taken)
     given = [_named_metric(metric) if isinstance(metric, str) else metric for metric in given]
     for metric in given:
@@ -277,7 +368,7 @@ def metrics(given, taken) -> tuple:
 
 
 def _named_metric(name):
-    # Most models are trained without: what stands behind metrics need not be loaded then.
+    # Imported here, because most models are trained without metrics.
     from kgan.metrics import get
 
     return get(name)

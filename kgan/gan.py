@@ -1,6 +1,7 @@
-"""GAN: two Keras models, a generator fed with noise and a discriminator, as one model.
+"""GAN: two Keras models, a generator and a discriminator, as one model.
 
-`Game` lists what families change, each a method of a few lines; `GAN` is the game from noise.
+`Game` has the methods that a family may override, each of a few lines. `GAN` is the `Game` whose
+generator is fed latents.
 """
 
 from collections.abc import Callable
@@ -25,11 +26,11 @@ from kgan.typing import Config, Self, Tensor, Tensors
 
 
 class Recipe(NamedTuple):
-    """How long a paper trains, and in what batches.
+    """A paper's batch size and length of training.
 
     Attributes:
-        batch_size: samples a batch.
-        training_steps: steps of the whole training.
+        batch_size: samples per batch.
+        training_steps: training steps in all.
     """
 
     batch_size: int
@@ -37,44 +38,45 @@ class Recipe(NamedTuple):
 
 
 class Game(AdversarialModel):
-    """A game of a generator and a discriminator, whatever they are fed: noise, labels or images.
+    """A generator and a discriminator that are fed latents, labels or images.
 
-    `kgan.GAN` plays it from noise. A player may have several networks, and then samples and
-    scores are structures (tuples, dictionaries) of tensors, one a network: their losses are
-    summed, and a player trains all its networks in one turn.
+    `kgan.GAN` is the subclass for latents. A player may have several networks; then samples and
+    scores are structures (tuples, dictionaries) with one tensor per network, the losses of the
+    networks are summed, and one update trains all of them.
 
-    A subclass gives `networks` (roles that begin with "generator" and "discriminator"; further
-    roles belong to whoever trains them), `unpack`, `example_condition`, `draw`, `forward`,
-    `score` and `sample`. Everything else has a default here.
+    A subclass defines `networks` (roles that begin with "generator" and "discriminator", and
+    further roles for further players), `unpack`, `example_condition`, `draw`, `forward`, `score`
+    and `sample`. All other methods have a default here.
     """
 
-    # What `fit` with arrays and the command line take where nothing else is said; families have
-    # their papers'.
+    # Defaults of `fit` with arrays and of the command line; families set those of their papers.
     batch_size = 64
     training_steps = 10_000
 
-    # How many classes the model is told apart; 0 where it is told none.
+    # Number of classes that the model is conditioned on; 0 for an unconditional model.
     classes = 0
-    # What the data is made of; a word of `kgan.data.kinds` will do, such as "pairs".
+    # The kind of data that the model takes, one of `kgan.data.kinds`, such as "pairs".
     reads = kinds.SAMPLES
-    # Whether the family is always told a class, and so takes labelled data only.
+    # Whether the family is always conditioned on a class, and so requires labelled data.
     needs_labels = False
-    # The logs that evaluation reports beside the metrics.
+    # The logs that an evaluation reports in addition to the metrics.
     evaluated_logs: tuple[str, ...] = ("d_loss", "g_loss", "d_real", "d_fake")
-    # What a family logs in training beside them and its terms.
+    # Names of further logs of training that the family tracks in `observe`.
     game_logs: tuple[str, ...] = ()
 
     @classmethod
     def recipe(cls, **options: Any) -> Recipe:
-        """Batch size and training steps of the paper, for a model made with these options."""
+        """Returns the paper's batch size and training steps for a model with these options."""
         return Recipe(cls.batch_size, cls.training_steps)
 
     @classmethod
     def for_data(cls, info: DataInfo, **options: Any) -> Self:
-        """The family's model for a dataset of `kgan.data`, by what its `info` tells.
+        """Returns a model of this family that fits a dataset of `kgan.data`.
+
+        `options` are further arguments of the constructor.
 
         Raises:
-            InputError: for data without labels, where the family or `options` ask for classes.
+            InputError: if the family or `options` require labels and the data has none.
         """
         if cls.needs_labels:
             options = {"classes": info.classes} | options
@@ -87,9 +89,10 @@ class Game(AdversarialModel):
     # The players and what they minimise.
 
     def defaults(self) -> dict[str, Any]:
-        """What `compile` uses where it is told nothing else: the paper's settings.
+        """Returns the settings that `compile` uses for arguments left at None, by name.
 
-        Here Adam as in Radford et al. 2016, section 4, and the non-saturating loss.
+        A family returns its paper's. The base class returns Adam as in Radford et al. 2016,
+        section 4, and the non-saturating loss.
         """
         return {
             "d_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.5),
@@ -103,9 +106,9 @@ class Game(AdversarialModel):
         }
 
     def make_players(self) -> list[Player]:
-        """The players in the order in which they play; a game of three is a list of three.
+        """Returns the players in the order in which a training step updates them.
 
-        `compile` adds their optimizers, and the discriminator's number of updates a step.
+        `compile` adds their optimizers and the discriminator's updates per step.
         """
         return [
             self.player("discriminator", self.discriminator_plays),
@@ -119,7 +122,7 @@ class Game(AdversarialModel):
         generated: Any = None,
         earlier: dict[str, Turn] | None = None,
     ) -> tuple[Tensor, Turn]:
-        """The discriminator's forward pass on a batch: (its loss without the terms, the `Turn`)."""
+        """Returns (the discriminator's loss without terms, its `Turn`); see `kgan.Player`."""
         return step.discriminator_plays(self, real, condition, generated, earlier or {})
 
     def generator_plays(
@@ -129,15 +132,15 @@ class Game(AdversarialModel):
         generated: Any = None,
         earlier: dict[str, Turn] | None = None,
     ) -> tuple[Tensor, Turn]:
-        """The generator's forward pass on a batch: (its loss without the terms, the `Turn`)."""
+        """Returns (the generator's loss without terms, its `Turn`); see `kgan.Player`."""
         return step.generator_plays(self, real, condition, generated, earlier or {})
 
     def player(self, name: str, plays: Callable, **settings: Any) -> Player:
-        """A player that trains what `trained_by` says; for `make_players`.
+        """Returns a player that trains the variables of `trained_by(name)`, for `make_players`.
 
         Args:
-            name: "discriminator", "generator", or the name of a further one.
-            plays: how it plays; see `kgan.Player`.
+            name: "discriminator", "generator", or the name of a further player.
+            plays: the player's forward pass; see `kgan.Player`.
             **settings: further attributes of `kgan.Player`.
         """
         variables = self.trained_by(name)
@@ -151,43 +154,39 @@ class Game(AdversarialModel):
         return Player(name, plays, networks, variables, **settings)
 
     def networks_of(self, player: str) -> list[keras.Model]:
-        """The networks whose roles begin with the name of a player."""
+        """Returns the networks whose roles begin with the name of a player."""
         return [network for role, network in self.networks.items() if role.startswith(player)]
 
     def trained_by(self, player: str) -> list:
-        """The variables that a player's turn updates."""
+        """Returns the variables that a player trains."""
         return [v for network in self.networks_of(player) for v in network.trainable_variables]
 
     def check_loss(self, loss: Loss) -> None:
-        """Refuses a loss that the game cannot be played with; here any will do.
-
-        Raises:
-            InputError: what `compile` then says.
-        """
+        """Raises an `InputError` if the family cannot be trained with a loss; here never."""
 
     def game_terms(self) -> list[Term]:
-        """Terms without which it would not be this game; they join those of `compile`."""
+        """Returns the terms that belong to the family itself; `compile` adds the user's."""
         return []
 
     def discriminator_loss(self, real_scores: Tensors, fake_scores: Tensors) -> Tensor:
-        """The discriminator's loss by the scores of both kinds, a scalar."""
+        """Returns the discriminator's loss from the scores of a batch, a scalar."""
         loss = _summed(self.loss.discriminator, real_scores, fake_scores)
         return self.loss.discriminator_weight * loss
 
     def generator_loss(self, fake_scores: Tensors, real_scores: Tensors = None) -> Tensor:
-        """The generator's loss by the scores of its samples, a scalar."""
+        """Returns the generator's loss from the scores of a batch, a scalar."""
         if real_scores is None:
             return _summed(lambda scores: self.loss.generator(scores, None), fake_scores)
         return _summed(self.loss.generator, fake_scores, real_scores)
 
     def activity_losses(self, player: str) -> Tensor:
-        """What the latest pass of a player's networks adds to its loss, a scalar."""
+        """Returns the sum of the losses that a player's networks added in their latest call."""
         networks = self.networks_of(player)
         losses = [loss for network in networks for loss in bridge.activity_losses(network)]
         return sum((ops.cast(loss, "float32") for loss in losses), 0.0)
 
     def own_losses(self, player: str) -> Tensor:
-        """`activity_losses` and the regularizers of a player's weights, a scalar."""
+        """Returns `activity_losses` plus the regularization of a player's weights, a scalar."""
         weights = [v for network in self.networks_of(player) for v in network.trainable_variables]
         losses = [v.regularizer(v) for v in weights if getattr(v, "regularizer", None) is not None]
         return self.activity_losses(player) + sum(
@@ -195,15 +194,15 @@ class Game(AdversarialModel):
         )
 
     def observe(self, player: Player, loss: Tensor, turn: Turn) -> None:
-        """Called once a turn, before its update: logs, and whatever learns from the turn.
+        """Tracks the logs of a player's turn and updates variables that adapt to it.
 
-        Variables that it writes move with the turn, or stay where the turn is left out. Under
-        `tf.distribute` it sees one replica's part of the batch.
+        It is called once before each update. Variables that it writes change only if the update is
+        applied. Under `tf.distribute` it gets one replica's part of the batch.
 
         Args:
-            player: whose turn it was; ask for its `name`.
-            loss: without the terms, a scalar.
-            turn: what was seen.
+            player: the player; its `name` says which.
+            loss: its loss without the terms, a scalar.
+            turn: the samples, scores and latents of this update.
         """
         self.logs.track(f"{player.prefix}_loss", loss)
         if player.name == "discriminator":
@@ -213,40 +212,40 @@ class Game(AdversarialModel):
     # Data and networks.
 
     def produce(self, real: Tensors, condition: Tensors = None) -> tuple[Any, Any]:
-        """(what the generator is fed in a turn, what it makes of that), in training mode.
+        """Returns (latents, generated samples) for an update, in training mode.
 
-        Here a fresh latent for each real sample.
+        The base class draws one latent for each real sample.
         """
-        latents = self.draw(step.count(real), self.next_seed())
+        latents = self.per_sample(step.count(real), self.draw)
         return latents, self.forward(latents, condition, training=True)
 
     def judge(
         self, samples: Tensors, condition: Tensors = None, training: bool = False
     ) -> tuple[Any, Any]:
-        """(scores, what else the discriminator's heads say), in one pass; None without others."""
+        """Returns (scores, outputs of further heads of the discriminator or None), in one pass."""
         return self.score(samples, condition, training), None
 
     def shown(self, fake: Tensors, condition: Tensors = None) -> Tensors:
-        """What the discriminator sees of generated samples in its turn; here the samples."""
+        """Returns the generated samples that the discriminator is trained on; here all of them."""
         return fake
 
     def measured(
         self, real: Tensors, fake: Tensors, latents: Tensors, condition: Tensors = None
     ) -> tuple[Any, Any]:
-        """The (real, fake) tensors that metrics compare in an evaluation."""
+        """Returns the (real, fake) tensors that metrics compare in an evaluation."""
         return real, fake
 
     def examined(self, real: Tensors, condition: Tensors = None) -> list[tuple]:
-        """(name, tensor, shape of one sample) of what is checked in every batch of the data."""
+        """Returns (name, tensor, shape of one sample) of the tensors of a batch to be checked."""
         return [("data", real, self.sample_shape)]
 
     def labels_of(self, condition: Tensors) -> Tensor | None:
-        """The labels in a condition, `(batch,)`; None where the model is told no class."""
+        """Returns the labels in a condition, `(batch,)`; None for an unconditional model."""
         return condition if self.classes else None
 
 
 def _summed(loss, *scores):
-    """A loss over the scores of each network of a player, summed."""
+    """Returns the sum of a loss over the networks of a player."""
     parts = zip(*map(tf.nest.flatten, scores), strict=True)
     return sum((loss(*part) for part in parts), 0.0)
 
@@ -260,20 +259,23 @@ class GAN(LatentSampling, Game):
             `(batch, *sample_shape)`: images, signals, points, anything.
         discriminator: takes samples and returns one raw score each, `(batch, 1)`, or one a
             patch, `(batch, ..., 1)`. No sigmoid at its end: the losses apply it.
-        classes: where the model is told a class, how many there are. The generator then takes
-            `[latents, labels]` and the discriminator `[samples, labels]`, with labels
-            `(batch,)`, integers from 0; the dataset yields `(samples, labels)`.
-        latents: where the noise comes from: a shape for standard normal latents, or a
+        latents: the distribution of the latents: a shape for standard normal latents, or a
             `kgan.latents.Latents`. By default standard normal, of the generator's input shape.
         data_range: (low, high) of the samples, both the data's and the generator's; None
-            leaves it unchecked. "auto" reads it off the generator's last activation: tanh
-            means (-1, 1), sigmoid (0, 1), anything else None. What a generator without such an
-            activation draws beyond a range given here is clipped in `generate`, not in training.
-        seed: of all the model draws; by default one that `keras.utils.set_random_seed` settles.
+            disables the check of the data's range. "auto" takes it from the generator's last
+            activation: tanh means (-1, 1), sigmoid (0, 1), anything else None. If the generator
+            has no such activation, `generate` clips its samples to a range given here; training
+            does not.
+        classes: number of classes of a conditional model; 0 for an unconditional one. With
+            classes the generator takes `[latents, labels]` and the discriminator
+            `[samples, labels]`, with labels `(batch,)`, integers from 0; the dataset yields
+            `(samples, labels)`.
+        seed: seed of everything that the model draws at random. By default it is drawn from
+            Python's `random`, which `keras.utils.set_random_seed` seeds.
         name: name of the model.
 
     Raises:
-        InputError: where the networks do not fit the latents, each other or the losses.
+        InputError: if the networks do not fit the latents, each other or the losses.
 
     Example:
 
@@ -284,7 +286,7 @@ class GAN(LatentSampling, Game):
     images = gan.generate(16, seed=0)
     ```
 
-    Families override the small methods below and those of `kgan.gan.Game`; the step stays.
+    Families override the small methods below and those of `kgan.gan.Game`, not the training step.
     """
 
     def __init__(
@@ -307,7 +309,7 @@ class GAN(LatentSampling, Game):
         self.generator = generator
         self.discriminator = discriminator
         self.data_range = data_range
-        if data_range == "auto":
+        if isinstance(data_range, str) and data_range == "auto":
             self.data_range = checks.output_range(generator)
         elif data_range is not None:
             self.data_range = arguments.interval("data_range", data_range, or_else="None")
@@ -321,14 +323,15 @@ class GAN(LatentSampling, Game):
         return {"generator": self.generator, "discriminator": self.discriminator}
 
     def _try_networks(self):
-        """The shape of one sample, found by sending two latents through both networks."""
+        """Runs both networks on two latents, and returns the shape of one sample."""
         condition = self.example_condition(2)
-        fake = self.forward(self.draw(2, tf.constant([0, 0])), condition, training=False)
+        latents = checks.tensors("The latents", self.draw(2, tf.constant([0, 0])), 2)
+        fake = checks.one_sample_each(self.forward(latents, condition, training=False))
         sample_shape = tuple(fake.shape[1:])
         expected = getattr(self.discriminator, "input_shape", None)
         if isinstance(expected, list):
             expected = expected[0]
-        # A family with a `score` of its own may show its discriminator something else.
+        # A family that overrides `score` may call its discriminator on another shape.
         plain = type(self).score is GAN.score
         if (
             plain
@@ -343,12 +346,12 @@ class GAN(LatentSampling, Game):
         checks.one_score_each(self.score(fake, condition))
         return sample_shape
 
-    # What families change, beside what `Game` lets them.
+    # Methods that families override, in addition to those of `Game`.
 
     def unpack(self, data: Any) -> tuple[Any, Any]:
-        """(real samples, condition) of what the dataset yields.
+        """Returns (real samples, condition) of an element of the dataset.
 
-        The condition is the labels, `(batch,)`, where the model is told a class, else None.
+        The condition of a conditional model is the labels, `(batch,)`; else it is None.
         """
         real, *rest = data if isinstance(data, (tuple, list)) else (data,)
         if not self.classes:
@@ -356,22 +359,22 @@ class GAN(LatentSampling, Game):
         return real, checks.labels(rest[0] if rest else None, self.classes)
 
     def example_condition(self, count: int) -> Tensors:
-        """A condition for `count` samples, to try the networks with; None where there is none."""
+        """Returns a condition for `count` samples to call the networks with, or None."""
         return tf.zeros([count], tf.int32) if self.classes else None
 
     def draw(self, count: int | Tensor, seed: Tensor, truncation: float | None = None) -> Tensors:
-        """What the generator is fed, for `count` samples."""
+        """Draws latents for `count` samples."""
         return self.latents.sample(count, seed, truncation)
 
     def forward(
         self, latents: Tensors, condition: Tensors = None, training: bool = False
     ) -> Tensors:
-        """Samples the generator makes of what it is fed."""
+        """Returns the generator's samples, `(batch, *sample_shape)`."""
         inputs = latents if condition is None else [latents, condition]
         return self.generator(inputs, training=training)
 
     def score(self, samples: Tensors, condition: Tensors = None, training: bool = False) -> Tensors:
-        """Raw scores of samples, `(batch, 1)` or `(batch, ..., 1)`, at least in float32."""
+        """Returns raw scores of samples, `(batch, 1)` or `(batch, ..., 1)`, at least in float32."""
         inputs = samples if condition is None else [samples, condition]
         scores = self.discriminator(inputs, training=training)
         checks.one_score_each(scores)

@@ -1,4 +1,4 @@
-"""Where the generator's noise comes from, and how to move about in it."""
+"""Distributions of the generator's latents, and interpolation between latents."""
 
 import itertools
 import numbers
@@ -15,12 +15,13 @@ from kgan.typing import ArrayLike, Config, Self, Tensor, Tensors
 
 
 class Latents:
-    """A distribution of latents; the base class of those below and of your own.
-
-    Override `sample`, and `get_config` if you add settings.
+    """A distribution of latents; the base class. Override `sample`, and `get_config` for settings.
 
     Args:
         shape: shape of one latent, an int or a tuple: `100` and `(100,)` are the same.
+
+    Raises:
+        InputError: if `shape` is not made of positive integers.
     """
 
     def __init__(self, shape: int | tuple[int, ...]):
@@ -30,12 +31,16 @@ class Latents:
     def sample(
         self, count: int | Tensor, seed: Tensor, truncation: float | None = None
     ) -> tf.Tensor:
-        """`count` latents, a float32 tensor of shape `(count, *shape)`.
+        """Draws latents.
 
         Args:
-            count: an int or a scalar integer tensor.
+            count: number of latents, an int or a scalar integer tensor.
             seed: an integer tensor of shape `(2,)`; the same seed gives the same latents.
-            truncation: None, or how far from the centre to draw, for those that support it.
+            truncation: None, or a bound on the distance from the centre, if the distribution
+                supports it.
+
+        Returns:
+            A float32 tensor of shape `(count, *shape)`.
         """
         raise NotImplementedError
 
@@ -56,16 +61,18 @@ class Normal(Latents):
     """Independent standard normal numbers."""
 
     def sample(self, count: int | Tensor, seed: Tensor, truncation: float | None = None) -> Tensor:
-        """As `Latents.sample`.
+        """Draws latents as `Latents.sample` does.
 
         Args:
-            truncation: redraw numbers beyond this many standard deviations (the truncation
-                trick, Brock et al. 2019, section 3.1); fidelity rises, variety falls.
+            count, seed: as in `Latents.sample`.
+            truncation: a positive number of standard deviations; numbers beyond it are redrawn
+                (the truncation trick, Brock et al. 2019, section 3.1). It raises fidelity and
+                lowers variety.
         """
         shape = _batch_shape(count, self.shape)
         if truncation is None:
             return random.normal(shape, seed)
-        # The inverse of the distribution function draws the truncated law in one go.
+        # The inverse distribution function draws from the truncated distribution without redrawing.
         bound = arguments.number("truncation", truncation, above=0)
         edge = tf.math.erf(bound / np.sqrt(2.0))
         uniform = 2.0 * random.uniform(shape, seed) - 1.0
@@ -77,7 +84,14 @@ class Normal(Latents):
 class Uniform(Latents):
     """Independent numbers, uniform in [low, high).
 
-    `truncation` in (0, 1] shrinks the interval about its middle by that factor.
+    The `truncation` of `sample`, in (0, 1], shrinks the interval about its middle by that factor.
+
+    Args:
+        shape: as in `Latents`.
+        low, high: the bounds.
+
+    Raises:
+        InputError: for an invalid shape, or if `low` is not less than `high`.
     """
 
     def __init__(self, shape: int | tuple[int, ...], low: float = -1.0, high: float = 1.0):
@@ -89,7 +103,7 @@ class Uniform(Latents):
         if truncation is not None:
             middle, half = (
                 (low + high) / 2,
-                (high - low) / 2 * _share(truncation),
+                (high - low) / 2 * _shrinkage(truncation),
             )
             low, high = middle - half, middle + half
         shape = _batch_shape(count, self.shape)
@@ -101,17 +115,20 @@ class Uniform(Latents):
 
 @keras.saving.register_keras_serializable("kgan")
 class Codes(Latents):
-    """Noise with codes beside it, for a model that reads them back (InfoGAN, Chen et al. 2016).
+    """Noise and codes that a network recovers from the samples (InfoGAN, Chen et al. 2016).
 
     A latent holds `noise` numbers, uniform in [-1, 1); then for each entry K of `categorical` a
     one-hot vector of length K, every category equally likely; then `continuous` numbers, uniform
     in [-1, 1).
 
     Args:
-        noise: how many numbers of noise.
-        categorical: the number of categories of each categorical code; an integer is one code, 0
-            none.
-        continuous: how many continuous codes.
+        noise: number of noise entries.
+        categorical: the number of categories of each categorical code; an integer stands for one
+            code, and 0 for none.
+        continuous: number of continuous codes.
+
+    Raises:
+        InputError: for a negative number, or fewer than two categories.
     """
 
     def __init__(self, noise: int, categorical: int | Iterable[int] = (10,), continuous: int = 2):
@@ -128,11 +145,11 @@ class Codes(Latents):
         super().__init__(self.noise + sum(self.categorical) + self.continuous)
 
     def sample(self, count: int | Tensor, seed: Tensor, truncation: float | None = None) -> Tensor:
-        """As `Latents.sample`; `truncation` shrinks the intervals as it does for `Uniform`."""
+        """Draws latents; `truncation` shrinks the intervals as it does for `Uniform`."""
         codes = len(self.categorical)
         numbers = Uniform(self.noise + codes + self.continuous).sample(count, seed)
         noise, chosen, continuous = tf.split(numbers, [self.noise, codes, self.continuous], 1)
-        width = 1.0 if truncation is None else _share(truncation)
+        width = 1.0 if truncation is None else _shrinkage(truncation)
         one_hot = [
             tf.one_hot(tf.cast((chosen[:, i] + 1) / 2 * k, tf.int32), k)
             for i, k in enumerate(self.categorical)
@@ -140,7 +157,7 @@ class Codes(Latents):
         return tf.concat([width * noise, *one_hot, width * continuous], 1)
 
     def split(self, latents: Tensors) -> tuple:
-        """(noise, the one-hot vectors of each categorical code, continuous codes) of latents."""
+        """Returns (noise, list of each categorical code's one-hot vectors, continuous codes)."""
         sizes = [self.noise, *self.categorical, self.continuous]
         edges = np.cumsum([0, *sizes])
         parts = [latents[:, a:b] for a, b in itertools.pairwise(edges)]
@@ -149,21 +166,23 @@ class Codes(Latents):
     def with_codes(
         self, latents: ArrayLike, categorical: Any = None, continuous: Any = None
     ) -> np.ndarray:
-        """A copy of latents `(n, *shape)` in which some codes are as told.
+        """Returns a copy of latents in which some codes are set to given values.
 
         Args:
-            latents: to copy.
-            categorical: a category, an integer or integers `(n,)`, of the first categorical code;
-                or a dictionary from the number of a code to such, `{1: 3}`.
-            continuous: a number or numbers `(n,)` for the first continuous code; or a dictionary,
-                `{0: -1.0, 1: numpy.linspace(-2, 2, n)}`.
+            latents: the latents to copy, `(n, *shape)`.
+            categorical: the category of the first categorical code, an integer or integers
+                `(n,)`; or a dictionary from the index of a code to its category, `{1: 3}`.
+            continuous: the value of the first continuous code, a number or numbers `(n,)`; or a
+                dictionary, `{0: -1.0, 1: numpy.linspace(-2, 2, n)}`.
 
         Raises:
-            InputError: for a code or a category that is not there, or another number of values.
+            InputError: for a code or category that does not exist, or a wrong number of values.
         """
-        latents = np.array(latents, np.float32)
+        latents = np.array(arguments.array("latents", latents, (2,)), np.float32)
+        if latents.shape[1:] != self.shape:
+            raise InputError(f"latents must have shape (n, {self.shape[0]}); got {latents.shape}.")
         _, one_hot, numbers = self.split(latents)
-        for code, values in _each("categorical", categorical, len(one_hot)):
+        for code, values in _values_by_code("categorical", categorical, len(one_hot)):
             known = self.categorical[code]
             values = np.asarray(values)
             if (
@@ -173,9 +192,9 @@ class Codes(Latents):
                 raise InputError(
                     f"Categorical code {code} has the categories 0..{known - 1}; got {values}."
                 )
-            one_hot[code][:] = np.eye(known)[_one_each(values, len(latents)).astype(int)]
-        for code, values in _each("continuous", continuous, self.continuous):
-            numbers[:, code] = _one_each(values, len(latents))
+            one_hot[code][:] = np.eye(known)[_one_per_latent(values, len(latents)).astype(int)]
+        for code, values in _values_by_code("continuous", continuous, self.continuous):
+            numbers[:, code] = _one_per_latent(values, len(latents))
         return latents
 
     def get_config(self) -> Config:
@@ -186,31 +205,35 @@ class Codes(Latents):
         }
 
 
-def _share(truncation):
+def _shrinkage(truncation):
     return arguments.number("truncation of uniform latents", truncation, above=0, most=1)
 
 
-def _each(kind, told, codes):
-    """(code, values) for each code that is told."""
-    told = told if isinstance(told, dict) else {} if told is None else {0: told}
-    for code in told:
+def _values_by_code(kind, given, codes):
+    """Returns (index of a code, its values) for each code that is given."""
+    given = given if isinstance(given, dict) else {} if given is None else {0: given}
+    for code in given:
         if code not in range(codes):
             raise InputError(f"There is no {kind} code {code!r}; the latents have {codes} of them.")
-    return told.items()
+    return [(code, arguments.array(kind, values)) for code, values in given.items()]
 
 
-def _one_each(values, count):
+def _one_per_latent(values, count):
     if np.shape(values) not in ((), (count,)):
         raise InputError(
-            f"A code is one value or {count}, one a latent; got shape {np.shape(values)}."
+            f"A code is one value or {count}, one per latent; got shape {np.shape(values)}."
         )
     return np.broadcast_to(values, (count,))
 
 
 def get(latents: "int | tuple | dict | Latents") -> Latents:
-    """Standard normal latents of that shape, or the object itself."""
+    """Returns standard normal latents of a shape, or the `Latents` object itself.
+
+    Raises:
+        InputError: for anything but a shape, a `Latents` or its serialized config.
+    """
     if isinstance(latents, dict):
-        return keras.saving.deserialize_keras_object(latents)
+        return arguments.config("latents", latents)
     if isinstance(latents, (int, np.integer, tuple, list)):
         return Normal(latents)
     if not hasattr(latents, "sample") or not hasattr(latents, "shape"):
@@ -224,22 +247,28 @@ def get(latents: "int | tuple | dict | Latents") -> Latents:
 def interpolate(
     start: ArrayLike, end: ArrayLike, steps: int = 8, spherical: bool = True
 ) -> np.ndarray:
-    """Latents on the way from `start` to `end`, ends included.
+    """Returns latents interpolated from `start` to `end`, both included.
 
     Args:
-        start, end: latents of one shape.
-        steps: how many, at least 2.
-        spherical: along the great circle (White 2016, section 2.1), which keeps to the shell
-            where normal latents lie; otherwise along the straight line.
+        start, end: two latents of the same shape.
+        steps: number of latents, at least 2.
+        spherical: interpolates along the great circle (White 2016, section 2.1), which keeps the
+            norm that normal latents have; False interpolates linearly.
 
     Returns:
         A float32 array of shape `(steps, *shape)`.
+
+    Raises:
+        InputError: if the shapes differ, or `steps` is less than 2.
     """
-    start, end = np.asarray(start, np.float64), np.asarray(end, np.float64)
-    if start.shape != end.shape or steps < 2:
+    start = arguments.array("start", start).astype(np.float64)
+    end = arguments.array("end", end).astype(np.float64)
+    steps = arguments.integer("steps", steps, least=2)
+    spherical = arguments.flag("spherical", spherical)
+    if start.shape != end.shape:
         raise InputError(
-            "interpolate needs two latents of one shape and steps >= 2; "
-            f"got shapes {start.shape} and {end.shape}, steps={steps}."
+            "interpolate needs two latents of one shape; "
+            f"got start of {start.shape} and end of {end.shape}."
         )
     t = np.linspace(0.0, 1.0, steps).reshape(-1, *[1] * start.ndim)
     if spherical:

@@ -1,4 +1,4 @@
-"""What each player minimises: one class a paper, computed from raw scores.
+"""Losses of the generator and the discriminator: one class per paper, on raw scores.
 
 Notation in the docstrings: D(x) is the raw score (logit) of a real sample, D(x̂) that of a
 generated one, σ the logistic sigmoid, ζ(t) = log(1 + eᵗ) the softplus, E the mean over the
@@ -14,7 +14,7 @@ from kgan.typing import Config, Self, Tensor
 
 
 class Loss:
-    """A pair of losses over raw scores; the base class of those below and of your own.
+    """The losses of the discriminator and the generator on raw scores; the base class.
 
     Override `discriminator` and `generator`. Both take the raw scores of a batch of real and
     of generated samples, of shape `(batch, 1)` or `(batch, ..., 1)` for patches, and return a
@@ -22,11 +22,14 @@ class Loss:
 
     Args:
         discriminator_weight: factor on the discriminator's loss. 0.5 gives the mean over one
-            joint batch of real and generated samples in place of the sum of two means, and is
-            what Isola et al. 2017 (section 3.3) use to slow the discriminator down.
+            joint batch of real and generated samples instead of the sum of two means; Isola et
+            al. 2017 (section 3.3) use it to slow the discriminator down.
+
+    Raises:
+        InputError: if the weight is not positive.
     """
 
-    # Whether `generator` reads `real_scores`; where it does not, they are not computed.
+    # Whether `generator` uses `real_scores`; if not, they are not computed.
     generator_uses_real = False
 
     def __init__(self, discriminator_weight: float = 1.0):
@@ -35,11 +38,11 @@ class Loss:
         )
 
     def discriminator(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
-        """The discriminator's loss, without `discriminator_weight`: a scalar to minimise."""
+        """Returns the discriminator's loss, without `discriminator_weight`, a scalar."""
         raise NotImplementedError
 
     def generator(self, fake_scores: Tensor, real_scores: Tensor = None) -> Tensor:
-        """The generator's loss: a scalar to minimise."""
+        """Returns the generator's loss, a scalar."""
         raise NotImplementedError
 
     def get_config(self) -> Config:
@@ -51,11 +54,10 @@ class Loss:
 
 
 class _LabelledLoss(Loss):
-    """A loss that tells the discriminator what a real sample is: one-sided label smoothing."""
+    """A loss with a target for real samples, `real_label`: one-sided label smoothing."""
 
     def __init__(self, real_label: float = 1.0, discriminator_weight: float = 1.0):
         super().__init__(discriminator_weight)
-        # One-sided label smoothing uses 0.9; 1 is no smoothing.
         self.real_label = arguments.number("real_label", real_label, above=0, most=1)
 
     def get_config(self) -> Config:
@@ -70,7 +72,7 @@ class _CrossEntropy(_LabelledLoss):
 
 @keras.saving.register_keras_serializable("kgan")
 class Minimax(_CrossEntropy):
-    """The original, saturating game (Goodfellow et al. 2014, equation 1).
+    """The original, saturating minimax loss (Goodfellow et al. 2014, equation 1).
 
     V(D, G) = E log σ(D(x)) + E log(1 - σ(D(x̂))); the discriminator maximises it, the generator
     minimises its second term::
@@ -81,9 +83,9 @@ class Minimax(_CrossEntropy):
     At the equilibrium σ(D) = 1/2 everywhere and V = -log 4.
 
     Args:
-        real_label: what the discriminator is told a real sample is, in (0, 1]. With 0.9
-            (one-sided label smoothing, Salimans et al. 2016, section 3.4) its first term
-            becomes the cross-entropy with that label, E[ζ(D(x)) - 0.9 D(x)].
+        real_label: the discriminator's target for real samples, in (0, 1]; 1 is no smoothing.
+            With 0.9 (one-sided label smoothing, Salimans et al. 2016, section 3.4) its first
+            term becomes the cross-entropy with that label, E[ζ(D(x)) - 0.9 D(x)].
         discriminator_weight: see `Loss`.
     """
 
@@ -101,10 +103,10 @@ class NonSaturating(_CrossEntropy):
         generator:      E ζ(-D(x̂))
 
     This is binary cross-entropy on logits with labels 1 (real) and 0 (generated), the
-    generator's with label 1; its gradient does not vanish where the discriminator is sure.
+    generator's with label 1. Its gradient does not vanish if the discriminator is confident.
 
     Args:
-        real_label: as in `Minimax`; concerns the discriminator's turn only.
+        real_label: as in `Minimax`; it affects the discriminator's loss only.
         discriminator_weight: see `Loss`.
     """
 
@@ -122,7 +124,7 @@ class LeastSquares(_LabelledLoss):
         generator:      1/2 E (D(x̂) - 1)²
 
     Args:
-        real_label: the target of real scores in (0, 1]; 0.9 smooths one-sidedly.
+        real_label: the target of real scores, in (0, 1]; below 1 it is one-sided smoothing.
         discriminator_weight: see `Loss`.
     """
 
@@ -142,6 +144,9 @@ class Hinge(Loss):
 
         discriminator:  E max(0, 1 - D(x)) + E max(0, 1 + D(x̂))
         generator:      -E D(x̂)
+
+    Args:
+        discriminator_weight: see `Loss`.
     """
 
     def discriminator(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
@@ -162,6 +167,9 @@ class Wasserstein(Loss):
 
     Minus the critic's loss estimates the Wasserstein-1 distance, up to a factor, if the critic
     is Lipschitz: clip its weights, or add `kgan.penalties.GradientPenalty`.
+
+    Args:
+        discriminator_weight: see `Loss`.
     """
 
     def discriminator(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
@@ -175,14 +183,17 @@ class Wasserstein(Loss):
 class Relativistic(Loss):
     """The relativistic pairing loss (Jolicoeur-Martineau 2019; R3GAN, Huang et al. 2024, eq. 2).
 
-    Each generated sample is judged against one real sample::
+    The score of each generated sample is compared with that of one real sample::
 
         discriminator:  E ζ(D(x̂) - D(x))
         generator:      E ζ(D(x) - D(x̂))
 
-    Its landscape has no local minima where modes are dropped (Sun et al. 2020); it converges
+    Its landscape has no local minima at which modes are dropped (Sun et al. 2020). It converges
     locally only with zero-centred gradient penalties (Huang et al. 2024, section 2.2), so use it
     with `kgan.penalties.R1` and `R2`.
+
+    Args:
+        discriminator_weight: see `Loss`.
     """
 
     generator_uses_real = True
@@ -207,17 +218,17 @@ BUILT_IN = {
 
 
 def get(loss: "str | dict | Loss") -> Loss:
-    """The loss with that name, from that serialized config, or the object itself.
+    """Returns the loss of a given name or serialized config, or the object itself.
 
     Raises:
-        InputError: for an unknown name (with the nearest ones) or an object that is no `Loss`.
+        InputError: for an unknown name, or an object that is not a `Loss`.
     """
     if isinstance(loss, str):
         if loss not in BUILT_IN:
             raise unknown("loss", loss, BUILT_IN)
         return BUILT_IN[loss]()
     if isinstance(loss, dict):
-        loss = keras.saving.deserialize_keras_object(loss)
+        loss = arguments.config("loss", loss)
     if not (hasattr(loss, "discriminator") and hasattr(loss, "generator")):
         raise InputError(
             f"loss must be one of {', '.join(BUILT_IN)} or a kgan.losses.Loss; got {loss!r}. "

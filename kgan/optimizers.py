@@ -1,6 +1,6 @@
-"""Optimizers and schedules that papers on GANs need and Keras lacks.
+"""Optimizers and schedules that papers on GANs use and Keras lacks.
 
-They are Keras's in every other way: serialize them, give them to `compile`, use them elsewhere.
+They are Keras optimizers and schedules, and can be serialized and used wherever Keras takes those.
 """
 
 import math
@@ -10,14 +10,15 @@ import keras
 import tensorflow as tf
 
 from kgan import arguments
+from kgan.errors import InputError
 from kgan.typing import Config, Tensor
 
 
 @keras.saving.register_keras_serializable("kgan")
 class ScheduledAdam(keras.optimizers.Adam):
-    """Adam whose beta_2 may be a schedule of the training step, as R3GAN's is.
+    """Adam whose beta_2 may be a schedule of the training step, as in R3GAN.
 
-    The bias correction takes the beta_2 of the step, as the code of Huang et al. 2024 does.
+    The bias correction uses the current value of beta_2, as in the code of Huang et al. 2024.
 
     Args:
         learning_rate, beta_1, **kwargs: as in `keras.optimizers.Adam`.
@@ -32,8 +33,11 @@ class ScheduledAdam(keras.optimizers.Adam):
         **kwargs: Any,
     ):
         if isinstance(beta_2, dict):
-            beta_2 = keras.saving.deserialize_keras_object(beta_2)
-        super().__init__(learning_rate, beta_1, beta_2, **kwargs)
+            beta_2 = arguments.config("beta_2", beta_2)
+        try:
+            super().__init__(learning_rate, beta_1, beta_2, **kwargs)
+        except ValueError as error:
+            raise InputError(str(error)) from error
 
     def update_step(
         self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor
@@ -55,11 +59,16 @@ class ScheduledAdam(keras.optimizers.Adam):
 
 @keras.saving.register_keras_serializable("kgan")
 class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate that stays for the first half of a training and then falls to 0.
+    """A learning rate that is constant for the first half of training, then decays linearly to 0.
+
+    It is the schedule of Zhu et al. 2017 (CycleGAN), section 4.
 
     Args:
-        rate: of the first half.
-        steps: of the whole training.
+        rate: the learning rate of the first half.
+        steps: training steps in all.
+
+    Raises:
+        InputError: if `rate` is negative, or `steps` is not a positive integer.
     """
 
     def __init__(self, rate: float, steps: int):
@@ -76,12 +85,17 @@ class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
 
 @keras.saving.register_keras_serializable("kgan")
 class HalfLife(keras.optimizers.schedules.LearningRateSchedule):
-    """The decay of an average by its half-life: 0.5^(1 / steps), for `compile(ema=...)`.
+    """The decay of a moving average, given by its half-life, for `compile(ema=...)`.
+
+    The decay is 0.5^(1 / half-life).
 
     Args:
-        steps: after so many training steps a weight counts half, at the end of the warm-up.
+        steps: the half-life after the warm-up, in training steps.
         warm_up: training steps over which the half-life rises from 0 to `steps` along half a
-            cosine (Huang et al. 2024's code); 0 for none.
+            cosine (code of Huang et al. 2024); 0 for none.
+
+    Raises:
+        InputError: if `steps` is not positive, or `warm_up` is not a non-negative integer.
     """
 
     def __init__(self, steps: float, warm_up: int = 0):

@@ -1,4 +1,4 @@
-"""What goes by a name, of kgan's own and of other packages, loaded when it is first asked for."""
+"""Registries of named objects, of kgan and of other packages, imported when first used."""
 
 import importlib
 import warnings
@@ -12,12 +12,12 @@ from kgan.errors import InputError, unknown
 
 @dataclass(frozen=True)
 class Entry:
-    """Something that goes by a name.
+    """A named object of a `Registry`.
 
     Attributes:
-        name: the name.
-        target: what it is, or where: "module:Name".
-        description: one line for people.
+        name: its name.
+        target: the object, or its location as "module:Name".
+        description: one line for listings.
     """
 
     name: str
@@ -25,10 +25,10 @@ class Entry:
     description: str = ""
 
     def load(self) -> Any:
-        """What it is, imported now where only its place was given.
+        """Returns the object, which is imported if `target` is a location.
 
         Raises:
-            InputError: where it is not there.
+            InputError: if it cannot be imported.
         """
         if not isinstance(self.target, str):
             return self.target
@@ -38,34 +38,35 @@ class Entry:
         except ImportError as error:
             if module.startswith("kgan."):
                 raise
-            raise self._lost(error) from error
+            raise self._load_error(error) from error
         if not hasattr(found, attribute):
-            raise self._lost(f"{module} has no {attribute!r}")
+            raise self._load_error(f"{module} has no {attribute!r}")
         return getattr(found, attribute)
 
-    def _lost(self, why) -> InputError:
+    def _load_error(self, why) -> InputError:
         return InputError(
             f"{self.name!r} is registered as {self.target!r}, which cannot be loaded: {why}."
         )
 
 
 class Registry(MutableMapping):
-    """Entries by name: those given, those registered, and those of installed packages.
+    """Entries by name: kgan's own, registered ones, and those of installed packages.
 
-    A package names its own under an entry-point group, in its `pyproject.toml`:
+    A package declares its entries in an entry-point group, in its `pyproject.toml`:
 
     ```toml
     [project.entry-points."kgan.families"]
     pacgan = "their_package:PacGAN"
     ```
 
-    They are looked for when the registry is first asked, and imported when one is loaded.
+    Entry points are discovered when the registry is first used, and imported when an entry is
+    loaded.
 
     Args:
-        kind: what messages call an entry.
-        group: of entry points.
-        entries: kgan's own.
-        make: from name, target and description to an entry.
+        kind: what an entry is called in error messages, such as "metric".
+        group: the entry-point group.
+        entries: kgan's own entries.
+        make: makes an entry from a name, a target and a description.
     """
 
     def __init__(
@@ -76,18 +77,18 @@ class Registry(MutableMapping):
         self._discovered = False
 
     def register(self, name: str, target: Any, description: str = "") -> None:
-        """Adds an entry; the same one may be added again.
+        """Adds an entry; adding the same one again has no effect.
 
         Args:
-            name: what it goes by.
-            target: the object, or "module:Name", which is imported when it is needed.
-            description: one line for people.
+            name: the name of the entry.
+            target: the object, or its location as "module:Name", which is imported when needed.
+            description: one line for listings.
 
         Raises:
-            InputError: where the name is taken, or none.
+            InputError: if the name is taken by another object, or is not a non-empty string.
         """
         if not isinstance(name, str) or not name:
-            raise InputError(f"A {self.kind} goes by a word; got {name!r}.")
+            raise InputError(f"The name of a {self.kind} must be a non-empty string; got {name!r}.")
         made = self.make(name, target, description)
         before = self._all().get(name)
         if before is not None and _place(before) != _place(made):
@@ -95,14 +96,14 @@ class Registry(MutableMapping):
         self._entries[name] = made
 
     def own(self) -> list[Any]:
-        """The entries so far, without a look for those of other packages."""
+        """Returns the entries so far, without discovering those of other packages."""
         return list(self._entries.values())
 
     def find(self, name: str) -> Any:
-        """The entry of that name.
+        """Returns the entry of a given name.
 
         Raises:
-            InputError: for an unknown name, with the nearest ones.
+            InputError: for an unknown name; the message suggests the nearest ones.
         """
         entries = self._all()
         if not isinstance(name, str) or name not in entries:
@@ -110,7 +111,7 @@ class Registry(MutableMapping):
         return entries[name]
 
     def discover(self) -> None:
-        """Looks for the entry points of installed packages; kgan's own names stay kgan's."""
+        """Adds the entry points of installed packages; they cannot replace an existing entry."""
         self._discovered = True
         for point in metadata.entry_points(group=self.group):
             made = self.make(point.name, point.value, _origin(point))
@@ -123,7 +124,7 @@ class Registry(MutableMapping):
                 )
 
     def load_all(self) -> None:
-        """Imports every entry; warns of those of other packages that cannot be."""
+        """Imports every entry; warns of those of other packages that fail to import."""
         for entry in list(self.values()):
             try:
                 entry.load()
@@ -152,7 +153,7 @@ class Registry(MutableMapping):
 
 
 def _place(entry) -> str:
-    """Where an entry's object is defined."""
+    """Returns the location of an entry's object as "module:Name"."""
     target = entry.target
     if isinstance(target, str):
         return target

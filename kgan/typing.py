@@ -1,7 +1,7 @@
-"""The words of kgan's annotations.
+"""Type aliases for kgan's annotations.
 
-Neither TensorFlow nor Keras tells a type checker what a tensor is: to one, it is anything. These
-names say to a reader what is meant.
+TensorFlow and Keras have no types for tensors that a type checker understands, so that many of
+these are `Any`. Their names tell the reader what is meant.
 """
 
 import os
@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from typing_extensions import Self as Self
 else:
-    # Python has it from 3.11 on; type checkers know it always.
+    # Python has `Self` only from 3.11 on.
     Self = Any
 
-# A tensor; or one and what TensorFlow or NumPy make one of: arrays, numbers, lists of them.
+# A tensor. `ArrayLike` is also anything that converts to one: arrays, numbers, lists of them.
 Tensor: TypeAlias = Any
 ArrayLike: TypeAlias = Any
-# One tensor, or a tuple or dictionary of several, where a player has several networks.
+# A tensor, or a tuple or dictionary with one for each network of a player.
 Tensors: TypeAlias = Any
-# Of a tensor, None where a length is open.
+# The shape of a tensor; None stands for an unknown length.
 Shape: TypeAlias = tuple[int | None, ...]
-# (low, high) of values.
+# (low, high) of a range of values.
 Range: TypeAlias = tuple[float, float]
 # What `get_config` returns and `from_config` takes.
 Config: TypeAlias = dict[str, Any]
-# What callbacks are handed.
+# The logs that Keras passes to callbacks.
 Logs: TypeAlias = dict[str, Any] | None
 PathLike: TypeAlias = str | os.PathLike[str]
-# What looks at samples for a metric: a name, a `kgan.metrics.Extractor` or a Keras model.
+# A feature extractor of a metric: a name, a `kgan.metrics.Extractor` or a Keras model.
 ExtractorLike: TypeAlias = Any

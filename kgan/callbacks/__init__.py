@@ -1,23 +1,23 @@
-"""What watches a fit: pictures, checkpoints to resume from, TensorBoard, signs of collapse.
+"""Callbacks for `fit`: pictures of samples, checkpoints, TensorBoard, warnings of mode collapse.
 
-They know a GAN by its public face alone, so any Keras model with `preview`, `data_range`,
-`iterations` and `networks` can be watched the same way; `CollapseMonitor` asks `generate` and
-`loss` too, and stands before those that write its logs.
+They use only the public attributes of a GAN, so they work with any Keras model that has `preview`,
+`data_range`, `iterations` and `networks`. `CollapseMonitor` also uses `generate` and `loss`, and
+has to come before the callbacks that write its logs.
 
-The modules lie in the folder `callbacks/` at the top of the repository. A wheel carries them here,
-beside this file; in a checkout this package also looks there, so that they are
-`kgan.callbacks.checkpoint` and so on in both, and no symbolic link is needed.
+The modules are in the folder `callbacks/` at the top of the repository. A wheel carries them
+beside this file; in a checkout this package also searches that folder. They are imported as
+`kgan.callbacks.checkpoint` and so on in both cases, without a symbolic link.
 """
 
 import importlib.util
 import pathlib
 
 
-def _look_in_the_checkout():
-    """Adds the repository's `callbacks/` to where this package looks for its modules.
+def _search_the_checkout():
+    """Adds the repository's `callbacks/` to the search path of this package.
 
     Raises:
-        ImportError: The folder is missing, or another one of that name is there.
+        ImportError: If the folder is missing, or is not kgan's.
     """
     folder = pathlib.Path(__file__).resolve().parents[2] / "callbacks"
     if not (folder / "collapse_monitor.py").is_file():
@@ -29,20 +29,24 @@ def _look_in_the_checkout():
 
 
 if importlib.util.find_spec(f"{__name__}.collapse_monitor") is None:
-    _look_in_the_checkout()
+    _search_the_checkout()
 
 from .checkpoint import Checkpoint
 from .checkpoint_files import SavedState, find_checkpoints, latest
 from .collapse_monitor import CollapseMonitor
 from .every import Every
+from .guard import Guard
 from .image_snapshot import ImageSnapshot
+from .states import Resumable
 from .tensorboard import TensorBoard
 
 __all__ = [
     "Checkpoint",
     "CollapseMonitor",
     "Every",
+    "Guard",
     "ImageSnapshot",
+    "Resumable",
     "SavedState",
     "TensorBoard",
     "find_checkpoints",

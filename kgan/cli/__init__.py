@@ -1,6 +1,6 @@
 """The command line: a thin face over the library.
 
-Nothing here loads TensorFlow until a command needs it, so that `kgan --help` answers at once.
+TensorFlow is imported only by commands that need it, so that `kgan --help` answers at once.
 """
 
 from kgan.cli.commands import main

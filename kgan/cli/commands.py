@@ -1,18 +1,21 @@
-"""The commands, their options, and where their errors end."""
+"""The commands, their options, and how their errors are reported."""
 
 import contextlib
+import signal
 import sys
 from pathlib import Path
 
 import click
 
 import kgan
-from kgan.cli.messages import failure, plain_warnings
-from kgan.cli.parameters import COUNT, POSITIVE, SEED, Number, Size
+from kgan import signals
+from kgan.cli import scaling
+from kgan.cli.messages import any_text, failure, plain_warnings
+from kgan.cli.parameters import COUNT, POSITIVE, SEED, Number, Size, on_several
 from kgan.cli.quiet import without_chatter
+from kgan.disk import marks
 from kgan.errors import InputError
 from kgan.runs import RunFolder
-from kgan.runs.files import check_free
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -20,7 +23,7 @@ from kgan.runs.files import check_free
 def cli():
     """Train, sample and ship generative adversarial networks.
 
-    `kgan train` without more trains on real handwritten digits, to pictures of digits.
+    `kgan train` without arguments trains a GAN on real handwritten digits.
     """
 
 
@@ -48,19 +51,19 @@ def cli():
 @click.option(
     "--out", type=click.Path(), metavar="RUN", help="The run's folder. Default: runs/MODEL-DATA."
 )
-@click.option("--resume", is_flag=True, help="Go on with the run in --out.")
-@click.option("--overwrite", is_flag=True, help="Delete the run in --out and start anew.")
+@click.option("--resume", is_flag=True, help="Resume the run in --out.")
+@click.option("--overwrite", is_flag=True, help="Delete the run in --out and start a new one.")
 @click.option(
     "--warm-start",
     type=click.Path(),
     metavar="RUN|FILE.keras",
-    help="Begin with the weights of another run, where they fit.",
+    help="Start from the weights of another run, as far as they fit.",
 )
 @click.option(
     "--freeze",
     type=COUNT,
     metavar="N",
-    help="Keep the discriminator's first N layers as --warm-start loaded them (FreezeD).",
+    help="Freeze the discriminator's first N layers as --warm-start loaded them (FreezeD).",
 )
 @click.option(
     "-O",
@@ -84,7 +87,8 @@ def cli():
     metavar="NAME[=WEIGHT]",
     help="Such as r1=10. May be repeated. Default: the paper's.",
 )
-@click.option("--learning-rate", type=POSITIVE, metavar="X", help="Of every player.")
+@click.option("--augment", metavar="NAME", help="For few images: diffaugment. Default: none.")
+@click.option("--learning-rate", type=POSITIVE, metavar="X", help="Learning rate of every player.")
 @click.option(
     "--clip-norm", type=POSITIVE, metavar="X", help="Clip each player's gradient to this norm."
 )
@@ -98,13 +102,13 @@ def cli():
     "--discriminator-steps",
     type=COUNT,
     metavar="N",
-    help="Updates of the discriminator for one of the generator.",
+    help="Discriminator updates for each generator update.",
 )
 @click.option(
     "--accumulation-steps",
     type=COUNT,
     metavar="N",
-    help="Work through each batch in N slices, to save memory.",
+    help="Process each batch in N slices, to save memory.",
 )
 @click.option(
     "--split",
@@ -125,27 +129,34 @@ def cli():
     "--snapshot-every",
     type=COUNT,
     metavar="STEPS",
-    help="Between pictures of samples. Default: 30 pictures in all.",
+    help="Steps between pictures of samples. Default: 30 pictures in all.",
 )
 @click.option(
     "--checkpoint-every",
     type=COUNT,
     metavar="STEPS",
-    help="Between checkpoints. Default: 10 in all.",
+    help="Steps between checkpoints. Default: 10 checkpoints in all.",
 )
+@on_several
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @click.pass_context
-def train(context, out, resume, overwrite, quiet, preset, channels, **settings):
+def train(
+    context, out, resume, overwrite, quiet, preset, channels, devices, workers, index, **settings
+):
     """Train MODEL into a run folder.
 
-    MODEL is a name from `kgan models`. Without it the main job runs: a vanilla GAN in its
-    stable form on handwritten digits that need no network, about two minutes on two cores.
+    MODEL is a name from `kgan models`. Without it the main job runs: the stable preset of the
+    vanilla GAN on handwritten digits that need no download, about two minutes on two cores.
 
     The run folder holds config.json, samples/, checkpoints/, logs/ (TensorBoard), gan.keras,
-    saved_model/, history.csv and losses.png. Ctrl-C saves, and --resume goes on.
+    saved_model/, history.csv and losses.png. Ctrl-C and SIGTERM save the state; --resume continues
+    from it. While it trains, no other process can train in the folder.
+
+    With several workers (--workers, or the environment variable TF_CONFIG) all run the same
+    command, and see the same data and the same run folder, which the first one writes.
     """
     if resume and overwrite:
-        raise InputError("--resume goes on with a run and --overwrite deletes it; give one.")
+        raise InputError("--resume continues a run and --overwrite deletes it; give one.")
     if settings["steps"] and settings["epochs"]:
         raise InputError("--steps and --epochs both say how long to train; give one.")
     from kgan.cli.training import train as run_training
@@ -160,7 +171,23 @@ def train(context, out, resume, overwrite, quiet, preset, channels, **settings):
     }
     if preset:
         given.add("options")
-    run_training(settings, given & settings.keys(), out, resume, overwrite, quiet)
+    strategy = scaling.strategy(devices, workers, index)
+    with scaling.quiet_unless_first(strategy):
+        run_training(settings, given & settings.keys(), out, resume, overwrite, quiet, strategy)
+
+
+@cli.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option(
+    "-n", "--count", type=click.IntRange(2, 64), default=2, show_default=True, metavar="N"
+)
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- train ...")
+def launch(count, words):
+    """Try a training or an evaluation of N workers on this machine.
+
+    Starts `kgan train ...` or `kgan evaluate ...` N times, as on N machines: `kgan launch -n 3 --
+    train dcgan`. Each line has the number of its worker.
+    """
+    return scaling.launch(count, list(words))
 
 
 @cli.command()
@@ -171,8 +198,8 @@ def train(context, out, resume, overwrite, quiet, preset, channels, **settings):
     "labels",
     multiple=True,
     metavar="CLASS",
-    help="A class by name or number, for conditional models. May be repeated: the samples take "
-    "turns. Default: all classes in turn.",
+    help="A class by name or number, for conditional models. May be repeated: the samples cycle "
+    "through the classes. Default: all classes.",
 )
 @click.option(
     "--seed",
@@ -194,12 +221,12 @@ def train(context, out, resume, overwrite, quiet, preset, channels, **settings):
     show_default=True,
     help="FILE.png for one picture, FILE.npz for an array, a FOLDER for single images.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace --out if it is there.")
+@click.option("--overwrite", is_flag=True, help="Replace --out if it exists.")
 def generate(run, count, labels, seed, truncation, out, overwrite):
     """Draw new samples from the trained RUN.
 
-    Where the model is told a class, the samples show one class after the other, in a picture one
-    a column; an .npz holds the labels too.
+    The samples of a conditional model cycle through the classes; a picture shows one class a
+    column. An .npz also holds the labels.
     """
     from kgan.cli.sampling import write_samples
 
@@ -209,23 +236,23 @@ def generate(run, count, labels, seed, truncation, out, overwrite):
 @cli.command()
 @click.argument("run", type=click.Path())
 @click.argument("images", type=click.Path(), metavar="FILE|FOLDER")
-@click.option("--direction", type=click.Choice(["a2b", "b2a"]), help="Of a model between domains.")
+@click.option("--direction", type=click.Choice(["a2b", "b2a"]), help="For CycleGAN. Default: a2b.")
 @click.option(
-    "-o", "--out", type=click.Path(), help="FILE.png or FOLDER. Default: beside what is given."
+    "-o", "--out", type=click.Path(), help="FILE.png or FOLDER. Default: beside the input."
 )
-@click.option("--overwrite", is_flag=True, help="Replace --out if it is there.")
+@click.option("--overwrite", is_flag=True, help="Replace --out if it exists.")
 def translate(run, images, direction, out, overwrite):
     """Translate images of any size with the trained RUN."""
-    from kgan.cli.translating import translate as work
+    from kgan.cli.translating import translate as translate_files
 
-    click.echo(work(RunFolder(run), images, direction, out, overwrite))
+    click.echo(translate_files(RunFolder(run), images, direction, out, overwrite))
 
 
 @cli.command()
 @click.argument("run", type=click.Path())
 @click.argument("images", type=click.Path(), metavar="FILE|FOLDER")
 @click.option(
-    "-o", "--out", type=click.Path(), help="FILE.png or FOLDER. Default: beside what is given."
+    "-o", "--out", type=click.Path(), help="FILE.png or FOLDER. Default: beside the input."
 )
 @click.option(
     "--tile",
@@ -233,14 +260,14 @@ def translate(run, images, direction, out, overwrite):
     metavar="N",
     default=192,
     show_default=True,
-    help="Work through large images in tiles of N pixels a side.",
+    help="Process large images in tiles of N pixels a side.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace --out if it is there.")
+@click.option("--overwrite", is_flag=True, help="Replace --out if it exists.")
 def upscale(run, images, out, tile, overwrite):
     """Enlarge images of any size with the trained RUN."""
-    from kgan.cli.translating import upscale as work
+    from kgan.cli.translating import upscale as upscale_files
 
-    click.echo(work(RunFolder(run), images, out, tile, overwrite))
+    click.echo(upscale_files(RunFolder(run), images, out, tile, overwrite))
 
 
 @cli.command()
@@ -251,22 +278,26 @@ def upscale(run, images, out, tile, overwrite):
     "metrics",
     multiple=True,
     metavar="NAME",
-    help="Such as frechet_distance. May be repeated. Default: those that fit the data.",
+    help="Such as frechet_distance. May be repeated. Default: the ones that suit the data.",
 )
 @click.option(
     "--extractor",
     metavar="NAME",
     default="auto",
     show_default=True,
-    help="What looks at the samples: values, digits, cifar10, inception, or a network of "
+    help="What computes the features: values, digits, cifar10, inception, or a network of "
     "keras.applications.",
 )
 @click.option(
     "--split",
     metavar="NAME",
-    help="Part of the data to measure against. Default: test, where there is one.",
+    help="Part of the data to measure against. Default: test, if there is one.",
 )
-@click.option("--data", metavar="NAME|FOLDER|FILE.npz", help="Other data than the run's.")
+@click.option(
+    "--data",
+    metavar="NAME|FOLDER|FILE.npz",
+    help="Measure against other data than the run's.",
+)
 @click.option(
     "-n",
     "--count",
@@ -274,26 +305,31 @@ def upscale(run, images, out, tile, overwrite):
     metavar="N",
     default=10_000,
     show_default=True,
-    help="Samples of each side, as far as the data goes.",
+    help="Generated and real samples, each at most this many.",
 )
 @click.option(
     "--reference",
     type=click.Path(),
     metavar="FILE.npz",
-    help="Statistics (mu, sigma) in place of real samples, for frechet_distance.",
+    help="Stored statistics (mu, sigma) in place of real samples, for frechet_distance.",
 )
 @click.option(
-    "--floor", is_flag=True, help="Measure training samples in place of generated ones, too."
+    "--floor", is_flag=True, help="Also measure training samples in place of generated ones."
 )
-def evaluate(run, metrics, extractor, split, data, count, reference, floor):
+@on_several
+def evaluate(
+    run, metrics, extractor, split, data, count, reference, floor, devices, workers, index
+):
     """Measure the samples of the trained RUN.
 
-    Prints each figure with what it rests on (samples, extractor), and adds all of it to
-    RUN/evaluations.json. Figures of other extractors or other counts do not compare.
+    Prints each figure with its number of samples and its extractor, and adds them to
+    RUN/evaluations.json. Figures with different extractors or counts are not comparable.
     """
     from kgan.cli.evaluation import evaluate as measure
 
-    measure(RunFolder(run), metrics, extractor, reference, split, data, count, floor)
+    strategy = scaling.strategy(devices, workers, index)
+    with scaling.quiet_unless_first(strategy), scaling.scope(strategy):
+        measure(RunFolder(run), metrics, extractor, reference, split, data, count, floor)
 
 
 @cli.command()
@@ -302,16 +338,18 @@ def evaluate(run, metrics, extractor, split, data, count, reference, floor):
 @click.option("--overwrite", is_flag=True, help="Replace the SavedModel in --out.")
 def export(run, out, overwrite):
     """Write RUN's generator as a SavedModel."""
+    from kgan.arguments import utf8_path
     from kgan.runs import trained
     from kgan.runs.files import write_saved_model
 
     folder = RunFolder(run)
     folder.config()
     target = Path(out) if out else folder.saved_model
-    check_free(target, overwrite, lambda path: (path / "saved_model.pb").is_file())
+    utf8_path("-o", target)
+    marks.check_free(target, overwrite, marks.check_saved_model)
     gan = trained(folder)
     write_saved_model(gan, target)
-    click.echo(f"Exported to {target}: {gan.signatures}, without kgan.")
+    click.echo(f"Exported to {target}: {gan.signatures}. It loads without kgan.")
 
 
 @cli.command()
@@ -325,7 +363,7 @@ def models():
 
 @cli.command()
 def datasets():
-    """List the data sets that go by a name."""
+    """List the data sets that have a name."""
     from kgan.data import sources
 
     for name, description in sources():
@@ -336,15 +374,17 @@ def datasets():
     )
 
 
-# What loads TensorFlow.
+# The commands that load TensorFlow.
 _HEAVY = ("train", "generate", "evaluate", "export", "translate", "upscale")
 
 
 def main(arguments=None):
-    """The entry point: every foreseen error ends in one message and a status that is not 0."""
+    """Runs the command line. Every expected error ends in one message and a nonzero status."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     heavy = bool(words) and words[0] in _HEAVY
-    with without_chatter() if heavy else contextlib.nullcontext(), plain_warnings():
+    ending = signals.handled(signals.ENDING, signals.interrupt, (signal.SIG_DFL,))
+    quiet = without_chatter() if heavy else contextlib.nullcontext()
+    with quiet, any_text(), plain_warnings(), ending:
         try:
             status = cli.main(words, prog_name="kgan", standalone_mode=False) or 0
         except (Exception, KeyboardInterrupt) as error:

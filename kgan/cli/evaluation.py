@@ -1,18 +1,17 @@
-"""`kgan evaluate`: what a trained run scores, and what the figures rest on."""
+"""`kgan evaluate`: measures a trained run, and records how each figure was measured."""
 
 import inspect
-import json
 import math
 
 import click
 
 from kgan.data import kinds
 from kgan.data.splits import overlap
+from kgan.disk import locks
 from kgan.errors import InputError
 from kgan.runs import RunFolder, provenance, trained
-from kgan.runs.files import replace
 
-# What says most of images and of points alike; the rest is asked for by name.
+# Metrics that suit both images and points. The others are measured only if named.
 DEFAULT = (
     "frechet_distance",
     "kernel_distance",
@@ -23,10 +22,9 @@ DEFAULT = (
     "diversity",
 )
 
-
-# How near each image comes to its own target.
+# Metrics that compare each image with its own target, for models trained on pairs.
 PAIRED = ("psnr", "ssim")
-# Whose classes an extractor numbers.
+# The data sets whose classes an extractor's classifier numbers in their order.
 NUMBERED = {"digits": ("digits", "mnist"), "cifar10": ("cifar10",)}
 
 
@@ -44,22 +42,31 @@ def evaluate(
 
     Args:
         run: a trained run.
-        names: of metrics; empty means the default ones, and those that the data asks for.
-        extractor: name of the extractor for all of them.
+        names: metrics; empty means the default ones, and mode coverage and class accuracy if
+            they suit the data.
+        extractor: name of the extractor for all metrics; "auto" lets each metric choose.
         reference: statistics file in place of real samples, for the Fréchet distance.
-        split: part of the data to measure against; None means "test" where there is one.
-        data: another data set than the run's.
-        count: samples at most.
-        floor: whether to measure the training images in place of generated ones too.
+        split: part of the data to measure against; None means "test" if there is one, else the
+            part that the run was trained on.
+        data: another data set than the run's; None means the run's.
+        count: the most samples to generate and to compare with.
+        floor: whether to also measure training samples in place of generated ones.
+
+    Raises:
+        InputError: if the run, a metric or the data cannot be used; the message says why.
     """
+    from kgan.training import workers
+
     settings = run.config()["settings"]
+    # Measuring takes minutes: a file that cannot be added to is found before.
+    run.evaluated()
     extractor = None if extractor == "auto" else extractor
     gan = trained(run)
     kind = kinds.of(gan)
     if floor and kind.from_images:
         raise InputError(
-            "--floor puts training samples in the place of generated ones; of a model that starts "
-            "from images it says nothing. Leave it out."
+            "--floor measures training samples in place of generated ones, which says nothing "
+            "about a model that starts from images. Leave it out."
         )
     default = PAIRED if kind.paired else DEFAULT
     wanted = _wanted(names or default, reference)
@@ -72,13 +79,13 @@ def evaluate(
         from kgan.metrics import ModeCoverage
 
         metrics.append(ModeCoverage(real.info.modes, extractor=extractor or "auto"))
-    if not names and tells_classes(extractor, gan, settings["data"], real.info):
+    if not names and classes_match(extractor, gan, settings["data"], real.info):
         from kgan.metrics import ClassifierAccuracy
 
         metrics.append(ClassifierAccuracy(extractor or "auto"))
-    elsewhere = data is not None and data != settings["data"]
-    seen = not elsewhere and overlap(split, settings["split"])
-    if seen:
+    other_data = data is not None and data != settings["data"]
+    trained_on_it = not other_data and overlap(split, settings["split"])
+    if trained_on_it:
         click.echo(
             f"Warning: measured against {split!r}, and the model was trained on "
             f"{settings['split']!r}: the figures flatter it. Keep some data aside: --split of "
@@ -86,7 +93,7 @@ def evaluate(
             err=True,
         )
     figures = gan.evaluate(_first(real, count), verbose=0, metrics=metrics)
-    rests = {
+    reports = {
         figure: metric.report() if hasattr(metric, "report") else {}
         for metric in metrics
         for figure in getattr(metric, "figures", (metric.name,))
@@ -96,27 +103,37 @@ def evaluate(
         from kgan.metrics import measure
 
         training, _ = _load(settings, None, settings["split"], gan)
-        alike = [metric for metric in metrics if metric.name != "classifier_accuracy"]
-        floors = measure(alike, real, training, count, gan.data_range)
-    here = provenance()
+        label_free = [metric for metric in metrics if metric.name != "classifier_accuracy"]
+        floors = measure(label_free, real, training, count, gan.data_range)
+    environment = provenance()
     record = {
-        "measured": here["started"],
-        "step": int(gan.iterations.numpy()),
+        "measured": environment["started"],
+        "step": gan.steps_taken,
         "data": real.info.name,
         "split": split,
-        "trained_on_it": seen,
+        "trained_on_it": trained_on_it,
         "figures": _finite(figures),
         "floor": _finite(floors),
-        "rests_on": rests,
-        "machine": here["machine"],
-        "versions": here["versions"],
+        "rests_on": reports,
+        "machine": environment["machine"],
+        "versions": environment["versions"],
     }
-    _store(run, record)
+    # First what took minutes to compute: the file may prove to be damaged, or the disk full.
     _print(run, record)
+
+    def store(of_first: int | None) -> int:
+        if of_first is None:
+            # Two evaluations that end together must not lose each other's record.
+            with locks.briefly(run.evaluations):
+                run.add_evaluation(record)
+        return 0
+
+    workers.chief_first(gan.distribute_strategy, store)
+    click.echo(f"\nStored in {run.evaluations}")
 
 
 def _wanted(names, reference) -> list[str]:
-    """The names of metrics, each once, checked before anything is loaded."""
+    """Returns the names of the metrics without repeats, checked before anything is loaded."""
     from kgan.metrics.named import METRICS
 
     for name in names:
@@ -127,14 +144,14 @@ def _wanted(names, reference) -> list[str]:
 
 
 def _metric(name: str, asked: bool, extractor, reference, modes):
-    """The metric of that name, told what the command line and the data say.
+    """Makes a metric with the settings of the command line and of the data.
 
     Args:
-        name: of the metric.
+        name: name of the metric.
         asked: whether the user named it.
         extractor: name of the extractor, or None.
         reference: statistics file, or None.
-        modes: of the data, or None.
+        modes: modes of the data, or None.
     """
     from kgan.metrics.named import METRICS
 
@@ -155,19 +172,19 @@ def _metric(name: str, asked: bool, extractor, reference, modes):
     return make(**settings)
 
 
-def tells_classes(extractor, gan, trained_on: str, info) -> bool:
-    """Whether an extractor gives the model's classes the numbers that the model gives them."""
+def classes_match(extractor, gan, trained_on: str, info) -> bool:
+    """Returns whether the extractor's classifier numbers the classes as the model does."""
     if not gan.classes or not info.classes:
         return False
     from kgan.metrics import extractors
 
     known = NUMBERED.get(extractors.get(extractor or "auto", gan.sample_shape).name, ())
-    # TensorFlow Datasets: "mnist:3.0.1" is "mnist".
+    # TensorFlow Datasets append a version: "mnist:3.0.1" is "mnist".
     return {trained_on.split(":")[0], info.name.split(":")[0]} <= set(known)
 
 
 def _load(settings, data, split, gan):
-    """The real samples, and the split they are of."""
+    """Returns the real samples and the split that they come from."""
     from kgan.cli import reading
 
     settings = settings | ({"data": data, "data_b": None} if data else {})
@@ -185,15 +202,10 @@ def _load(settings, data, split, gan):
 
 
 def _first(real, count):
-    """So many samples, or all there are, in a mixed order."""
+    """Returns the first `count` samples of a dataset, or all if it has fewer."""
     if real.info.size <= count:
         return real
     return real.unbatch().take(count).batch(real.info.batch_size)
-
-
-def _store(run, record) -> None:
-    text = json.dumps([*run.evaluated(), record], indent=2) + "\n"
-    replace(run.evaluations, lambda part: part.write_text(text, encoding="utf-8"))
 
 
 def _print(run, record) -> None:
@@ -203,17 +215,16 @@ def _print(run, record) -> None:
     )
     floor = record["floor"]
     click.echo(f"{'':22} {'generated':>12}" + (f" {'training':>12}" if floor else ""))
-    for name, rests in record["rests_on"].items():
+    for name, report in record["rests_on"].items():
         line = f"{name:22} {_number(record['figures'].get(name)):>12}"
         line += f" {_number(floor.get(name)):>12}" if floor else ""
-        click.echo(f"{line}   {_rests(rests)}".rstrip())
+        click.echo(f"{line}   {_basis(report)}".rstrip())
     if floor:
         click.echo("\nUnder 'training': the training samples in place of generated ones.")
-    click.echo(f"\nStored in {run.evaluations}")
 
 
 def _finite(figures) -> dict[str, float | None]:
-    """The figures as JSON can hold them, which knows no NaN."""
+    """Returns the figures with None for NaN and infinity, which JSON does not have."""
     return {name: value if math.isfinite(value) else None for name, value in figures.items()}
 
 
@@ -221,11 +232,12 @@ def _number(value) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
-def _rests(rests) -> str:
+def _basis(report) -> str:
+    """Formats what a figure was measured with, such as "300 generated, 300 real; digits"."""
     parts = [
-        f"{rests[side]} {word}"
+        f"{report[side]} {word}"
         for side, word in (("fake", "generated"), ("real", "real"))
-        if rests.get(side) is not None
+        if report.get(side) is not None
     ]
-    parts = [", ".join(parts), rests.get("extractor"), rests.get("reference")]
+    parts = [", ".join(parts), report.get("extractor"), report.get("reference")]
     return "; ".join(part for part in parts if part)

@@ -1,4 +1,4 @@
-"""Kinds of values that options take."""
+"""Types of option values, and options that several commands have."""
 
 import math
 
@@ -6,7 +6,7 @@ import click
 
 
 class Number(click.FloatRange):
-    """A finite number; NaN would slip through any range."""
+    """A finite number. `click.FloatRange` alone would accept NaN."""
 
     def convert(self, value, param, ctx):
         number = super().convert(value, param, ctx)
@@ -16,7 +16,7 @@ class Number(click.FloatRange):
 
 
 class Size(click.ParamType):
-    """`64`, a square, or `64x96`, height and width."""
+    """A size of images: `64` for a square, or `64x96` for height and width."""
 
     name = "size"
 
@@ -29,5 +29,27 @@ class Size(click.ParamType):
 
 COUNT = click.IntRange(min=1)
 POSITIVE = Number(min=0, min_open=True)
-# What NumPy takes.
+# The seeds that NumPy accepts.
 SEED = click.IntRange(0, 2**32 - 1)
+
+
+def on_several(command):
+    """Adds the options of a command that runs on several devices or in several workers."""
+    for option in (
+        click.option(
+            "--index", type=click.IntRange(min=0), metavar="I", help="Which of --workers this is."
+        ),
+        click.option(
+            "--workers",
+            metavar="HOST:PORT,...",
+            help="Run on several machines: all of them, the same on each. See also `kgan launch`.",
+        ),
+        click.option(
+            "--devices",
+            metavar="N|all",
+            help="Run on several GPUs of this machine. Without a GPU: on N logical devices, as a "
+            "trial.",
+        ),
+    ):
+        command = option(command)
+    return command

@@ -1,4 +1,4 @@
-"""One progress bar for a whole run."""
+"""The progress bar of a run."""
 
 import contextlib
 import shutil
@@ -11,7 +11,7 @@ _WIDTH = 24
 
 
 class Progress(keras.callbacks.Callback):
-    """Steps done of all, speed and the running losses; a line now and then where no terminal is.
+    """Shows the steps taken, the speed and the losses; without a terminal, a line every 10 s.
 
     Args:
         total: training steps of the whole run.
@@ -36,7 +36,7 @@ class Progress(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         now = time.monotonic()
         self._logs = logs
-        # The first step includes its compilation, and says nothing of the others' speed.
+        # The first step includes compilation, so the speed is measured from its end.
         self._first = self._first or (now, self._done())
         if now - self._shown >= self._interval:
             self._shown = now
@@ -50,13 +50,13 @@ class Progress(keras.callbacks.Callback):
         self.close()
 
     def close(self) -> None:
-        """Leaves the line of the bar."""
+        """Ends the line of the bar, so that later output starts on a new one."""
         if self._open:
             self._print("\n")
         self._open = False
 
     def _done(self) -> int:
-        return int(self.model.iterations)
+        return self.model.steps_taken
 
     def _show(self):
         done = self._done()
@@ -83,13 +83,13 @@ class Progress(keras.callbacks.Callback):
         return f"{speed:.{0 if speed >= 10 else 1}f} steps/s{left}"
 
     def _print(self, text):
-        # Where nobody reads any more (Ctrl-C ends a `tee` first), training goes on to its end.
+        # If the reader is gone (Ctrl-C ends a `tee` first), training must still end properly.
         with contextlib.suppress(OSError):
             print(text, end="", flush=True)
 
 
 def _losses(logs) -> str:
-    """The losses first: a narrow terminal cuts the rest."""
+    """Formats the logs, losses first, because a narrow terminal cuts off the rest."""
     names = sorted(logs, key=lambda name: not name.endswith("_loss"))
     return "".join(f"  {name} {float(logs[name]):.3f}" for name in names)
 

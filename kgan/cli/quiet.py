@@ -14,40 +14,43 @@ _CHATTER = re.compile(
 
 @contextlib.contextmanager
 def without_chatter():
-    """Filters the process's standard error, line by line, for as long as it lasts."""
+    """Filters the process's standard error, line by line, while the context is open."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         stderr = sys.stderr.fileno()
     except (AttributeError, OSError, ValueError):
-        # Already redirected to something that is no file (a test's, a notebook's).
+        # Standard error is no file here, as in a test or a notebook.
         yield
         return
-    back = os.dup(stderr)
+    original = os.dup(stderr)
     reader, writer = os.pipe()
     sys.stderr.flush()
     os.dup2(writer, stderr)
     os.close(writer)
-    thread = threading.Thread(target=_forward, args=(reader, os.dup(back)), daemon=True)
+    thread = threading.Thread(target=_forward, args=(reader, os.dup(original)), daemon=True)
     thread.start()
     try:
         yield
     finally:
         sys.stderr.flush()
-        # The last writer closes here, which ends the thread's reading.
-        os.dup2(back, stderr)
-        os.close(back)
+        # This closes the pipe's last writer, which ends the thread.
+        os.dup2(original, stderr)
+        os.close(original)
         thread.join(timeout=2)
 
 
 def _forward(reader: int, stderr: int) -> None:
-    """Hands on what comes, less the chatter; a progress bar's lines end in a carriage return."""
-    waiting = b""
+    """Copies lines from `reader` to `stderr` without the chatter, until `reader` ends.
+
+    Lines end in a newline, or in a carriage return as those of a progress bar.
+    """
+    partial = b""
     with os.fdopen(stderr, "wb", buffering=0) as out:
-        while some := os.read(reader, 1 << 16):
-            *lines, waiting = re.split(rb"(?<=[\r\n])", waiting + some)
-            # Reading goes on if nobody listens any more, or the writers would fail.
+        while chunk := os.read(reader, 1 << 16):
+            *lines, partial = re.split(rb"(?<=[\r\n])", partial + chunk)
+            # If standard error is closed, keep reading: a full pipe would block the writers.
             with contextlib.suppress(OSError):
                 out.write(b"".join(line for line in lines if not _CHATTER.match(line)))
         with contextlib.suppress(OSError):
-            out.write(waiting)
+            out.write(partial)
     os.close(reader)

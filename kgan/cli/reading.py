@@ -1,4 +1,4 @@
-"""From the data settings of a command line to the dataset that a family takes."""
+"""Loads the dataset that a family takes, by the data settings of a command line."""
 
 from kgan.cli import settings as given_settings
 from kgan.data import kinds
@@ -6,15 +6,18 @@ from kgan.errors import InputError
 
 
 def load(model_class, settings: dict, split: str, batch_size: int, measuring=None):
-    """The dataset of a run.
+    """Returns the dataset of a run.
 
     Args:
         model_class: the family.
-        settings: of the run.
+        settings: settings of the run.
         split: part of the data.
         batch_size: samples in a batch.
-        measuring: the model that is measured on it, in order and to the last sample; None where
-            one is trained.
+        measuring: the model to measure, which gets every sample in its own value range; None
+            loads data to train on.
+
+    Raises:
+        InputError: if the data cannot be loaded, or the family takes one source and not two.
     """
     kind = kinds.of(model_class)
     if settings.get("data_b") and not kind.two_sources:

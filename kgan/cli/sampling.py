@@ -1,57 +1,77 @@
-"""`kgan generate`: from a run folder to samples on disk."""
+"""`kgan generate`: writes samples of a trained run to disk."""
 
 import difflib
 import random
-import re
 from pathlib import Path
 
 import numpy as np
 
 from kgan.data import kinds
+from kgan.disk import marks
 from kgan.errors import InputError
 from kgan.runs import RunFolder, trained
-from kgan.runs.files import check_free, replace
+from kgan.runs.files import replace
 
 
 def write_samples(
     run: RunFolder, count, labels, seed, truncation, out: Path, overwrite: bool
 ) -> str:
-    """Generates and writes; returns what to tell the user."""
-    kind = out.suffix.lower()
-    if kind not in ("", ".png", ".npz"):
+    """Generates samples and writes them.
+
+    Args:
+        run: a trained run.
+        count: number of samples.
+        labels: classes by name or number, which the samples cycle through; empty means all.
+        seed: seed of the latents; None draws one.
+        truncation: threshold of the truncated latents, or None.
+        out: a `.png` or `.npz` file, or a folder for single images.
+        overwrite: whether to replace what is at `out`.
+
+    Returns:
+        The message for the user.
+
+    Raises:
+        InputError: if `out` cannot be written, or the run cannot draw these samples.
+    """
+    suffix = out.suffix.lower()
+    if suffix not in ("", ".png", ".npz"):
         raise InputError(
             f"-o takes FILE.png (a picture), FILE.npz (an array) or a folder; got {out.name!r}."
         )
     config = run.config()
-    check_free(out, overwrite, _is_samples if kind == "" else Path.is_file)
+    marks.check_free(out, overwrite, _check_samples if suffix == "" else None)
     gan = trained(run)
-    reads = kinds.of(gan)
-    if reads.from_images:
+    kind = kinds.of(gan)
+    if kind.from_images:
         raise InputError(
-            f"The run {run.path} starts from images: `kgan {reads.command} {run.path} FOLDER`."
+            f"The run {run.path} starts from images: `kgan {kind.command} {run.path} FOLDER`."
         )
     names = config.get("data", {}).get("class_names", ())
-    wanted = [_number(label, names, gan.classes) for label in labels]
+    wanted = [_class_index(label, names, gan.classes) for label in labels]
+    # Before the labels are made.
+    gan.check_count(count)
     if gan.classes:
-        # As in a preview: sample i is of class i modulo their number.
-        labels = np.resize(wanted or range(gan.classes), count)
+        # As in a preview: sample i has class i modulo the number of classes.
+        classes = np.array(wanted or range(gan.classes))
+        labels = classes[np.arange(count) % len(classes)]
         columns = len(wanted) if len(wanted) > 1 else None if wanted else gan.preview_columns
     else:
         labels = columns = None
 
     from kgan import pictures
+    from kgan.pictures.files import write_png
 
     if seed is None:
         seed = random.SystemRandom().randrange(2**31)
-    again = f"(--seed {seed} makes them again)"
+    repeat = f"(--seed {seed} draws them again)"
     samples = gan.generate(count, labels=labels, seed=seed, truncation=truncation)
-    if kind == ".npz":
+    if suffix == ".npz":
         replace(out, lambda part: _save_arrays(part, samples, labels))
-        return f"{count} samples of shape {samples.shape[1:]} in {out} {again}"
-    if kind == ".png":
+        return f"{count} samples of shape {samples.shape[1:]} in {out} {repeat}"
+    if suffix == ".png":
         picture = pictures.draw(samples, value_range=gan.data_range, columns=columns)
-        pictures.save_png(out, picture)
-        return f"A picture of {count} samples in {out} {again}"
+        write_png(out, picture, command="generate")
+        return f"A picture of {count} samples in {out} {repeat}"
     if samples.ndim != 4:
         raise InputError(
             f"Single files are for images; these samples have shape {samples.shape[1:]}. "
@@ -63,25 +83,26 @@ def write_samples(
         folder.mkdir()
         for index, image in enumerate(pictures.to_rgb(samples, gan.data_range)):
             of = "" if labels is None else f"-class{labels[index]}"
-            pictures.save_png(folder / f"sample-{index:0{digits}}{of}.png", image)
+            path = folder / f"sample-{index:0{digits}}{of}.png"
+            write_png(path, image, command="generate")
 
     replace(out, write)
-    return f"{count} images in {out} {again}"
+    return f"{count} images in {out} {repeat}"
 
 
-def _number(label: str, names, classes: int) -> int:
-    """The number of a class that the user names or numbers; a name comes first.
+def _class_index(label: str, names, classes: int) -> int:
+    """Returns the number of a class that is given by name or number; a name takes precedence.
 
     Raises:
-        InputError: where the model has no such class, or is told none.
+        InputError: if the model has no class of that name or number, or is not conditional.
     """
     if not classes:
-        raise InputError("This run's model is told no class; leave --label out.")
+        raise InputError("This run's model is not conditional; leave --label out.")
     # A model may have more classes than the data it was trained on.
     names = list(names)[:classes]
-    for said, known in ((label, names), (label.lower(), [name.lower() for name in names])):
-        if known.count(said) == 1:
-            return known.index(said)
+    for given, known in ((label, names), (label.lower(), [name.lower() for name in names])):
+        if known.count(given) == 1:
+            return known.index(given)
     if label.isdecimal() and int(label) < classes:
         return int(label)
     near = difflib.get_close_matches(label, names, n=3)
@@ -95,13 +116,11 @@ def _number(label: str, names, classes: int) -> int:
 
 def _save_arrays(path: Path, samples, labels) -> None:
     arrays = {"samples": samples} | ({} if labels is None else {"labels": labels})
-    # NumPy adds its ending to a name that has another spelling of it.
+    # Given a path, NumPy would append .npz to a name that ends in .NPZ.
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)
 
 
-def _is_samples(folder: Path) -> bool:
-    """Whether a folder holds images that `kgan generate` wrote, and nothing else."""
-    return folder.is_dir() and all(
-        re.fullmatch(r"sample-\d+(-class\d+)?\.png", path.name) for path in folder.iterdir()
-    )
+def _check_samples(folder: Path) -> None:
+    """Raises an `InputError` unless a folder holds only images that `kgan generate` wrote."""
+    marks.check_pictures(folder, "generate", older=r"sample-\d+(-class\d+)?\.png")

@@ -1,4 +1,4 @@
-"""What the command line says, checked and turned into arguments."""
+"""Checks the settings of a command line and turns them into arguments of the library."""
 
 import inspect
 import json
@@ -8,22 +8,22 @@ from pathlib import Path
 
 from kgan.errors import InputError, unknown
 
-# The main job's, whose default variant is the one to train today.
+# The model of the main job. Its default preset is the recommended one.
 MAIN_MODEL = "vanilla"
 
-# A resumed run may be longer, and be watched more or less closely; it stays the same run.
+# What --resume may change: the length of a run, and how often pictures and checkpoints are kept.
 MAY_CHANGE = {"steps", "epochs", "snapshot_every", "checkpoint_every"}
 
 
 def completed(settings: dict) -> dict:
-    """The settings with the main job's model where none is named."""
+    """Returns the settings, with the model of the main job if none is named."""
     if settings["model"] is not None:
         return settings
     return settings | {"model": MAIN_MODEL}
 
 
 def default_folder(settings: dict) -> Path:
-    """`runs/MODEL-DATA`."""
+    """Returns `runs/MODEL-DATA`."""
     data = Path(settings["data"])
     return (
         Path("runs")
@@ -32,12 +32,15 @@ def default_folder(settings: dict) -> Path:
 
 
 def located(data: str) -> str:
-    """A path in full, for a run may be resumed from elsewhere; a name as it is."""
+    """Returns an existing path as an absolute one, and the name of a data set unchanged.
+
+    A run may be resumed from another working directory.
+    """
     path = Path(data).expanduser()
     if not path.exists():
         return data
     if path.name == data and path.suffix not in (".npz", ".npy"):
-        # A data set of that name comes before a folder.
+        # The name of a data set takes precedence over a folder.
         from kgan.data import sources, tfds
 
         if data in dict(sources()) or tfds.knows(data):
@@ -46,10 +49,10 @@ def located(data: str) -> str:
 
 
 def check_start(settings: dict) -> None:
-    """Refuses to freeze what nothing was loaded into.
+    """Checks that layers are only frozen in a run that starts from other weights.
 
     Raises:
-        InputError: for --freeze without --warm-start.
+        InputError: if --freeze is given without --warm-start.
     """
     if settings["freeze"] and not settings["warm_start"]:
         raise InputError(
@@ -58,15 +61,15 @@ def check_start(settings: dict) -> None:
 
 
 def continued(before: dict, now: dict, given: set[str]) -> dict:
-    """The settings of a run to go on with: those it had, with what may change changed.
+    """Returns the settings of a resumed run: its own, with those of `MAY_CHANGE` that are given.
 
     Args:
-        before: of the run, from its `config.json`.
-        now: of this command line.
+        before: settings of the run, from its `config.json`.
+        now: settings of this command line.
         given: the names in `now` that the user wrote out.
 
     Raises:
-        InputError: for a setting that a resumed run cannot change.
+        InputError: if a setting is given that a resumed run cannot change.
     """
     for name in sorted(given - MAY_CHANGE):
         old, new = before.get(name), now[name]
@@ -83,12 +86,12 @@ def continued(before: dict, now: dict, given: set[str]) -> dict:
     changed = {name: now[name] for name in given & MAY_CHANGE}
     if changed.keys() & {"steps", "epochs"}:
         changed = {"steps": None, "epochs": None} | changed
-    # An option that is younger than the run has its default.
+    # An option that was added after the run was started has its default.
     return now | before | changed
 
 
 def _renamed(option: str) -> str:
-    """An option by its name of today: presets were variants in some families."""
+    """Returns an option under its present name: some families called their presets variants."""
     name, separator, value = option.partition("=")
     return f"preset{separator}{value}" if name == "variant" else option
 
@@ -102,11 +105,15 @@ def _shown(option, value) -> str:
 
 
 def model_options(settings: dict, model_class) -> dict:
-    """The `NAME=VALUE` options as keyword arguments of a model, checked against its signature."""
+    """Returns the `NAME=VALUE` options as keyword arguments of a model.
+
+    Raises:
+        InputError: if the model has no argument of that name, or a value is malformed.
+    """
     known = [
         parameter
         for parameter in inspect.signature(model_class.__init__).parameters
-        # The rest is the data's to say, or has an option of its own.
+        # The others come from the data or have a command-line option of their own.
         if parameter not in ("self", "seed", "name", "image_shape", "kwargs")
     ]
     options = {}
@@ -118,20 +125,20 @@ def model_options(settings: dict, model_class) -> dict:
             raise unknown(f"option of model {settings['model']}:", key, known)
         try:
             options[key] = json.loads(value)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             options[key] = value
         if not isinstance(options[key], (str, int, float, type(None))):
             raise InputError(f"-O takes a word or a number as VALUE; got {pair!r}.")
     if settings["discriminator_steps"] and "discriminator_steps" in known:
-        # Schedules of such a model count its discriminator's updates.
+        # The schedules of a model with this argument count discriminator updates.
         options["discriminator_steps"] = settings["discriminator_steps"]
     return options
 
 
-def game(settings: dict) -> dict:
-    """Arguments of `compile` that the command line gives; the rest is the paper's.
+def compile_arguments(settings: dict) -> dict:
+    """Returns the arguments of `compile` that the command line sets, except the optimizers.
 
-    The optimizers are not among them; see `optimizers`.
+    What is not set is left to the paper's defaults. For the optimizers, see `optimizers`.
     """
     from kgan import losses
 
@@ -140,6 +147,8 @@ def game(settings: dict) -> dict:
         "ema": settings["ema"],
         "discriminator_steps": settings["discriminator_steps"],
         "accumulation_steps": settings["accumulation_steps"] or 1,
+        # Runs of earlier releases do not have it.
+        "augment": settings.get("augment"),
     }
     if settings["penalties"]:
         arguments["penalties"] = [_penalty(text) for text in settings["penalties"]]
@@ -147,13 +156,13 @@ def game(settings: dict) -> dict:
 
 
 def optimizers(settings: dict, model) -> dict:
-    """A model's own optimizers by player, with what the command line changes of them."""
+    """Returns the model's default optimizers by player, with the changes of the command line."""
     changes = {"learning_rate": settings["learning_rate"], "global_clipnorm": settings["clip_norm"]}
     changes = {name: value for name, value in changes.items() if value is not None}
     papers, players = model.defaults(), {}
     for player in model.make_players():
         optimizer = papers[f"{player.prefix}_optimizer"]
-        # Made anew, for a schedule in place of a rate cannot be set.
+        # Rebuilt from its config: a schedule cannot be replaced by assigning a learning rate.
         players[player.name] = type(optimizer).from_config(optimizer.get_config() | changes)
     return players
 

@@ -1,5 +1,6 @@
-"""`kgan train`: from settings to a run folder."""
+"""`kgan train`: trains a model into a run folder."""
 
+import contextlib
 import math
 import os
 import shlex
@@ -9,24 +10,30 @@ from typing import Any
 
 import click
 
+from kgan import records, signals
+from kgan.arguments import utf8_path
+from kgan.cli import scaling
 from kgan.cli import settings as given_settings
 from kgan.data import kinds
 from kgan.errors import InputError
 from kgan.runs import RunFolder, provenance
-from kgan.runs.files import replace, write_saved_model
+from kgan.runs.files import write_saved_model
 
 
 @dataclass
 class Job:
-    """A run about to be trained.
+    """A run that is ready to be trained.
 
     Attributes:
-        gan, dataset: compiled, loaded.
-        settings: of the command line, completed.
+        run: the run folder.
+        gan: the compiled model.
+        dataset: the training data.
+        settings: settings of the command line, completed.
         total: training steps of the whole run.
-        per_epoch: of an epoch.
-        resume: whether it goes on from a checkpoint.
-        transfer: what it began with, where that are the weights of another run.
+        per_epoch: training steps of an epoch.
+        resume: whether the run resumes from a checkpoint.
+        transfer: report of the warm start; None if the run does not start from other weights.
+        overwrite: whether a run that is in the folder is replaced.
     """
 
     run: RunFolder
@@ -37,17 +44,33 @@ class Job:
     per_epoch: int
     resume: bool
     transfer: Any = None
+    overwrite: bool = False
 
 
-def train(settings: dict, given: set[str], out, resume: bool, overwrite: bool, quiet: bool):
+def train(
+    settings: dict,
+    given: set[str],
+    out,
+    resume: bool,
+    overwrite: bool,
+    quiet: bool,
+    strategy=None,
+):
     """Trains a model into a run folder.
 
     Args:
-        settings: what the command line says, defaults included.
+        settings: settings of the command line, defaults included.
         given: the names in `settings` that the user wrote out.
         out: the run folder; None makes one under `runs/` named after model and data.
-        resume, overwrite: what to do with a run that is there.
-        quiet: no progress bar.
+        resume: whether to resume the run in the folder.
+        overwrite: whether to replace the run in the folder.
+        quiet: whether to leave out the progress bar.
+        strategy: the `tf.distribute` strategy of several devices or workers, or None. Of several
+            workers the first one checks and writes the folder.
+
+    Raises:
+        InputError: if an input cannot be used. An earlier run in the folder is then unchanged.
+        click.exceptions.Exit: after Ctrl-C, SIGTERM or SIGHUP.
     """
     places = {name: settings[name] for name in ("data", "data_b") if settings.get(name)}
     settings = settings | {name: given_settings.located(place) for name, place in places.items()}
@@ -55,24 +78,62 @@ def train(settings: dict, given: set[str], out, resume: bool, overwrite: bool, q
         settings["warm_start"] = os.path.abspath(os.path.expanduser(settings["warm_start"]))
     complete = given_settings.completed(settings)
     run = RunFolder(out or given_settings.default_folder(complete))
+    # The event files and the SavedModel.
+    utf8_path("--out", run.path)
     if resume:
         settings = given_settings.continued(run.config()["settings"], settings, given)
     else:
         settings = complete
         given_settings.check_start(settings)
-        run.check_free(overwrite)
-    job = prepare(run, settings, resume)
+
+    def check(of_first: int | None) -> int:
+        if of_first is None:
+            if not resume:
+                run.check_free(overwrite)
+            # Refused before the data is loaded, where another process already trains there.
+            # A new folder is locked when it is made.
+            if run.path.is_dir():
+                run.lock()
+        return 0
+
     try:
-        if not (resume and _only_unfinished(job)):
-            fit(job, quiet)
-        finish(job)
-    except KeyboardInterrupt:
-        click.echo(f"\nStopped at once. {_how_to_go_on(run)}", err=True)
-        raise click.exceptions.Exit(130) from None
+        _first_worker_first(strategy, check)
+        with scaling.scope(strategy):
+            job = prepare(run, settings, resume, overwrite)
+        _complete(job, quiet)
+    finally:
+        run.unlock()
 
 
-def prepare(run: RunFolder, settings: dict, resume: bool) -> Job:
-    """Loads the data and builds the model; nothing is written yet."""
+def _first_worker_first(strategy, act) -> None:
+    """Calls `act` in the first worker, and then in the others; with one process just there."""
+    if strategy is None:
+        act(None)
+        return
+    from kgan.training import workers
+
+    workers.chief_first(strategy, act)
+
+
+def _complete(job: Job, quiet: bool) -> None:
+    """Trains what is left to train, and writes the finished model."""
+    try:
+        fit(job, quiet, trained=job.resume and _all_steps_taken(job))
+
+        def write(of_first: int | None) -> int:
+            if of_first is None:
+                finish(job)
+            return 0
+
+        # The others wait for the first one, which would miss them while it writes.
+        _first_worker_first(job.gan.distribute_strategy, write)
+    except KeyboardInterrupt as error:
+        _say(f"\nStopped at once. {_resume_hint(job.run)}", err=True)
+        raise click.exceptions.Exit(signals.status(signals.number_of(error))) from None
+
+
+def prepare(run: RunFolder, settings: dict, resume: bool, overwrite: bool = False) -> Job:
+    """Loads the data, and builds and compiles the model. Writes nothing."""
     click.echo(f"Loading {settings['data']} ...")
     import keras
 
@@ -81,9 +142,9 @@ def prepare(run: RunFolder, settings: dict, resume: bool) -> Job:
 
     model_class = models.find(settings["model"])
     options = given_settings.model_options(settings, model_class)
-    # Before the data, which may take its time to load.
-    game = given_settings.game(settings)
-    # A run that goes on has its weights in a checkpoint.
+    # Checked before the data, which may take long to load.
+    arguments = given_settings.compile_arguments(settings)
+    # A resumed run with a checkpoint takes its weights from there.
     warm = settings["warm_start"] and not (resume and callbacks.latest(run.checkpoints))
     if warm:
         transfer.find(settings["warm_start"])
@@ -97,17 +158,17 @@ def prepare(run: RunFolder, settings: dict, resume: bool) -> Job:
     dataset = load(batch_size)
     gan = model_class.for_data(dataset.info, seed=settings["seed"], **options)
     if gan.batch_size != batch_size and not settings["batch_size"]:
-        # Some have other settings for points than for images, which the data alone tells.
+        # Some families have another batch size for points than for images.
         dataset = load(gan.batch_size)
     info = dataset.info
-    report = _begin_with(gan, settings, warm)
+    report = _warm_start(gan, settings, warm)
     critics = settings["discriminator_steps"] or gan.defaults()["discriminator_steps"]
     per_epoch = max(1, info.steps_per_epoch // critics)
     epochs = settings["epochs"] or math.ceil(gan.training_steps / per_epoch)
     total = settings["steps"] or epochs * per_epoch
-    # Schedules of the model end where the run does.
+    # The model's schedules end with the run.
     gan.training_steps = total
-    gan.compile(**game, optimizers=given_settings.optimizers(settings, gan))
+    gan.compile(**arguments, optimizers=given_settings.optimizers(settings, gan))
     click.echo(
         f"{settings['model']} on {info.name}: {info.size} samples of "
         f"{' x '.join(map(str, info.sample_shape))}, batch {info.batch_size}, {total} steps, "
@@ -116,11 +177,11 @@ def prepare(run: RunFolder, settings: dict, resume: bool) -> Job:
     if report is not None:
         click.echo(report.summary(most=3))
     settings = settings | {"batch_size": info.batch_size}
-    return Job(run, gan, dataset, settings, total, per_epoch, resume, report)
+    return Job(run, gan, dataset, settings, total, per_epoch, resume, report, overwrite)
 
 
-def _begin_with(gan, settings: dict, warm: bool):
-    """Loads the weights of another run, freezes layers, and returns the report of what came."""
+def _warm_start(gan, settings: dict, warm: bool):
+    """Loads the weights of another run and freezes layers; returns the report, or None."""
     from kgan import transfer
 
     if warm:
@@ -130,40 +191,50 @@ def _begin_with(gan, settings: dict, warm: bool):
     return None
 
 
-def _only_unfinished(job: Job) -> bool:
-    """Whether all steps are done and only the finished model is missing, which is then restored.
+def _all_steps_taken(job: Job) -> bool:
+    """Returns whether only what is written after the last step is missing.
 
     Raises:
-        InputError: where nothing is left to do.
+        InputError: if nothing is left to do.
     """
     from kgan import callbacks
+    from kgan.callbacks.restoring import load_newest
 
     saved = callbacks.latest(job.run.checkpoints)
     if saved is None or saved.iterations < job.total:
         return False
-    if job.run.config().get("finished_steps", 0) >= saved.iterations:
+    finished = job.run.config().get("finished_steps", 0) >= saved.iterations
+    # A finished model that is damaged or missing is written anew.
+    if finished and records.archive_problem(job.run.model) is None:
         raise InputError(
             f"{job.run.path} is trained for {saved.iterations} steps already. "
-            f"To go on, ask for more: --steps {2 * saved.iterations}."
+            f"To train longer, ask for more: --steps {2 * saved.iterations}."
         )
-    job.gan.load_weights(saved.weights)
-    return True
+    loaded = load_newest(job.gan, job.run.checkpoints)
+    return loaded is not None and loaded.iterations >= job.total
 
 
-def fit(job: Job, quiet: bool) -> None:
-    """Trains, watched by what fills the run folder.
+def fit(job: Job, quiet: bool, trained: bool = False) -> None:
+    """Trains with the callbacks that fill the run folder.
+
+    Args:
+        job: the run.
+        quiet: whether to leave out the progress bar.
+        trained: whether all steps were taken before: the callbacks then restore the last state,
+            and write what they write when training ends.
 
     Raises:
-        click.exceptions.Exit: after Ctrl-C, with everything saved.
+        click.exceptions.Exit: after Ctrl-C, SIGTERM or SIGHUP, with everything saved.
     """
     from kgan import callbacks
     from kgan.cli.progress import Progress
     from kgan.cli.watchers import Begin, FirstStage, History, Stop
+    from kgan.training import workers
 
     run, settings, total = job.run, job.settings, job.total
     epochs = math.ceil(total / job.per_epoch)
     reference = _reference(job.dataset)
-    # A picture holds a few dozen images, or a cloud of points.
+    # A picture shows a grid of 64 images, or a scatter of 1000 points.
     count = 64 if reference is None else 1000
     progress = Progress(total)
     stop = Stop(total, job.per_epoch)
@@ -179,16 +250,16 @@ def fit(job: Job, quiet: bool) -> None:
         reference=reference,
         overwrite=True,
     )
-    # Where nobody has asked for a number of steps, the end of an execution will do.
+    # Unless the user has set a number of steps, these need not see every step.
     for watcher, asked in ((checkpoint, "checkpoint_every"), (snapshot, "snapshot_every")):
         if not settings[asked]:
             watcher.steps_between = None
     watchers = [
-        Begin(lambda: _begin(job)),
+        Begin(lambda: _write_record(job)),
         FirstStage(job.dataset, run, job.resume, total, stop),
         stop,
         checkpoint,
-        # What it sees of the samples joins the logs, and so the history.
+        # Before History and TensorBoard, because it adds figures to their logs.
         *(
             [callbacks.CollapseMonitor(job.dataset, every_steps=max(1, total // 100))]
             if not kinds.of(job.gan).from_images
@@ -203,29 +274,33 @@ def fit(job: Job, quiet: bool) -> None:
             count=count,
             reference=reference,
         ),
-        *([] if quiet else [progress]),
+        *([] if quiet or not workers.writes(job.gan) else [progress]),
     ]
     started = time.monotonic()
     try:
         with stop:
-            job.gan.fit(job.dataset, epochs=epochs, verbose=0, callbacks=watchers)
+            job.gan.fit(job.dataset, epochs=0 if trained else epochs, verbose=0, callbacks=watchers)
     finally:
         progress.close()
-    done = int(job.gan.iterations)
+    done = job.gan.steps_taken
     if done < total:
-        click.echo(f"Stopped at step {done} of {total}; the state is saved. {_how_to_go_on(run)}")
-        raise click.exceptions.Exit(130)
-    click.echo(f"Trained for {time.monotonic() - started:.0f} s.")
+        _say(f"Stopped at step {done} of {total}; the state is saved. {_resume_hint(run)}")
+        raise click.exceptions.Exit(stop.status or 130)
+    if not trained:
+        click.echo(f"Trained for {time.monotonic() - started:.0f} s.")
 
 
-def _begin(job: Job) -> None:
-    """Puts on record what the run is, in place of an earlier one."""
+def _write_record(job: Job) -> None:
+    """Writes `config.json`; unless the run is resumed, deletes an earlier one in the folder."""
     import keras
 
+    job.run.lock()
     if job.resume:
         config = job.run.config()
         config["resumed"] = [*config.get("resumed", []), provenance()]
     else:
+        # Another process may have trained there since the first look, or a user put files there.
+        job.run.check_free(job.overwrite)
         job.run.clear()
         config = provenance()
     if job.transfer is not None:
@@ -248,12 +323,18 @@ def _begin(job: Job) -> None:
     )
 
 
-def _how_to_go_on(run):
-    return f"Go on with:\n    kgan train --resume --out {shlex.quote(str(run.path))}"
+def _say(text: str, err: bool = False) -> None:
+    """Prints, unless the terminal was closed."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=err)
+
+
+def _resume_hint(run):
+    return f"Resume with:\n    kgan train --resume --out {shlex.quote(str(run.path))}"
 
 
 def _reference(dataset):
-    """Real points to draw behind generated ones; nothing for what is drawn as pictures."""
+    """Returns up to 2000 real points `(n, 1)` or `(n, 2)` to draw behind generated ones."""
     import numpy as np
 
     if len(dataset.info.sample_shape) != 1 or dataset.info.sample_shape[0] > 2:
@@ -268,16 +349,16 @@ def _reference(dataset):
 
 
 def finish(job: Job) -> None:
-    """The finished model, its SavedModel and the plot of its losses."""
+    """Writes the finished model, its SavedModel and the plot of its losses."""
     from kgan import pictures
 
     run = job.run
-    replace(run.model, job.gan.save)
+    job.gan.save(run.model)
     write_saved_model(job.gan, run.saved_model)
     rows = run.rows()
     if rows:
         pictures.save_png(run.plot, pictures.loss_plot(rows))
-    run.write_config(run.config() | {"finished_steps": int(job.gan.iterations)})
+    run.write_config(run.config() | {"finished_steps": job.gan.steps_taken})
     click.echo(
         f"Pictures of samples:  {run.samples}\n"
         f"The trained model:    {run.model}\n"
@@ -288,12 +369,12 @@ def finish(job: Job) -> None:
     )
     if rows and not all(math.isfinite(float(rows[-1][name])) for name in ("d_loss", "g_loss")):
         click.echo(
-            "Warning: the losses are not finite any more; try a smaller --learning-rate.",
+            "Warning: the losses are no longer finite; try a smaller --learning-rate.",
             err=True,
         )
 
 
 def _next_command(gan, path) -> str:
-    """How a user gets pictures of the finished model."""
+    """Returns the command that draws pictures with the finished model."""
     usage = kinds.of(gan).usage.replace("LABEL", " --label 0" if gan.classes else "")
     return usage.replace("RUN", str(path))

@@ -1,18 +1,34 @@
-"""`kgan translate` and `kgan upscale`: a trained run at work on a user's own files."""
+"""`kgan translate` and `kgan upscale`: a trained run applied to a user's own images."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
 
 from kgan.data import kinds
+from kgan.disk import marks
 from kgan.errors import InputError
 from kgan.runs import RunFolder, trained
-from kgan.runs.files import check_free, replace
+from kgan.runs.files import replace
 
 
 def translate(run: RunFolder, source: str, direction, out, overwrite: bool) -> str:
-    """Translates the images of a file or a folder; returns what to tell the user."""
-    files, target = _files(source, out, overwrite, "translated")
+    """Translates the images of a file or a folder, and writes them as PNG.
+
+    Args:
+        run: a trained run.
+        source: an image file, or a folder of images.
+        direction: "a2b" or "b2a" for a model with two directions; None means "a2b".
+        out: a `.png` file or a folder; None puts it beside `source`.
+        overwrite: whether to replace what is at `out`.
+
+    Returns:
+        The message for the user.
+
+    Raises:
+        InputError: if the run does not translate images, or a file cannot be read or written.
+    """
+    files, target = _files(source, out, overwrite, "translate", "translated")
     gan, kind = _trained(run, "translate", "translate")
     options = {}
     if kind.directions:
@@ -21,25 +37,43 @@ def translate(run: RunFolder, source: str, direction, out, overwrite: bool) -> s
         raise InputError("This run translates one way; leave --direction out.")
     channels = gan.networks[next(iter(gan.networks))].input_shape[-1]
 
-    def made(pixels):
+    def convert(pixels):
         low, high = gan.data_range
-        given = pixels[None] / np.float32(255) * (high - low) + low
-        return gan.translate(given.astype(np.float32), **options)[0]
+        scaled = pixels[None] / np.float32(255) * (high - low) + low
+        return gan.translate(scaled.astype(np.float32), **options)[0]
 
-    _work(files, target, channels, made, gan.data_range)
+    _write_converted(files, target, "translate", channels, convert, gan.data_range)
     return f"{_count(files)} translated into {target}"
 
 
 def upscale(run: RunFolder, source: str, out, tile: int, overwrite: bool) -> str:
-    """Enlarges the images of a file or a folder; returns what to tell the user."""
-    files, target = _files(source, out, overwrite, "upscaled")
+    """Enlarges the images of a file or a folder, and writes them as PNG.
+
+    Args:
+        run: a trained run.
+        source: an image file, or a folder of images.
+        out: a `.png` file or a folder; None puts it beside `source`.
+        tile: side of the tiles, in pixels, in which large images are processed.
+        overwrite: whether to replace what is at `out`.
+
+    Returns:
+        The message for the user.
+
+    Raises:
+        InputError: if the run does not enlarge images, or a file cannot be read or written.
+    """
+    files, target = _files(source, out, overwrite, "upscale", "upscaled")
     gan, _ = _trained(run, "upscale", "enlarge")
-    _work(files, target, gan.channels, lambda pixels: gan.upscale(pixels, tile=tile), (0, 255))
+
+    def convert(pixels):
+        return gan.upscale(pixels, tile=tile)
+
+    _write_converted(files, target, "upscale", gan.channels, convert, (0, 255))
     return f"{_count(files)} made {gan.scale} times larger, in {target}"
 
 
 def _trained(run: RunFolder, command: str, verb: str):
-    """The model of a run, and the kind of data that it reads, which must be the command's."""
+    """Returns the model of a run and its kind of data, which must be the one of the command."""
     gan = trained(run)
     kind = kinds.of(gan)
     if kind.command != command:
@@ -50,8 +84,8 @@ def _trained(run: RunFolder, command: str, verb: str):
     return gan, kind
 
 
-def _files(source: str, out, overwrite: bool, suffix: str):
-    """The files to work on, and where what is made of them goes: a file or a folder."""
+def _files(source: str, out, overwrite: bool, command: str, suffix: str):
+    """Returns the images to convert, with the name of each result, and the target path."""
     from kgan.data import folder
 
     path = Path(source).expanduser().resolve()
@@ -74,12 +108,16 @@ def _files(source: str, out, overwrite: bool, suffix: str):
         )
     if target.resolve() == path:
         raise InputError(f"-o is {source} itself, whose images would be lost. Take another place.")
-    check_free(target, overwrite, Path.is_file if single else _is_pictures)
+    check = functools.partial(marks.check_pictures, command=command)
+    marks.check_free(target, overwrite, None if single else check)
     return _named(files, path), target
 
 
 def _named(files, root: Path) -> dict[Path, Path]:
-    """What each file's picture is called within the target; files in folders keep theirs."""
+    """Returns each file's name within the target: its path below `root`, ending in `.png`.
+
+    Two files that would get the same name keep their own suffix before `.png`.
+    """
     names = {path: path.relative_to(root).with_suffix(".png") for path in files if path != root}
     taken = [str(name) for name in names.values()]
     return {
@@ -88,32 +126,27 @@ def _named(files, root: Path) -> dict[Path, Path]:
     } or {root: Path(root.name)}
 
 
-def _is_pictures(folder: Path) -> bool:
-    """Whether a folder holds pictures as these commands write them, and nothing else."""
-    return folder.is_dir() and all(
-        path.is_dir() or path.suffix == ".png" for path in folder.rglob("*")
-    )
-
-
-def _work(files, target: Path, channels: int, made, value_range) -> None:
+def _write_converted(files, target: Path, command, channels, convert, value_range) -> None:
+    """Reads each file as uint8 `(height, width, channels)`, converts it and writes it as PNG."""
     from kgan import pictures
     from kgan.data import images
+    from kgan.pictures.files import write_png
 
-    def one(path):
+    def converted(path):
         try:
             pixels = images.read(path, channels)
         except Exception as error:  # Pillow's decoders raise errors of many kinds
             raise InputError(f"{path} cannot be read as an image: {error}") from None
-        return pictures.to_rgb(made(pixels)[None], value_range)[0]
+        return pictures.to_rgb(convert(pixels)[None], value_range)[0]
 
     if target.suffix.lower() == ".png":
-        pictures.save_png(target, one(next(iter(files))))
+        write_png(target, converted(next(iter(files))), command)
         return
 
     def write(folder):
         for path, name in files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            pictures.save_png(folder / name, one(path))
+            write_png(folder / name, converted(path), command)
 
     replace(target, write)
 

@@ -1,4 +1,4 @@
-"""The families: one file a paper."""
+"""The model families: one file per paper."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -32,10 +32,10 @@ class Family:
     Attributes:
         name: as on the command line.
         class_name: the class in `kgan.models`.
-        module: where it lives.
+        module: the module of the class.
         paper: who proposed it, and where.
         data: what data it takes.
-        target: where the class is, "module:Class", or the class itself.
+        target: the class, or its location as "module:Class".
     """
 
     name: str
@@ -50,7 +50,7 @@ class Family:
             object.__setattr__(self, "target", f"{self.module}:{self.class_name}")
 
     def load(self) -> type["Game"]:
-        """The class."""
+        """Imports and returns the class."""
         return Entry(self.name, self.target).load()
 
 
@@ -150,7 +150,7 @@ _OWN = (
         "kgan.models.lapgan",
         "Denton et al. 2015, Deep generative image models using a Laplacian pyramid of "
         "adversarial networks",
-        "images whose sides 4 divides; labels with -O classes=N",
+        "images whose sides are multiples of 4; labels with -O classes=N",
     ),
     Family(
         "srgan",
@@ -165,7 +165,7 @@ _OWN = (
         "Pix2Pix",
         "kgan.models.pix2pix",
         "Isola et al. 2017, Image-to-image translation with conditional adversarial networks",
-        "pairs of images whose sides 4 divides",
+        "pairs of images whose sides are multiples of 4",
     ),
     Family(
         "cyclegan",
@@ -173,7 +173,7 @@ _OWN = (
         "kgan.models.cyclegan",
         "Zhu et al. 2017, Unpaired image-to-image translation using cycle-consistent "
         "adversarial networks",
-        "two domains of images whose sides 4 divides",
+        "two domains of images whose sides are multiples of 4",
     ),
 )
 
@@ -192,10 +192,10 @@ __all__ = sorted(["CATALOGUE", "Family", "find", "register", *(f.class_name for 
 
 
 def find(name: str) -> "type[Game]":
-    """The class of a family by its name in the catalogue.
+    """Returns the class of a family by its name in the catalogue.
 
     Raises:
-        InputError: for an unknown name, with the nearest ones.
+        InputError: for an unknown name; the message suggests similar ones.
     """
     lower = str(name).lower()
     return CATALOGUE.find(lower if lower in CATALOGUE else name).load()
@@ -204,19 +204,19 @@ def find(name: str) -> "type[Game]":
 def register(
     name: str, family: type["Game"] | str, paper: str = "", data: str | None = None
 ) -> None:
-    """Adds a family of your own to the catalogue, and so to `kgan train`.
+    """Adds a family of your own to the catalogue, so that `kgan train` finds it.
 
-    A package whose users run `kgan` names it under the entry points `kgan.families` instead; see
-    `kgan.registry`.
+    A package whose users run `kgan` declares it under the entry points `kgan.families` instead;
+    see `kgan.registry`.
 
     Args:
         name: as on the command line.
-        family: a class of `kgan.GAN` or `kgan.gan.Game`, or where it is, "module:Class".
+        family: a subclass of `kgan.GAN` or `kgan.gan.Game`, or its location as "module:Class".
         paper: who proposed it, and where.
         data: what data it takes.
 
     Raises:
-        InputError: where the name is taken.
+        InputError: if the name is taken.
     """
     CATALOGUE.register(name, family, paper)
     if data is not None:
@@ -228,7 +228,7 @@ def register_all() -> None:
     CATALOGUE.load_all()
 
 
-if not TYPE_CHECKING:  # a checker knows the names, and shall find slips in them
+if not TYPE_CHECKING:  # hidden from type checkers, which would else accept misspelt names
 
     def __getattr__(name: str) -> Any:
         for family in _OWN:

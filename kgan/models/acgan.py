@@ -1,4 +1,4 @@
-"""The auxiliary classifier GAN of Odena et al. 2017: the discriminator also names the class."""
+"""The auxiliary classifier GAN of Odena et al. 2017: the discriminator also predicts the class."""
 
 from typing import Any
 
@@ -19,28 +19,29 @@ from kgan.typing import ArrayLike, Config, Tensor, Tensors
 class ACGAN(GAN):
     """Odena et al. 2017, Conditional image synthesis with auxiliary classifier GANs.
 
-    The generator is told the class; the discriminator sees the sample alone and says, beside its
-    score, which class it takes it for. Both players want the class to be seen.
+    The generator is conditioned on the class. The discriminator takes the sample alone and returns
+    its score and the logits of its class. Both players minimise the cross-entropy of the class.
 
-    Networks and settings are those of its appendix for CIFAR-10, carried over to other sizes: a
+    Networks and settings are those of its appendix for CIFAR-10, adapted to other sizes: a
     generator of 384, 192 and 96 channels over 110 numbers, noise and the label's one-hot vector;
-    a discriminator of 3x3 convolutions, from 16 channels on twice as many at each, every other one
-    of stride 2, with leaky ReLU of slope 0.2, dropout of 0.5 and batch normalization but on the
-    first; weights N(0, 0.02); Adam 2e-4 with beta_1 0.5; batches of 100, 50,000 steps. The noise
-    on activations that the table lists as another choice is left out. The generator's kernels are
-    4x4, which the stride divides, in place of 5x5, as in `kgan.models.DCGAN`.
+    a discriminator of 3x3 convolutions, whose channels start at 16 and double at each, every other
+    one of stride 2, with leaky ReLU of slope 0.2, dropout of 0.5 and, except on the first, batch
+    normalization; weights N(0, 0.02); Adam 2e-4 with beta_1 0.5; batches of 100, 50,000 steps. The
+    optional activation noise of the paper's table is left out. The generator's kernels are 4x4,
+    which the stride divides, rather than 5x5, as in `kgan.models.DCGAN`.
 
     Args:
-        image_shape: (height, width, channels); see `kgan.models.strided.plan` for what sizes.
-        classes: how many classes the data has.
+        image_shape: (height, width, channels); see `kgan.models.blocks.strided.plan` for the sizes.
+        classes: number of classes in the data.
         latent_size: length of the noise.
-        width: channels of the generator's last hidden feature map. The others go by it, and the
-            discriminator begins with a sixth of it; less is faster.
-        dropout: in the discriminator.
+        width: channels of the generator's last hidden feature map. Other layers scale with it, and
+            the discriminator starts with a sixth of it; less is faster.
+        dropout: rate of the discriminator's dropout.
         seed, name: as in `kgan.GAN`.
 
     Raises:
-        InputError: for a size that no doublings of 4 to 7 make, or an option out of its range.
+        InputError: for a size that cannot be made by doubling a base of 4 to 7 pixels, or an option
+            out of its range.
 
     Example:
 
@@ -82,10 +83,11 @@ class ACGAN(GAN):
         self.width = width
         self.dropout = dropout
 
+    synchronized = True
     batch_size = 100
     training_steps = 50_000
     needs_labels = True
-    # Share of real and of generated samples whose class the discriminator names rightly.
+    # The accuracy of the discriminator's classes on real and on generated samples.
     game_logs = ("real_accuracy", "fake_accuracy")
 
     def game_terms(self) -> list[Term]:
@@ -109,18 +111,22 @@ class ACGAN(GAN):
             for name, logits in zip(
                 self.game_logs, (turn.real_heads, turn.fake_heads), strict=True
             ):
-                named = ops.cast(ops.argmax(logits, axis=1), turn.condition.dtype)
-                self.logs.track(name, ops.mean(ops.cast(named == turn.condition, "float32")))
+                predicted = ops.cast(ops.argmax(logits, axis=1), turn.condition.dtype)
+                correct = ops.cast(predicted == turn.condition, "float32")
+                self.logs.track(name, ops.mean(correct))
 
     def classify(self, images: ArrayLike, batch_size: int = 256) -> np.ndarray:
-        """How probable the discriminator holds each class, for images in the data's range.
+        """Returns the class probabilities that the discriminator predicts for images.
 
         Args:
-            images: `(n, height, width, channels)`.
-            batch_size: images looked at in one go.
+            images: `(n, height, width, channels)`, in the data's range.
+            batch_size: number of images in a batch.
 
         Returns:
             Probabilities `(n, classes)`, float32.
+
+        Raises:
+            InputError: for images of another shape, or no images.
         """
         return auxiliary.read(self, images, lambda logits: ops.softmax(logits), batch_size)
 
@@ -138,24 +144,24 @@ class ACGAN(GAN):
 
 def _generator(image_shape, classes, latent_size, width):
     noise, label = keras.Input((latent_size,)), keras.Input((), dtype="int32")
-    told = layers.Concatenate()([noise, ops.one_hot(label, classes)])
-    images = strided.generated(told, image_shape, width, strided.batch_normalization)
+    latents = layers.Concatenate()([noise, ops.one_hot(label, classes)])
+    images = strided.generated(latents, image_shape, width, strided.batch_normalization)
     return keras.Model([noise, label], images, name="generator")
 
 
 def _discriminator(image_shape, classes, width, dropout):
     x = images = keras.Input(image_shape)
     channels = max(1, width // 6)
-    for place in range(2 * strided.plan(image_shape).doublings):
+    for index in range(2 * strided.plan(image_shape).doublings):
         x = layers.Conv2D(
-            channels * 2**place,
+            channels * 2**index,
             3,
-            strides=1 if place % 2 else 2,
+            strides=1 if index % 2 else 2,
             padding="same",
-            use_bias=place == 0,
+            use_bias=index == 0,
             kernel_initializer=strided.weights(),
         )(x)
-        if place:
+        if index:
             x = strided.batch_normalization()(x)
         x = layers.LeakyReLU(negative_slope=0.2)(x)
         x = layers.Dropout(dropout)(x)

@@ -1,9 +1,10 @@
-"""BEGAN (Berthelot et al. 2017): an autoencoder as the discriminator, and a balance to keep."""
+"""BEGAN (Berthelot et al. 2017): an autoencoder as the discriminator, kept in equilibrium."""
 
 from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import layers, ops
 
 from kgan import arguments, replicas
@@ -20,20 +21,20 @@ from kgan.typing import Config, Tensor, Tensors
 
 @keras.saving.register_keras_serializable("kgan")
 class Equilibrium(Loss):
-    """The losses of BEGAN (Berthelot et al. 2017, section 3.4), over reconstruction errors L.
+    """The losses of BEGAN (Berthelot et al. 2017, section 3.4), on reconstruction errors L.
 
     ::
 
         discriminator:  E L(x) - k E L(x̂)
         generator:      E L(x̂)
-        after a step:   k ← k + lambda_k (gamma E L(x) - E L(x̂)),  within [0, 1], at first 0
+        after a step:   k ← k + lambda_k (gamma E L(x) - E L(x̂)),  within [0, 1], initially 0
 
-    It keeps E L(x̂) at gamma E L(x): where generated samples are reconstructed too well for that,
-    the discriminator is made to reconstruct them worse. k is saved with the model.
+    k keeps E L(x̂) near gamma E L(x): if generated samples are reconstructed better than that, k
+    grows, and the discriminator learns to reconstruct them worse. k is saved with the model.
 
     Args:
-        gamma: the diversity ratio, in (0, 1]. Lower means finer samples, and fewer kinds.
-        lambda_k: how fast k moves.
+        gamma: the diversity ratio, in (0, 1]. Lower values give sharper but less diverse samples.
+        lambda_k: step size of k.
         discriminator_weight: see `kgan.losses.Loss`.
     """
 
@@ -53,14 +54,14 @@ class Equilibrium(Loss):
         return ops.mean(fake_scores)
 
     def update(self, real_error, fake_error):
-        """Moves k after a step; returns the measure of convergence (section 3.4.1), a scalar.
+        """Updates k after a step; returns the convergence measure (section 3.4.1), a scalar.
 
-        M = L(x) + |gamma L(x) - L(x̂)|. Under `tf.distribute` each replica gives the errors of
-        its part of the batch, and k moves by those of the whole.
+        M = L(x) + |gamma L(x) - L(x̂)|. Under `tf.distribute` each replica passes the errors of
+        its part of the batch, and k is updated by those of the whole batch.
         """
         balance = self.gamma * real_error - fake_error
         balance = replicas.mean(balance)
-        # With `skip_nonfinite=False` a bad batch comes through; it must not undo k for good.
+        # With `skip_nonfinite=False` errors may be NaN, which k would keep for good.
         step = ops.where(ops.isfinite(balance), self.lambda_k * balance, 0.0)
         self.k.assign(ops.clip(self.k + ops.cast(step, self.k.dtype), 0.0, 1.0))
         return real_error + ops.abs(balance)
@@ -71,16 +72,16 @@ class Equilibrium(Loss):
 
 @dataclass(frozen=True)
 class Preset(presets.Preset):
-    """The sizes and the schedules of one setting.
+    """The sizes and the schedules of one preset.
 
     Attributes:
         width: filters of the generator and the decoder; the encoder has multiples of it.
         latent_size: length of a latent and of the autoencoder's embedding.
         gamma, lambda_k: see `Equilibrium`.
-        rates: of the discriminator's Adam and the generator's.
-        beta_1: of both.
-        cosine: where a cosine over the training leads the rates, as a part of them; None keeps
-            them constant.
+        rates: learning rates of the discriminator's and the generator's Adam.
+        beta_1: beta_1 of both.
+        cosine: final learning rate of a cosine decay over the training, as a fraction of the
+            first; None keeps the rates constant.
     """
 
     width: int
@@ -93,12 +94,12 @@ class Preset(presets.Preset):
 
 
 PRESETS = {
-    # Sections 3.4 and 4.1; neither the number of steps is told nor the batch size, of which 16 is
-    # common in others' implementations.
+    # Sections 3.4 and 4.1. The paper gives neither the number of steps nor the batch size, for
+    # which 16 is common in other implementations.
     "paper": Preset(Recipe(16, 200_000), 64, 64, 0.5, 0.001, (1e-4, 1e-4), 0.9, None),
     "narrow": Preset(Recipe(16, 10_000), 16, 32, 1.0, 0.05, (6e-4, 2e-3), 0.5, 0.1),
 }
-# What of a preset may be set one by one.
+# The settings of a preset that arguments of the model override.
 _OPTIONS = ("latent_size", "width", "gamma", "lambda_k")
 
 
@@ -108,19 +109,18 @@ class BEGAN(presets.WithPresets, GAN):
 
     The discriminator is an autoencoder. A score is the mean absolute error with which it
     reconstructs a sample, so raw scores are errors: positive, and low for real samples. `d_real`
-    and `d_fake` in the logs are their means. Beside them stand
+    and `d_fake` in the logs are their means. Further logs are
 
-    - `convergence`: the paper's measure of it, which falls as training goes well;
+    - `convergence`: the paper's convergence measure, which falls as samples improve;
     - `equilibrium_k`: k, see `Equilibrium`;
-    - `diversity`: how far apart the generated samples of a batch are over how far the real ones
-      are: the root of the ratio of mean squared distances, which is that of variances summed over
-      pixels. It falls to 0 under collapse. The metric of that name takes mean distances between
-      many more samples.
+    - `diversity`: the root mean square distance between the generated samples of a batch divided
+      by that between the real ones, computed from variances summed over pixels. It falls to 0
+      under mode collapse. The metric of that name uses mean distances between many more samples.
 
     Networks are those of section 3.5 and figure 1: 3x3 convolutions with ELU, two at each size;
     the encoder's filters grow as n, 2n, 3n, the decoder and the generator have n throughout; dense
     layers to and from the embedding have no activation. The smallest feature map is 8x8 as in the
-    paper, or what is nearest below: 7x7 for 28x28 images. The output is linear, so `generate`
+    paper, or the nearest size below: 7x7 for 28x28 images. The output is linear, so `generate`
     clips it to [-1, 1]. The paper's optional skip connections and vanishing residuals are left
     out.
 
@@ -132,23 +132,24 @@ class BEGAN(presets.WithPresets, GAN):
                                                                   to a tenth
     ========  ====  ======  ===============  ===================  ====================
 
-    The paper halves the rates when the measure stalls:
-    `keras.callbacks.ReduceLROnPlateau("convergence", factor=0.5)` in `fit`. `narrow` is ours, for
-    minutes on a CPU, where the paper's settings draw one blot: k has no time to rise at so small a
-    lambda_k, and the generator rests with what is easiest to reconstruct. A faster k, the largest
-    gamma and a generator that learns faster than the discriminator keep digits apart, and a
-    falling rate brings out more of them.
+    The paper halves the learning rates when the convergence measure stalls; the callback
+    `keras.callbacks.ReduceLROnPlateau("convergence", factor=0.5)` does so in `fit`. `narrow` is
+    ours, for trainings of minutes on a CPU. In that time the paper's settings give a single blob:
+    with so small a lambda_k, k hardly grows, and the generator stays with samples that are easiest
+    to reconstruct. With a larger lambda_k, the largest gamma and a generator that learns faster
+    than the discriminator, digits stay distinct; decaying rates make more of them recognizable.
 
     Args:
         image_shape: (height, width, channels).
         latent_size: length of a latent and of the autoencoder's embedding.
         width: n, 64 to 128 in the paper.
         gamma, lambda_k: see `Equilibrium`.
-        preset: "paper" or "narrow": what the options that are None are.
+        preset: "paper" or "narrow"; the source of options that are None.
         seed, name: as in `kgan.GAN`.
 
     Raises:
-        InputError: for a size that doublings cannot make, or options out of range.
+        InputError: for a size that cannot be made by doubling a base of 4 to 7 pixels, or an option
+            out of its range.
     """
 
     presets, usual = PRESETS, "paper"
@@ -170,8 +171,8 @@ class BEGAN(presets.WithPresets, GAN):
         preset = self.named(preset)
         settings = PRESETS[preset]
         given = zip(_OPTIONS, (latent_size, width, gamma, lambda_k), strict=True)
-        told: dict[str, Any] = {name: v for name, v in given if v is not None}
-        settings = replace(settings, **told)
+        overrides: dict[str, Any] = {name: v for name, v in given if v is not None}
+        settings = replace(settings, **overrides)
         image_shape = arguments.image_shape(image_shape)
         for option in ("latent_size", "width"):
             arguments.integer(option, getattr(settings, option))
@@ -189,7 +190,7 @@ class BEGAN(presets.WithPresets, GAN):
         self.train_as(settings)
 
     def defaults(self) -> dict[str, Any]:
-        """Section 4.1: Adam."""
+        """Returns the settings of the preset: Adam (section 4.1) and `Equilibrium`."""
         settings = self.settings
 
         def adam(rate):
@@ -207,7 +208,7 @@ class BEGAN(presets.WithPresets, GAN):
         }
 
     def score(self, samples: Tensors, condition: Tensors = None, training: bool = False) -> Tensors:
-        """Reconstruction errors, `(batch, 1)`: mean absolute ones over a sample's pixels."""
+        """Returns reconstruction errors, `(batch, 1)`: means over absolute pixel errors."""
         reconstructed = self.discriminator(samples, training=training)
         dtype = keras.backend.result_type(reconstructed.dtype, "float32")
         error = ops.abs(ops.cast(samples, dtype) - ops.cast(reconstructed, dtype))
@@ -216,7 +217,7 @@ class BEGAN(presets.WithPresets, GAN):
     def check_loss(self, loss: Loss) -> None:
         if not isinstance(loss, Equilibrium):
             raise InputError(
-                "BEGAN's scores are reconstruction errors, which only its own loss understands; "
+                "BEGAN's scores are reconstruction errors, which only its own loss can use; "
                 f"got {type(loss).__name__}. Leave `loss` out, or give an Equilibrium."
             )
 
@@ -224,7 +225,7 @@ class BEGAN(presets.WithPresets, GAN):
         super().observe(player, loss, turn)
         if player.name != "generator":
             return
-        # The paper moves k by L(x) of the discriminator's turn and L(x̂) of the generator's.
+        # The paper updates k by L(x) of the discriminator's update and L(x̂) of the generator's.
         real_error = ops.mean(turn.earlier["discriminator"].real_scores)
         measure = self.loss.update(real_error, ops.mean(turn.fake_scores))
         self.logs.track("convergence", measure)
@@ -242,18 +243,19 @@ class BEGAN(presets.WithPresets, GAN):
 
 
 def _spread(fake, real):
-    """Root mean square distance within `fake` over that within `real`."""
-    spread = [ops.sum(ops.var(ops.cast(samples, "float32"), axis=0)) for samples in (fake, real)]
+    """Returns the root mean square distance within `fake` over that within `real`."""
+    variances = [replicas.moments(tf.cast(part, tf.float32), [0])[1] for part in (fake, real)]
+    spread = [tf.reduce_sum(variance) for variance in variances]
     return ops.sqrt(spread[0] / ops.maximum(spread[1], keras.config.epsilon()))
 
 
 def _sizes(image_shape):
-    """((height, width) of the smallest feature map, doublings)."""
-    to = plan(image_shape)
-    # The paper's is 8x8.
-    if min(to.base) == 4 and to.doublings > 1:
-        return (2 * to.base[0], 2 * to.base[1]), to.doublings - 1
-    return to.base, to.doublings
+    """Returns ((height, width) of the smallest feature map, doublings)."""
+    sizes = plan(image_shape)
+    # The paper's smallest feature map is 8x8.
+    if min(sizes.base) == 4 and sizes.doublings > 1:
+        return (2 * sizes.base[0], 2 * sizes.base[1]), sizes.doublings - 1
+    return sizes.base, sizes.doublings
 
 
 def _convolution(filters, strides=1):
@@ -261,11 +263,11 @@ def _convolution(filters, strides=1):
 
 
 def _decoded(x, image_shape, width):
-    (height, across), doublings = _sizes(image_shape)
-    x = layers.Dense(height * across * width)(x)
-    x = layers.Reshape((height, across, width))(x)
-    for place in range(doublings + 1):
-        if place:
+    base, doublings = _sizes(image_shape)
+    x = layers.Dense(base[0] * base[1] * width)(x)
+    x = layers.Reshape((*base, width))(x)
+    for level in range(doublings + 1):
+        if level:
             x = layers.UpSampling2D(interpolation="nearest")(x)
         x = _convolution(width)(_convolution(width)(x))
     return layers.Conv2D(image_shape[-1], 3, padding="same", dtype="float32")(x)
@@ -280,10 +282,10 @@ def _autoencoder(image_shape, settings):
     images = keras.Input(image_shape)
     doublings = _sizes(image_shape)[1]
     x = _convolution(settings.width)(images)
-    for place in range(1, doublings + 2):
-        x = _convolution(place * settings.width)(x)
-        # Subsampling: of the last convolution at a size every other value is computed.
-        x = _convolution(place * settings.width, strides=2 if place <= doublings else 1)(x)
+    for level in range(1, doublings + 2):
+        x = _convolution(level * settings.width)(x)
+        # The paper's subsampling: a stride of 2 in the last convolution of each size.
+        x = _convolution(level * settings.width, strides=2 if level <= doublings else 1)(x)
     embedding = layers.Dense(settings.latent_size)(layers.Flatten()(x))
     decoded = _decoded(embedding, image_shape, settings.width)
     return keras.Model(images, decoded, name="discriminator")

@@ -1,4 +1,4 @@
-"""The conditional GAN of Mirza & Osindero 2014: both players are told the class."""
+"""The conditional GAN of Mirza & Osindero 2014: both networks are conditioned on the class."""
 
 import math
 from typing import Any
@@ -16,10 +16,10 @@ from kgan.typing import Config
 PRESETS = {
     # 20 epochs of MNIST.
     "convolutional": Preset(Recipe(64, 18_740)),
-    # As many steps as the paper's learning rate takes to its end.
+    # The steps after which the paper's learning rate reaches its last value.
     "paper": Preset(Recipe(100, 288_000)),
 }
-# What they were called before.
+# The former name of the presets.
 VARIANTS = PRESETS
 
 
@@ -27,8 +27,8 @@ VARIANTS = PRESETS
 class ConditionalGAN(WithPresets, GAN):
     """Mirza & Osindero 2014, Conditional generative adversarial nets.
 
-    The label, as a one-hot vector, goes into both networks: beside the noise in the generator, and
-    in the discriminator beside what was seen of the sample, before they meet in a joint layer.
+    Both networks take the label as a one-hot vector: the generator beside the noise, and the
+    discriminator beside the features of the sample, with which a joint layer combines it.
 
     ==============  =================================================  ========================
     preset          networks                                           training
@@ -42,23 +42,25 @@ class ConditionalGAN(WithPresets, GAN):
                     5, joint 240 of 4; dropout 0.5 in both
     ==============  =================================================  ========================
 
-    `convolutional` is the default, for it draws digits within minutes. `paper` is slow to begin:
-    the authors train for some hundred epochs. What section 4.1 leaves open is as in the code of
-    Goodfellow et al. 2014, on which theirs builds: weights uniform in ±0.05 and, in the
-    discriminator, ±0.005, and dropout of 0.2 on its image. Momentum stays at 0.5 where theirs
-    rises to 0.7, for Keras's SGD has no schedule of it.
+    `convolutional` is the default, because it learns to draw digits within minutes. `paper` is
+    slow at first: the authors train for some hundred epochs. Settings that section 4.1 leaves open
+    are those of the code of Goodfellow et al. 2014, on which the authors' code builds: weights
+    uniform in ±0.05 and, in the discriminator, ±0.005, and dropout of 0.2 on its image. Momentum
+    stays at 0.5, while theirs rises to 0.7, because Keras's SGD has no schedule for it.
 
     Args:
-        image_shape: (height, width, channels). For `convolutional` see `kgan.models.strided.plan`.
-        classes: how many classes the data has.
+        image_shape: (height, width, channels). For `convolutional` see
+            `kgan.models.blocks.strided.plan`.
+        classes: number of classes in the data.
         preset: one of the names above; None means "convolutional".
         latent_size: length of the noise, standard normal or, in `paper`, uniform in [0, 1).
-        width: of `convolutional`: channels of the largest feature maps. Less is faster.
+        width: channels of the largest feature maps of `convolutional`. Less is faster.
         seed, name: as in `kgan.GAN`.
-        variant: another word for `preset`.
+        variant: former name of `preset`.
 
     Raises:
-        InputError: for an unknown preset, or a size that no doublings of 4 to 7 make.
+        InputError: for an unknown preset, an option out of its range, or, for `convolutional`, a
+            size that cannot be made by doubling a base of 4 to 7 pixels.
 
     Example:
 
@@ -90,15 +92,15 @@ class ConditionalGAN(WithPresets, GAN):
         noise = keras.Input((latent_size,), name="noise")
         image = keras.Input(image_shape, name="image")
         label = keras.Input((), dtype="int32", name="label")
-        known = ops.one_hot(label, classes)
+        one_hot = ops.one_hot(label, classes)
         if preset == "paper":
-            made, score = _generated(noise, known, image_shape), _score(image, known)
+            fake, score = _generated(noise, one_hot, image_shape), _score(image, one_hot)
         else:
-            told = layers.Concatenate()([noise, _embedded(known, latent_size)])
-            made = strided.generated(told, image_shape, width, strided.batch_normalization)
-            score = _convolutional_score(image, known, width)
+            latents = layers.Concatenate()([noise, _embedded(one_hot, latent_size)])
+            fake = strided.generated(latents, image_shape, width, strided.batch_normalization)
+            score = _convolutional_score(image, one_hot, width)
         super().__init__(
-            keras.Model([noise, label], made, name="generator"),
+            keras.Model([noise, label], fake, name="generator"),
             keras.Model([image, label], score, name="discriminator"),
             latents=Uniform(latent_size, 0, 1) if preset == "paper" else Normal(latent_size),
             classes=classes,
@@ -112,12 +114,13 @@ class ConditionalGAN(WithPresets, GAN):
         self.train_as(PRESETS[preset])
 
     presets, usual = PRESETS, "convolutional"
+    synchronized = True
     batch_size, training_steps = PRESETS[usual].recipe
     needs_labels = True
 
     @property
     def variant(self) -> str:
-        """The name of the preset."""
+        """The name of the preset, under the argument's former name."""
         return self.preset
 
     def defaults(self) -> dict[str, Any]:
@@ -143,8 +146,8 @@ class ConditionalGAN(WithPresets, GAN):
         }
 
 
-def _dense(x, units, reach, activation=None, dtype=None):
-    initializer = keras.initializers.RandomUniform(-reach, reach)
+def _dense(x, units, bound, activation=None, dtype=None):
+    initializer = keras.initializers.RandomUniform(-bound, bound)
     return layers.Dense(units, activation, kernel_initializer=initializer, dtype=dtype)(x)
 
 
@@ -169,19 +172,19 @@ def _maxout(x, units, pieces):
 
 
 def _embedded(label, units):
-    # Of the size of the noise and of what is seen: with smaller weights the label goes unheard for
-    # long.
+    # Unit variance, like the noise and the image's features: with smaller weights the networks
+    # ignore the label for a long time.
     initializer = keras.initializers.RandomNormal(stddev=1.0)
     return layers.Dense(units, use_bias=False, kernel_initializer=initializer)(label)
 
 
 def _convolutional_score(image, label, width):
     features = strided.features(image, width, strided.batch_normalization)
-    seen = layers.Dense(8 * width, use_bias=False, kernel_initializer=strided.weights())(
+    features = layers.Dense(8 * width, use_bias=False, kernel_initializer=strided.weights())(
         layers.Flatten()(features)
     )
-    seen = layers.LeakyReLU(negative_slope=0.2)(strided.batch_normalization()(seen))
-    told = layers.LeakyReLU(negative_slope=0.2)(_embedded(label, 8 * width))
-    joint = layers.Dense(8 * width)(layers.Concatenate()([seen, told]))
+    features = layers.LeakyReLU(negative_slope=0.2)(strided.batch_normalization()(features))
+    embedding = layers.LeakyReLU(negative_slope=0.2)(_embedded(label, 8 * width))
+    joint = layers.Dense(8 * width)(layers.Concatenate()([features, embedding]))
     joint = layers.LeakyReLU(negative_slope=0.2)(joint)
     return layers.Dense(1, kernel_initializer=strided.weights(), dtype="float32")(joint)

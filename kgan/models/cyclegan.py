@@ -1,4 +1,4 @@
-"""CycleGAN (Zhu et al. 2017): two translations that undo each other, learned without pairs."""
+"""CycleGAN (Zhu et al. 2017): two inverse translations, learned from unpaired images."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from keras import ops
 from kgan import arguments, losses
 from kgan.data import kinds
 from kgan.data.info import DataInfo
-from kgan.errors import InputError, unknown
+from kgan.errors import InputError
 from kgan.layers import History
 from kgan.models.blocks import image_networks
 from kgan.models.blocks.image_to_image import ImageToImage
@@ -33,7 +33,7 @@ class Cycle(Term):
 
 @keras.saving.register_keras_serializable("kgan")
 class Identity(Term):
-    """‖G_ab(b) - b‖ + ‖G_ba(a) - a‖: what is in a domain already stays (section 5.2)."""
+    """‖G_ab(b) - b‖ + ‖G_ba(a) - a‖: an image already in a domain stays as it is (section 5.2)."""
 
     player = "generator"
 
@@ -42,8 +42,8 @@ class Identity(Term):
         return _distance(turn.generate(None, swapped), turn.real)
 
 
-def _distance(made, real):
-    return sum(ops.mean(ops.abs(made[domain] - real[domain])) for domain in ("a", "b"))
+def _distance(fake, real):
+    return sum(ops.mean(ops.abs(fake[domain] - real[domain])) for domain in ("a", "b"))
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -53,19 +53,19 @@ class CycleGAN(ImageToImage):
     Two generators, from domain a to b and back, and a discriminator of patches for each domain.
     Least squares loss, half of it for the discriminators (sections 3.1 and 4); cycle term with
     λ = 10 and identity term with λ/2; discriminators see a history of 50 generated images
-    (section 4); Adam 2e-4 with beta_1 0.5, whose rate falls to 0 along a line over the second
-    half of the training; batches of one image of each domain.
+    (section 4); Adam 2e-4 with beta_1 0.5, whose rate decays linearly to 0 over the second half
+    of the training; batches of one image of each domain.
 
-    Each player's two networks learn in one turn, as in the authors' code; there the generators'
-    turn comes first.
+    Each player's two networks are trained in one update, as in the authors' code, which however
+    updates the generators first.
 
     Args:
         image_shape: (height, width, channels) of both domains; 4 divides the sides.
         width: channels of the first layer of all networks, the paper's 64; less is faster.
         blocks: residual blocks of a generator; None means 9 from 256 pixels on, else 6.
-        cycle, identity: weights of the terms; identity 0 leaves it out. Domains of different
-            colours whose mapping changes them do better without it.
-        pool: generated images that each discriminator's history holds; 0 for none.
+        cycle, identity: weights of the terms; an identity of 0 leaves that term out, which is
+            better if the translation has to change colours.
+        pool: number of generated images in each discriminator's history; 0 for none.
         patch_depth: as in `kgan.models.Pix2Pix`.
         seed, name: as in `kgan.GAN`.
 
@@ -104,12 +104,13 @@ class CycleGAN(ImageToImage):
     ):
         super().__init__(seed=seed, name=name)
         self.image_shape = self.sample_shape = image_networks.checked_image_shape(image_shape)
-        height, wide, channels = self.image_shape
+        height, image_width, channels = self.image_shape
         self.width = arguments.integer("width", width)
-        blocks = (9 if min(height, wide) >= 256 else 6) if blocks is None else blocks
+        blocks = (9 if min(height, image_width) >= 256 else 6) if blocks is None else blocks
         self.blocks = arguments.integer("blocks", blocks)
-        depth = image_networks.patch_depth(height, wide) if patch_depth is None else patch_depth
-        self.patch_depth = arguments.integer("patch_depth", depth)
+        if patch_depth is None:
+            patch_depth = image_networks.patch_depth(height, image_width)
+        self.patch_depth = arguments.integer("patch_depth", patch_depth)
         self.cycle = arguments.number("cycle", cycle, above=0)
         self.identity = arguments.number("identity", identity, least=0)
         self.pool = arguments.integer("pool", pool, least=0)
@@ -128,7 +129,11 @@ class CycleGAN(ImageToImage):
 
     @classmethod
     def for_data(cls, info: DataInfo, **options: Any) -> Self:
-        """The model for a dataset of `kgan.data.domains`."""
+        """Returns the model for a dataset of `kgan.data.domains`.
+
+        Raises:
+            InputError: for data of one domain, or domains of different image shapes.
+        """
         if "a" not in info.shapes:
             raise InputError(
                 f"CycleGAN takes two domains of images, and {info.name!r} has one: {cls.takes}."
@@ -158,10 +163,10 @@ class CycleGAN(ImageToImage):
         }
 
     def generator_loss(self, fake_scores: Tensors, real_scores: Tensors = None) -> Tensor:
-        # Section 4 has no half before the generators' squares, as `LeastSquares` does; the terms
-        # are weighed against them.
-        twice = 2.0 if isinstance(self.loss, losses.LeastSquares) else 1.0
-        return twice * super().generator_loss(fake_scores, real_scores)
+        # `LeastSquares` halves the generator's squares, section 4 does not; the weights of the
+        # terms are relative to the paper's.
+        scale = 2.0 if isinstance(self.loss, losses.LeastSquares) else 1.0
+        return scale * super().generator_loss(fake_scores, real_scores)
 
     def game_terms(self) -> list[Term]:
         terms: list[Term] = [Cycle(weight=self.cycle, name="cycle")]
@@ -191,10 +196,10 @@ class CycleGAN(ImageToImage):
         }
 
     def shown(self, fake: Tensors, condition: Tensors = None) -> Tensors:
-        """Of each generated image, itself or, every other time, an older one that it replaces."""
+        """Returns each generated image or, with probability 1/2, an older one from the history."""
         if not self.pool:
             return fake
-        seed = self.next_seed()
+        seed = self.joint_seed()
         return {
             "a": self.history_a(fake["a"], seed),
             "b": self.history_b(fake["b"], seed + tf.constant([0, 1], tf.int32)),
@@ -203,35 +208,37 @@ class CycleGAN(ImageToImage):
     def measured(
         self, real: Tensors, fake: Tensors, latents: Tensors, condition: Tensors = None
     ) -> tuple[Any, Any]:
-        """Domain b against what the translation of domain a makes of it."""
+        """Returns the images of domain b, and the translations of domain a to it."""
         return real["b"], fake["b"]
 
     def translate(
         self, images: ArrayLike, direction: str = "a2b", batch_size: int = 8
     ) -> np.ndarray:
-        """Images of one domain as images of the other, by the average where there is one.
+        """Translates images to the other domain, with the averaged weights if there are any.
 
         Args:
             images: `(n, height, width, channels)` in [-1, 1], of any size.
             direction: "a2b" or "b2a".
-            batch_size: images in one go.
+            batch_size: number of images in a batch.
 
         Returns:
-            A float32 array `(n, height, width, channels)`.
+            A float32 array `(n, height, width, channels)` in [-1, 1].
+
+        Raises:
+            InputError: for another direction, number of channels or range.
         """
-        if direction not in DIRECTIONS:
-            raise unknown("direction", direction, DIRECTIONS)
+        direction = arguments.choice("direction", direction, DIRECTIONS)
         return self._run(
             self.networks[f"generator_{direction.replace('2', '')}"], images, batch_size
         )
 
     def call(self, inputs: Tensors, training: bool = False) -> Tensors:
-        """Both translations of `{"a": images, "b": images}`."""
+        """Returns both translations of `{"a": images, "b": images}`, by their target domain."""
         return self.forward(None, inputs, training) if training else self.sample(None, inputs)
 
     preview_columns = 6
 
-    def _rows(self):
+    def _side_by_side(self):
         a, b = self.examples
         ab, ba = self.translate(a, "a2b"), self.translate(b, "b2a")
         return [a, ab, self.translate(ab, "b2a"), b, ba, self.translate(ba, "a2b")]

@@ -1,4 +1,4 @@
-"""DCGAN (Radford et al. 2016): convolutions throughout, and batch normalization in both players."""
+"""DCGAN (Radford et al. 2016): convolutional networks with batch normalization."""
 
 import keras
 
@@ -14,31 +14,33 @@ class DCGAN(GAN):
     """Radford et al. 2016, Unsupervised representation learning with deep convolutional GANs.
 
     The rules of section 3: strided convolutions in place of pooling, transposed ones in the
-    generator; batch normalization in both players, save in the generator's output and the
-    discriminator's input layer; no hidden dense layer; ReLU and a last tanh in the generator,
+    generator; batch normalization in both networks, except in the generator's output layer and
+    the discriminator's input layer; no hidden dense layer; ReLU and a last tanh in the generator,
     leaky ReLU in the discriminator. The settings of section 4, whose optimizers are those of
     `kgan.GAN`: N(0, 0.02) weights, slope 0.2, Adam with 2e-4 and beta_1 0.5, batches of 128.
     Latents are 100 numbers, uniform in [-1, 1) (figure 1). Real and generated samples are
-    normalized in batches of their own.
+    normalized in separate batches.
 
-    Kernels are 4x4, as in the third author's code (dcgan.torch), not the 5x5 of figure 1: the
-    stride divides them, so that they reach every pixel alike, and they cost a third less.
+    Kernels are 4x4, as in the third author's code (dcgan.torch), not 5x5 as in figure 1: the
+    stride divides 4, so that every pixel is covered equally, and they cost a third less.
 
     Args:
         image_shape: (height, width, channels): powers of two from 8 on, 28x28, 24x48 and the
             like.
         latent_size: length of a latent.
         width: channels of the largest feature maps; they double at each halving of the size. The
-            authors' code has 64 for MNIST, and 128, which ends at 1,024, for 64x64 scenes and
-            faces.
+            authors' code has 64 for MNIST, and for 64x64 scenes and faces 128, which doubles to
+            1,024.
         seed, name: as in `kgan.GAN`.
 
     Raises:
-        InputError: for a size that no doublings of 4 to 7 make, or another shape.
+        InputError: for a size that cannot be made by doubling a base of 4 to 7 pixels, or another
+            shape.
     """
 
+    synchronized = True
     batch_size = 128
-    # 25 epochs of MNIST, as many as their code has for faces.
+    # 25 epochs of MNIST, as in the authors' code for faces.
     training_steps = 11_700
 
     def __init__(

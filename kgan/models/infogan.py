@@ -1,4 +1,4 @@
-"""InfoGAN (Chen et al. 2016): latents with codes in them that a head learns to read back."""
+"""InfoGAN (Chen et al. 2016): latents with codes that a head learns to recover from samples."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -22,35 +22,39 @@ class InfoGAN(GAN):
     """Chen et al. 2016, InfoGAN: interpretable representation learning.
 
     Some of the latents are codes: categories and numbers. A head Q on the discriminator's features
-    reads them back from generated samples, and the generator keeps them readable. It is told no
-    labels, yet on MNIST its ten categories become digits, more or less.
+    learns to recover them from generated samples, and the generator learns to keep them
+    recoverable. No labels are used, yet on MNIST the ten categories come close to the digits.
 
     Networks and settings are those of appendix C.1 for MNIST and of the authors' code: Adam of
     beta_1 0.5, 2e-4 for the discriminator and 1e-3 for the generator and the head; batches of 128,
-    5,000 steps. Continuous codes are factored Gaussians of deviation 1 about the mean that the
-    head says, as in that code for MNIST (appendix C has it say the deviation, too).
+    5,000 steps. For continuous codes Q is a factored Gaussian of standard deviation 1 around the
+    mean that the head returns, as in that code for MNIST (in appendix C the head also returns the
+    deviation).
 
-    Equation 6 has the generator and Q minimise -λ L_I, so the head is trained in the generator's
-    turn; their code trains it in the discriminator's. The features that it reads are Q's as well,
-    and trained in the discriminator's turn, which therefore has the term, too, as in their code.
+    In equation 6 the generator and Q minimise -λ L_I, so the head is trained in the generator's
+    update; the authors' code trains it in the discriminator's. Its input, the discriminator's
+    features, also belongs to Q and is trained in the discriminator's update, whose loss therefore
+    has the term too, as in their code.
 
     Deviations: λ is 1 for categorical codes, but 0.1 for continuous ones, for which section 6 asks
-    for less; their code has 1 for both, and then the continuous codes took over more of a digit's
-    shape here, and the categories told less. Leaky ReLUs of the convolutions have slope 0.2, as
-    all such networks here, and those of dense layers the paper's 0.1. Images lie in [-1, 1], by
-    tanh, where theirs lie in [0, 1], by a sigmoid.
+    for a smaller λ. Their code has 1 for both; in trainings here the continuous codes then
+    determined more of a digit's shape, and the categories less. Leaky ReLUs after convolutions
+    have slope 0.2, as in all such networks here, and those after dense layers the paper's 0.1.
+    Images are in [-1, 1], by tanh; theirs are in [0, 1], by a sigmoid.
 
     Args:
-        image_shape: (height, width, channels); see `kgan.models.strided.plan` for what sizes.
-        noise_size: how many of the latents are no code.
+        image_shape: (height, width, channels); see `kgan.models.blocks.strided.plan` for the sizes.
+        noise_size: number of latents that are not codes.
         categorical: the number of categories of each categorical code: `(10,)`, `(10, 2)`, or 10.
-        continuous: how many continuous codes, uniform in [-1, 1).
-        width: channels of the largest feature maps; the dense layers go by it. Less is faster.
-        categorical_weight, continuous_weight: λ of either kind of codes.
+        continuous: number of continuous codes, uniform in [-1, 1).
+        width: channels of the largest feature maps; the dense layers scale with it. Less is
+            faster.
+        categorical_weight, continuous_weight: λ of each kind of code.
         seed, name: as in `kgan.GAN`.
 
     Raises:
-        InputError: for a size that no doublings of 4 to 7 make, or no code at all.
+        InputError: for a size that cannot be made by doubling a base of 4 to 7 pixels, an option
+            out of its range, or no codes.
 
     Example:
 
@@ -99,6 +103,7 @@ class InfoGAN(GAN):
         self.width = width
         self.categorical_weight, self.continuous_weight = weights
 
+    synchronized = True
     batch_size = 128
     # 50 epochs of 100 batches in the authors' code.
     training_steps = 5_000
@@ -135,22 +140,25 @@ class InfoGAN(GAN):
         return self.judge(samples, training=training)[0]
 
     def recover(self, images: ArrayLike, batch_size: int = 256) -> dict:
-        """What the head takes the codes of images to be; the images may be real ones.
+        """Returns the codes that the head predicts for generated or real images.
 
         Args:
             images: `(n, height, width, channels)`, in the data's range.
-            batch_size: images looked at in one go.
+            batch_size: number of images in a batch.
 
         Returns:
-            A dictionary of arrays: "categorical", for each categorical code the probabilities
-            `(n, categories)`; "continuous", the means `(n, continuous)`.
+            A dictionary: "categorical", a list with the probabilities `(n, categories)` of each
+            categorical code; "continuous", the means `(n, continuous)`. All are float32 arrays.
+
+        Raises:
+            InputError: for images of another shape, or no images.
         """
 
-        def said(features):
+        def predictions(features):
             logits, means = auxiliary.split(self.latents, self.head(features, training=False))
             return {"categorical": [ops.softmax(each) for each in logits], "continuous": means}
 
-        return auxiliary.read(self, images, said, batch_size)
+        return auxiliary.read(self, images, predictions, batch_size)
 
     def generate(
         self,
@@ -160,25 +168,28 @@ class InfoGAN(GAN):
         continuous: Any = None,
         **options: Any,
     ) -> np.ndarray:
-        """New samples, as `kgan.GAN.generate` makes them, with codes of your choice.
+        """Generates samples as `kgan.GAN.generate` does, with codes of your choice.
 
         Args:
-            n: how many; may be left out where latents or one of the codes say it.
-            categorical, continuous: codes that are not to be drawn; see
-                `kgan.latents.Codes.with_codes`. They replace those of `latents`, too.
+            n: number of samples; may be left out if `latents` or a code has a length.
+            categorical, continuous: codes to use in place of drawn ones; see
+                `kgan.latents.Codes.with_codes`. They also replace the codes in `latents`.
             **options: `latents`, `seed`, `truncation` and `batch_size` of `kgan.GAN.generate`.
         """
         latents = options.pop("latents", None)
         if latents is None and not categorical is continuous is None:
-            latents = self._drawn(n, (categorical, continuous), **options)
+            latents = self._draw_latents(n, (categorical, continuous), **options)
         if latents is not None:
             latents = self.latents.with_codes(latents, categorical, continuous)
         return super().generate(n, latents=latents, **options)
 
-    def _drawn(self, n, told, seed=None, truncation=None, **_):
-        """Latents for `generate`, as many as the codes told ask for."""
-        values = [v for each in told for v in (each.values() if isinstance(each, dict) else [each])]
-        sizes = [len(v) for v in values if np.ndim(v)]
+    def _draw_latents(self, n, codes, seed=None, truncation=None, **_):
+        """Draws latents for `generate`: n, or as many as the chosen codes have values."""
+        values = [
+            v for code in codes for v in (code.values() if isinstance(code, dict) else [code])
+        ]
+        values = [arguments.array("A code", value) for value in values if value is not None]
+        sizes = [len(value) for value in values if value.ndim]
         if n is None and not sizes:
             raise InputError("generate needs a number of samples: `generate(16, categorical=3)`.")
         seed = self._sampling_seeds.next() if seed is None else seed_pair(seed)
@@ -187,15 +198,24 @@ class InfoGAN(GAN):
 
     @property
     def preview_columns(self) -> int:
-        """One for each category of the first categorical code; 8 where there is none."""
+        """One for each category of the first categorical code, up to 32; 8 if there is none."""
         return min(self.latents.categorical[0], 32) if self.latents.categorical else 8
 
     def preview(self, count: int = 64, seed: int = 0) -> dict[str, np.ndarray]:
-        """Samples for callbacks to draw: along a row one code varies, and all else is held.
+        """Returns samples for callbacks to draw: along a row one code varies, the rest is fixed.
 
-        It is the first categorical code or, where there is none, the first continuous one, from
+        The code is the first categorical one or, if there is none, the first continuous one, from
         -2 to 2 as in figure 2.
+
+        Args:
+            count: maximum number of samples; rows are full.
+            seed: seed of the other latents.
+
+        Returns:
+            {"samples": images `(n, height, width, channels)`}, row by row.
         """
+        count = arguments.integer("count", count)
+        self.check_count(count)
         columns = min(self.preview_columns, count)
         rows = count // columns
         rest = np.repeat(self.draw(rows, seed_pair(seed)), columns, axis=0)
@@ -232,7 +252,7 @@ def _generator(codes, image_shape, width):
 
 
 def _discriminator(image_shape, width):
-    """Scores, and the features that the head reads."""
+    """Builds a network from images to scores and the features that the head takes."""
     images = keras.Input(image_shape)
     x = layers.Flatten()(strided.features(images, width, strided.batch_normalization))
     x = _dense(x, 16 * width, layers.LeakyReLU(negative_slope=0.1))
@@ -244,5 +264,5 @@ def _head(codes, shape, width):
     features = keras.Input(shape)
     x = _dense(features, 2 * width, layers.LeakyReLU(negative_slope=0.1))
     units = sum(codes.categorical) + codes.continuous
-    said = layers.Dense(units, kernel_initializer=strided.weights(), dtype="float32")(x)
-    return keras.Model(features, said, name="head")
+    outputs = layers.Dense(units, kernel_initializer=strided.weights(), dtype="float32")(x)
+    return keras.Model(features, outputs, name="head")

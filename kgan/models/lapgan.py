@@ -14,12 +14,12 @@ from kgan.layers import Downsample, Upsample
 from kgan.models.blocks.image_networks import checked_image_shape, halvings
 from kgan.typing import Config, Tensor, Tensors
 
-# The coarsest level has at most so many pixels a side (section 3.1).
+# The shorter side of the coarsest level has at most this many pixels (section 3.1).
 COARSEST = 8
 
 
 def gaussian_pyramid(images, levels: int) -> list:
-    """I_0 to I_K: images `(batch, height, width, channels)`, each half as large as the one before.
+    """Returns I_0 to I_K, `(batch, height, width, channels)`, each half the size of the last.
 
     Args:
         images: I_0; 2^levels divides its sides.
@@ -32,14 +32,14 @@ def gaussian_pyramid(images, levels: int) -> list:
 
 
 def laplacian_pyramid(images, levels: int) -> list:
-    """h_0 to h_K (equation 3): what each level has beside the next one enlarged; h_K is I_K."""
+    """Returns h_0 to h_K (equation 3): each level minus the next one enlarged; h_K is I_K."""
     gaussian = gaussian_pyramid(images, levels)
     bands = [fine - Upsample()(coarse) for fine, coarse in itertools.pairwise(gaussian)]
     return [*bands, gaussian[-1]]
 
 
 def reconstructed(bands: list):
-    """The images of a Laplacian pyramid: I_k = u(I_k+1) + h_k (equation 4)."""
+    """Returns the images of a Laplacian pyramid: I_k = u(I_k+1) + h_k (equation 4)."""
     images = bands[-1]
     for band in reversed(bands[:-1]):
         images = Upsample()(images) + band
@@ -53,21 +53,21 @@ class LAPGAN(LatentSampling, Game):
 
     The coarsest level, 4 to 8 pixels a side, is a GAN of dense layers (section 4.1: 1,200 units in
     the generator, 600 in the discriminator, which has dropout). Every finer level is a conditional
-    GAN: its generator sees the level below enlarged, with a plane of noise beside it, and makes the
-    band that is missing; its discriminator sees the band added to the enlarged image (section 3.2).
-    Convolutional networks have 3 layers in a generator and 2 in a discriminator. Where classes are
-    told, a label becomes one more plane through a dense layer.
+    GAN: its generator takes the enlarged image of the level below and a plane of noise, and returns
+    the missing band; its discriminator takes the band added to the enlarged image (section 3.2).
+    Convolutional networks have 3 layers in a generator and 2 in a discriminator. If there are
+    classes, a dense layer turns the label into a further plane of the input.
 
-    All levels train at once, each on its own loss; sampling goes from coarse to fine, each level on
-    what the one below made.
+    All levels are trained at once, each on its own loss. Sampling proceeds from coarse to fine,
+    each level conditioned on the sample of the level below.
 
     Deviations: Adam in place of SGD with a growing momentum; a level's image is clipped to the
-    data's range, where a discriminator would else tell it by the noise around black and white;
-    kernels are 5x5.
+    data's range, since a discriminator would otherwise recognize it by the noise around black and
+    white; kernels are 5x5.
 
     Args:
         image_shape: (height, width, channels); 4 divides the sides.
-        classes: where above 0, all networks are told the class; see `kgan.GAN`.
+        classes: number of classes that all networks are conditioned on, or 0; see `kgan.GAN`.
         latent_size: length of the coarsest level's noise.
         width: channels of the convolutions; less is faster.
         units: of a dense layer of the coarsest generator; its discriminator has half as many.
@@ -77,6 +77,8 @@ class LAPGAN(LatentSampling, Game):
         InputError: for sizes that 4 does not divide, or an option out of its range.
     """
 
+    # A level's condition is an image of another range than its band.
+    can_augment = False
     batch_size = 128
     training_steps = 20_000
 
@@ -97,24 +99,25 @@ class LAPGAN(LatentSampling, Game):
         self.width = arguments.integer("width", width)
         self.units = arguments.integer("units", units)
         self.data_range = (-1.0, 1.0)
-        height, wide, channels = self.image_shape
+        height, image_width, channels = self.image_shape
         self.levels = 0
-        while min(height, wide) >> self.levels > COARSEST and self.levels < halvings(height, wide):
+        most = halvings(height, image_width)
+        while min(height, image_width) >> self.levels > COARSEST and self.levels < most:
             self.levels += 1
-        sizes = [(height >> level, wide >> level) for level in range(self.levels + 1)]
-        # A plane of noise a level, the coarsest level's vector last.
+        sizes = [(height >> level, image_width >> level) for level in range(self.levels + 1)]
+        # A plane of noise per level, and the vector of the coarsest level last.
         self.noise = [*(h * w for h, w in sizes[:-1]), self.latent_size]
         self.latents = Uniform(sum(self.noise))
         for level, size in enumerate(sizes):
             last = level == self.levels
-            make = (_dense_pair if last else _convolutional_pair)(
+            pair = (_dense_pair if last else _convolutional_pair)(
                 (*size, channels),
                 self.classes,
                 self.latent_size,
                 self.units if last else self.width,
             )
-            setattr(self, f"generator_{level}", make[0])
-            setattr(self, f"discriminator_{level}", make[1])
+            setattr(self, f"generator_{level}", pair[0])
+            setattr(self, f"discriminator_{level}", pair[1])
         self.built = True
 
     @property
@@ -126,11 +129,11 @@ class LAPGAN(LatentSampling, Game):
         }
 
     def draw(self, count: int | Tensor, seed: Tensor, truncation: float | None = None) -> Tensors:
-        """The noise of all levels, `(count, n)`."""
+        """Draws the noise of all levels, `(count, n)`."""
         return self.latents.sample(count, seed, truncation)
 
     def unpack(self, data: Any) -> tuple[Any, Any]:
-        """(images of all levels, what their networks are told: enlarged images and labels)."""
+        """Returns (images of all levels, the condition: enlarged images and labels)."""
         images, *rest = data if isinstance(data, (tuple, list)) else (data,)
         labels = checks.labels(rest[0] if rest else None, self.classes) if self.classes else None
         pyramid = gaussian_pyramid(images, self.levels)
@@ -146,27 +149,31 @@ class LAPGAN(LatentSampling, Game):
     def forward(
         self, latents: Tensors, condition: Tensors = None, training: bool = False
     ) -> Tensors:
-        """Images of every level, each on the true level below; without those, the finest image.
+        """Returns images of all levels, or the finest images if the condition has no real ones.
 
         Args:
             latents: see `draw`.
-            condition: what `unpack` returns, or labels `(batch,)`, or None.
+            condition: the condition of `unpack`, on whose enlarged real images each level is
+                conditioned; or labels `(batch,)` or None, and each level is conditioned on the
+                generated image of the level below.
             training: whether layers are in training mode.
         """
-        told = isinstance(condition, dict)
-        labels = condition["labels"] if told else condition
-        edges = [sum(self.noise[:level]) for level in range(self.levels + 2)]
-        made = [None] * (self.levels + 1)
+        on_real = isinstance(condition, dict)
+        labels = condition["labels"] if on_real else condition
+        bounds = [sum(self.noise[:level]) for level in range(self.levels + 2)]
+        images = [None] * (self.levels + 1)
         for level in reversed(range(self.levels + 1)):
-            noise = latents[:, edges[level] : edges[level + 1]]
+            noise = latents[:, bounds[level] : bounds[level + 1]]
             below = ()
             if level < self.levels:
-                enlarged = condition["enlarged"][level] if told else Upsample()(made[level + 1])
+                enlarged = (
+                    condition["enlarged"][level] if on_real else Upsample()(images[level + 1])
+                )
                 noise = ops.reshape(noise, (-1, *enlarged.shape[1:3], 1))
                 below = (enlarged,)
             inputs = [*below, noise, *(() if labels is None else (labels,))]
-            made[level] = getattr(self, f"generator_{level}")(inputs, training=training)
-        return tuple(made) if told else made[0]
+            images[level] = getattr(self, f"generator_{level}")(inputs, training=training)
+        return tuple(images) if on_real else images[0]
 
     def score(self, samples: Tensors, condition: Tensors = None, training: bool = False) -> Tensors:
         labels = condition["labels"]
@@ -183,7 +190,7 @@ class LAPGAN(LatentSampling, Game):
     def measured(
         self, real: Tensors, fake: Tensors, latents: Tensors, condition: Tensors = None
     ) -> tuple[Any, Any]:
-        """The finest images, and those made from noise alone."""
+        """Returns the finest real images, and images generated from noise alone."""
         return real[0], self.sample(latents, condition["labels"])
 
     def get_config(self) -> Config:
@@ -199,7 +206,10 @@ class LAPGAN(LatentSampling, Game):
 
 
 def _label_plane(classes, shape, inputs):
-    """The label as a plane beside images of that shape; nothing where none is told."""
+    """Returns [the label as a plane of an image's size], or [] if there are no classes.
+
+    The label's input is appended to `inputs`.
+    """
     if not classes:
         return []
     label = keras.Input((), dtype="int32")
@@ -237,16 +247,16 @@ def _dense_pair(shape, classes, latent_size, units):
     inputs = [noise]
     if classes:
         inputs.append(keras.Input((), dtype="int32"))
-    told = [ops.one_hot(label, classes) for label in inputs[1:]]
-    x = layers.Concatenate()([noise, *told]) if told else noise
+    one_hot = [ops.one_hot(label, classes) for label in inputs[1:]]
+    x = layers.Concatenate()([noise, *one_hot]) if one_hot else noise
     for _ in range(2):
         x = layers.Dense(units, "relu")(x)
     x = layers.Dense(shape[0] * shape[1] * shape[2], "tanh", dtype="float32")(x)
     generator = keras.Model(inputs, layers.Reshape(shape)(x))
     images = keras.Input(shape)
-    inputs = [images, *(keras.Input((), dtype="int32") for _ in told)]
+    inputs = [images, *(keras.Input((), dtype="int32") for _ in one_hot)]
     x = layers.Flatten()(images)
-    if told:
+    if one_hot:
         x = layers.Concatenate()([x, ops.one_hot(inputs[1], classes)])
     for _ in range(2):
         x = layers.Dense(max(1, units // 2))(x)

@@ -1,4 +1,4 @@
-"""Pix2Pix (Isola et al. 2017): a conditional GAN from an image to its counterpart."""
+"""Pix2Pix (Isola et al. 2017): a conditional GAN that translates an image to its counterpart."""
 
 from typing import Any
 
@@ -18,9 +18,9 @@ from kgan.typing import ArrayLike, Config, PathLike, Self, Tensors
 
 @keras.saving.register_keras_serializable("kgan")
 class Pixel(Term):
-    """The mean absolute difference of a generated image from its target (equation 3).
+    """The mean absolute difference of a generated image and its target (equation 3).
 
-    Logged with its weight, λ.
+    It is logged multiplied by its weight, λ.
     """
 
     player = "generator"
@@ -33,23 +33,23 @@ class Pixel(Term):
 class Pix2Pix(ImageToImage):
     """Isola et al. 2017, Image-to-image translation with conditional adversarial networks.
 
-    A U-Net turns an input image into its target; a discriminator of patches sees the input
-    beside the target or what was made (equations 1 to 4, section 3). Settings of section 3.3:
+    A U-Net translates an input image; a discriminator of patches scores the input together with
+    its target or its translation (equations 1 to 4, section 3). Settings of section 3.3:
     the non-saturating loss, half of it for the discriminator; L1 with λ = 100; Adam 2e-4 with
     beta_1 0.5; batches of one pair.
 
-    Normalization is per image, which is what batch normalization is in batches of one. Dropout,
-    the paper's only noise, acts in training alone: there as in its figure 6 it hardly changes
-    what comes out, and so the same input has the same output. It is left out of U-Nets of fewer
-    than 7 levels, for images smaller than 128 pixels.
+    Normalization is per image, like batch normalization in batches of one. Dropout, the paper's
+    only noise, is active in training only, so that an input always has the same output; the paper
+    finds that it hardly changes the output (section 3.1). It is left out of U-Nets of fewer than
+    7 levels, for images smaller than 128 pixels.
 
     Args:
         image_shape: (height, width, channels) of the targets; 4 divides the sides.
         input_channels: of the input images; None means as many as the targets have.
         width: channels of the first layer of both networks, the paper's 64; less is faster.
         l1: λ, the weight of the L1 term.
-        patch_depth: layers of stride 2 in the discriminator; None goes by the size, 3 for the
-            paper's patches of 70x70.
+        patch_depth: layers of stride 2 in the discriminator; None chooses by the size; 3
+            gives the paper's patches of 70x70.
         seed, name: as in `kgan.GAN`.
 
     Raises:
@@ -82,16 +82,17 @@ class Pix2Pix(ImageToImage):
         name: str | None = None,
     ):
         super().__init__(seed=seed, name=name)
-        height, wide, channels = image_networks.checked_image_shape(image_shape)
+        height, image_width, channels = image_networks.checked_image_shape(image_shape)
         input_channels = channels if input_channels is None else input_channels
         self.input_channels = arguments.integer("input_channels", input_channels)
         self.width = arguments.integer("width", width)
-        depth = image_networks.patch_depth(height, wide) if patch_depth is None else patch_depth
-        self.patch_depth = arguments.integer("patch_depth", depth)
+        if patch_depth is None:
+            patch_depth = image_networks.patch_depth(height, image_width)
+        self.patch_depth = arguments.integer("patch_depth", patch_depth)
         self.l1 = arguments.number("l1", l1, least=0)
-        self.image_shape = self.sample_shape = (height, wide, channels)
+        self.image_shape = self.sample_shape = (height, image_width, channels)
         self.data_range = (-1.0, 1.0)
-        levels = image_networks.halvings(height, wide)
+        levels = image_networks.halvings(height, image_width)
         self.stride = 2**levels
         self.generator = image_networks.unet(self.input_channels, channels, self.width, levels)
         inputs = keras.Input((None, None, self.input_channels))
@@ -103,7 +104,11 @@ class Pix2Pix(ImageToImage):
 
     @classmethod
     def for_data(cls, info: DataInfo, **options: Any) -> Self:
-        """The model for a dataset of `kgan.data.pairs`."""
+        """Returns the model for a dataset of `kgan.data.pairs`.
+
+        Raises:
+            InputError: for other data.
+        """
         if "input" not in info.shapes:
             raise InputError(
                 f"Pix2Pix takes pairs of images, and {info.name!r} has none: {cls.takes}."
@@ -118,7 +123,7 @@ class Pix2Pix(ImageToImage):
     def defaults(self) -> dict[str, Any]:
         return super().defaults() | {
             "loss": losses.NonSaturating(discriminator_weight=0.5),
-            # Both players look at one translation, as in the authors' code.
+            # Both players share one translation, as in the authors' code.
             "shared_forward": True,
         }
 
@@ -145,14 +150,17 @@ class Pix2Pix(ImageToImage):
         return ops.cast(self.discriminator([samples, condition], training=training), "float32")
 
     def translate(self, images: ArrayLike, batch_size: int = 8) -> np.ndarray:
-        """What the generator makes of images, by its average where there is one.
+        """Translates images, with the generator's averaged weights if there are any.
 
         Args:
-            images: `(n, height, width, channels)` in [-1, 1], of any size.
-            batch_size: images in one go.
+            images: `(n, height, width, input_channels)` in [-1, 1], of any size.
+            batch_size: number of images in a batch.
 
         Returns:
-            A float32 array `(n, height, width, channels)`.
+            A float32 array `(n, height, width, channels)` in [-1, 1].
+
+        Raises:
+            InputError: for another number of channels or range.
         """
         return self._run(self.generator, images, batch_size)
 
@@ -161,12 +169,12 @@ class Pix2Pix(ImageToImage):
 
     preview_columns = 3
 
-    def _rows(self):
+    def _side_by_side(self):
         inputs, targets = self.examples
-        made = self.translate(inputs)
-        channels = made.shape[-1]
-        shown = inputs if inputs.shape[-1] == channels else np_repeat(inputs, channels)
-        return [shown, made, targets]
+        outputs = self.translate(inputs)
+        channels = outputs.shape[-1]
+        shown = inputs if inputs.shape[-1] == channels else _grey(inputs, channels)
+        return [shown, outputs, targets]
 
     def export(
         self,
@@ -190,6 +198,6 @@ class Pix2Pix(ImageToImage):
         }
 
 
-def np_repeat(images, channels):
-    """Images as so many channels: their mean, repeated."""
+def _grey(images, channels):
+    """Returns the mean over the channels of images, repeated as `channels` channels."""
     return images.mean(-1, keepdims=True).repeat(channels, -1)

@@ -19,18 +19,18 @@ from kgan.typing import Config
 
 @dataclass(frozen=True)
 class Preset(presets.Preset):
-    """The sizes and the schedules of one setting.
+    """The sizes and the schedules of one preset.
 
     Attributes:
-        widths: channels of the stages, from the smallest feature map to the largest; the last
-            holds for further ones.
-        blocks: residual blocks a stage.
-        expansion: of the channels within a block.
-        group: channels of a group of the 3x3 convolutions; None means one group.
-        patch: side of the squares of pixels that the networks begin and end with.
+        widths: channels of the stages, from the smallest feature map to the largest; further
+            stages have the last one's.
+        blocks: residual blocks per stage.
+        expansion: factor of the channels within a block.
+        group: channels per group of the 3x3 convolutions; None means one group.
+        patch: side of the squares of pixels that the networks process as channels.
         latent_size: length of a latent.
         gamma: strength of R1 and R2, at the start and the end.
-        rate: of both players' Adam, at the start and the end.
+        rate: learning rate of both players' Adam, at the start and the end.
         output: activation of the generator's last layer.
     """
 
@@ -61,9 +61,10 @@ class R3GAN(presets.WithPresets, GAN):
 
     The relativistic pairing loss with R1 and R2 at every step (section 2), on residual networks
     without normalization (section 3.3): blocks of a 1x1, a 3x3 and a 1x1 convolution with leaky
-    ReLU between them, of fixed scale at the start (fix-up: the last convolution of a block is 0).
-    Unlike its paper, whose schedules end after 20 million images, they end with the training, and
-    the half-life of the average is a fortieth of it, as in the paper's setting for FFHQ.
+    ReLU between them, whose initial scale does not depend on their number (fix-up: the last
+    convolution of a block starts at 0). The paper's schedules end after 20 million images; here
+    they end with the training, and the half-life of the generator's average is a fortieth of it,
+    as in the paper's setting for FFHQ.
 
     ========  =======================================  ========================  ===============
     preset    networks                                 learning rate; gamma      batch
@@ -74,22 +75,22 @@ class R3GAN(presets.WithPresets, GAN):
     points    dense layers of 128, 3 blocks            1e-3 to 0; 0.05 to 0.005  256
     ========  =======================================  ========================  ===============
 
-    In all of them the second moments' decay of Adam rises from 0.9 to 0.99 and the first is 0.
-    The last two are ours. `narrow` has plain in place of grouped convolutions, for which CPUs have
-    no fast form, and begins and ends with 2x2 squares of pixels, for at full size a network that
-    narrow would spend most of its time on a few channels. It ends in a tanh: where pixels lie at
-    the ends of their range, as in drawings, the discriminator tells a linear output by its noise
-    there.
+    In all presets Adam's beta_1 is 0, and its beta_2 rises from 0.9 to 0.99. The last two are
+    ours. `narrow` has plain convolutions in place of grouped ones, which are slow on CPUs. It
+    processes 2x2 squares of pixels as channels, because at full size so narrow a network would
+    spend most of its time on a few channels. It ends in a tanh: if pixels lie at the ends of their
+    range, as in drawings, the discriminator recognizes a linear output by its noise there.
 
     Args:
         image_shape: (height, width, channels), or `(dimensions,)` of points.
-        classes: where above 0, both networks are told the class; see `kgan.GAN`.
-        preset: one of the names above; None takes "narrow" for images and "points" for points.
+        classes: number of classes that both networks are conditioned on, or 0; see `kgan.GAN`.
+        preset: one of the names above; None means "narrow" for images and "points" for points.
         latent_size: length of a latent; None means the preset's.
         seed, name: as in `kgan.GAN`.
 
     Raises:
-        InputError: for an unknown preset, or a size that no doublings of 4 to 7 make.
+        InputError: for an unknown preset, an option out of its range, or a size that cannot be
+            made by doubling a base of 4 to 7 pixels.
     """
 
     def __init__(
@@ -153,7 +154,7 @@ class R3GAN(presets.WithPresets, GAN):
 
 
 def _scaled(gain):
-    """Normal weights of variance gain²/fan-in: no block changes the scale of what goes in."""
+    """Returns normal weights of variance gain²/fan-in, or zeros for a gain of 0."""
     if not gain:
         return keras.initializers.Zeros()
     return keras.initializers.VarianceScaling(gain**2, "fan_in", "untruncated_normal")
@@ -164,8 +165,8 @@ def _activation():
 
 
 def _block(x, settings, stages):
-    """x + convolutions(x); a dense layer for each where x are points."""
-    # Keeps the variance of the sum over all blocks (Zhang et al. 2019, Fixup, section 3).
+    """Returns x + convolutions(x), with dense layers if x are points."""
+    # This gain keeps the variance of the sum over all blocks (Zhang et al. 2019, Fixup, section 3).
     gain = math.sqrt(2 / (1 + 0.2**2)) * (settings.blocks * stages) ** (-1 / (2 * 3 - 2))
     width = x.shape[-1] * settings.expansion
     if len(x.shape) == 2:
@@ -181,7 +182,7 @@ def _block(x, settings, stages):
 
 
 def _linear(x, width, always=False):
-    """A 1x1 convolution, or a dense layer of points, where the width changes."""
+    """Applies a 1x1 convolution, or a dense layer to points, if the width changes or `always`."""
     if x.shape[-1] == width and not always:
         return x
     if len(x.shape) == 2:
@@ -191,11 +192,16 @@ def _linear(x, width, always=False):
 
 @keras.saving.register_keras_serializable("kgan")
 class Basis(layers.Layer):
-    """Learned maps of the smallest size, one a channel: made of coefficients, or giving them.
+    """Converts vectors to feature maps or back, with one learned map of weights per channel.
+
+    A vector's entries scale the learned maps. The other way round, an entry is the sum of its
+    feature map weighted by the learned map, in place of pooling.
+
+    - input and output: `(batch, channels)` and `(batch, height, width, channels)`, or reversed
 
     Args:
         size: (height, width) of the maps.
-        analyse: False turns `(batch, channels)` into maps, True maps into `(batch, channels)`.
+        analyse: False converts vectors to maps, True maps to vectors.
     """
 
     def __init__(self, size, analyse=False, **kwargs):
@@ -225,14 +231,14 @@ class Basis(layers.Layer):
 
 @keras.saving.register_keras_serializable("kgan")
 class Octaves(layers.Layer):
-    """Points beside sines and cosines of them, of wavelengths 16, 8, 4, ... (Tancik et al. 2020).
+    """Appends to points their sines and cosines of wavelengths 16, 8, ... (Tancik et al. 2020).
 
     - input: `(batch, dimensions)`
     - returns: `(batch, (1 + 2 · count) · dimensions)`
 
-    A dense network learns slow functions first, and a mode is small beside the distance to the
-    next: without these the discriminator does not see how wide it is. The finer the wave, the
-    weaker: amplitudes fall by 2^0.4 an octave, or it would see nothing else.
+    A dense network learns low frequencies first, but a mode is narrow compared with the distance
+    to the next: without these features the discriminator does not resolve its width. Amplitudes
+    fall by a factor of 2^0.4 per octave, since short waves would otherwise dominate.
     """
 
     count = 9
@@ -249,16 +255,16 @@ class Octaves(layers.Layer):
 
 
 def _stages(settings, image_shape):
-    """The plan of the feature maps and the width of each stage, the smallest map first."""
+    """Returns the size of the smallest map, and the channels of each stage, smallest map first."""
     height, width, channels = image_shape
     if height % settings.patch or width % settings.patch:
         plan(image_shape)
-    to = plan((height, width, channels))
-    doublings = to.doublings - (settings.patch.bit_length() - 1)
+    sizes = plan((height, width, channels))
+    doublings = sizes.doublings - (settings.patch.bit_length() - 1)
     widths = [
         settings.widths[min(stage, len(settings.widths) - 1)] for stage in range(doublings + 1)
     ]
-    return to.base, widths
+    return sizes.base, widths
 
 
 def _embedded(labels, classes, width):
@@ -313,7 +319,7 @@ def _discriminator(settings, image_shape, classes):
                 x = _linear(Downsample(border="zeros")(x), widths[stage - 1])
         x = Basis(base, analyse=True)(x)
     if classes:
-        # The projection of the features on the class's direction (Miyato & Koyama 2018).
+        # The projection of the features on the embedding of the class (Miyato & Koyama 2018).
         width = x.shape[-1]
         x = layers.Dense(width, use_bias=False, kernel_initializer=_scaled(1))(x)
         score = layers.Dot(axes=1)([x, _embedded(labels, classes, width)])

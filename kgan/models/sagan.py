@@ -17,34 +17,35 @@ class SAGAN(GAN):
     """Zhang et al. 2019, Self-attention generative adversarial networks.
 
     SNGAN's residual networks with self-attention over one feature map of each (section 3),
-    spectral normalization in the generator too (section 4.1), and one update of each player a
-    step, at two time scales (section 4.2). The loss is the hinge. With `classes` the generator
-    has conditional batch normalization and the discriminator projects on the class's direction,
-    as always in the paper.
+    spectral normalization in the generator too (section 4.1), and one update of each player per
+    step, with two learning rates (section 4.2). The loss is the hinge. With `classes`, as always
+    in the paper, the generator has conditional batch normalization, and the discriminator
+    is a projection discriminator (Miyato & Koyama 2018).
 
-    Adam has beta_1 0, beta_2 0.9 and learning rates of 4e-4 for the discriminator and 1e-4 for
-    the generator (section 5), which stay. Networks narrower than the paper's learn at rates larger
-    by as much, as in `SNGAN`. No average of the generator: the paper has none.
+    Adam has beta_1 0, beta_2 0.9 and constant learning rates of 4e-4 for the discriminator and
+    1e-4 for the generator (section 5). They are multiplied by 64 / `width`, for the reason that
+    `SNGAN` gives. The generator is not averaged, as in the paper.
 
-    The paper draws 128x128 ImageNet in a million steps of 256 images (Brock et al. 2019, table
-    1). For the small images that most will start with, the defaults are SNGAN's for CIFAR-10:
-    batches of 64 and 50,000 steps.
+    The paper trains on 128x128 ImageNet for a million steps of 256 images (Brock et al. 2019,
+    table 1). The defaults here, for smaller images, are SNGAN's for CIFAR-10: batches of 64 and
+    50,000 steps.
 
     Args:
         image_shape: (height, width, channels).
-        classes: where above 0, both networks are told the class; see `kgan.GAN`.
+        classes: number of classes that both networks are conditioned on, or 0; see `kgan.GAN`.
         latent_size: length of a latent.
-        width: channels of the largest map. They double towards the smallest, to 16 times as many
-            at most: at 128x128 these are the authors' networks. On CPUs take 16.
-        attention: height of the map that gets self-attention; 0 for none. None means the paper's
-            32 of 128, and in small images the map of half their size.
+        width: channels of the largest map. They double towards the smallest, up to 16 times as
+            many: at 128x128 these are the authors' networks. 16 suits CPUs.
+        attention: height of the map that gets self-attention; 0 for none. None means the largest
+            map of at most 32, the paper's height: half the height of images below 64.
         seed, name: as in `kgan.GAN`.
 
     Raises:
-        InputError: for a size that no doublings of 4 to 7 make, or an `attention` that is the
-            height of no map of both networks.
+        InputError: for a size that cannot be made by doubling a base of 4 to 7 pixels, an option
+            out of its range, or an `attention` that is not the height of a map of both networks.
     """
 
+    synchronized = True
     batch_size = 64
     training_steps = 50_000
 
@@ -64,13 +65,13 @@ class SAGAN(GAN):
         latent_size = arguments.integer("latent_size", latent_size)
         width = arguments.integer("width", width)
         doublings = plan(image_shape).doublings
-        at = _attended(image_shape, attention)
+        attention_height = _attention_height(image_shape, attention)
         # From the image to the base.
-        widths = [width * min(16, 2**place) for place in range(doublings + 1)]
+        widths = [width * min(16, 2**level) for level in range(doublings + 1)]
         parts = residual.Parts(spectral=True, classes=classes)
         super().__init__(
-            residual.generator(image_shape, widths[::-1], latent_size, parts, at),
-            residual.discriminator(image_shape, widths[:-1], 1, parts, attention=at),
+            residual.generator(image_shape, widths[::-1], latent_size, parts, attention_height),
+            residual.discriminator(image_shape, widths[:-1], 1, parts, attention=attention_height),
             latents=Normal(latent_size),
             classes=classes,
             seed=seed,
@@ -89,7 +90,7 @@ class SAGAN(GAN):
             "d_optimizer": adam(4e-4),
             "g_optimizer": adam(1e-4),
             "loss": "hinge",
-            # Without batch normalization one pass over both is the same function, and quicker.
+            # Without batch normalization one pass over both gives the same scores, and is faster.
             "joint_batch": True,
         }
 
@@ -105,15 +106,15 @@ class SAGAN(GAN):
         }
 
 
-def _attended(image_shape, attention):
-    """The height of the maps with self-attention, or None.
+def _attention_height(image_shape, attention):
+    """Returns the height of the maps with self-attention, or None.
 
     Raises:
-        InputError: for one that is no map's in both networks.
+        InputError: for a height that is not that of a map of both networks.
     """
-    to = plan(image_shape)
-    # The generator's maps, without the image itself, are the discriminator's.
-    heights = [to.base[0] * 2**place for place in range(to.doublings)]
+    sizes = plan(image_shape)
+    # The generator's maps, except the image itself, have the sizes of the discriminator's.
+    heights = [sizes.base[0] * 2**level for level in range(sizes.doublings)]
     if attention is None:
         return max([height for height in heights if height <= 32], default=heights[0])
     if arguments.integer("attention", attention, least=0) == 0:

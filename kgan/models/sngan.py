@@ -1,4 +1,4 @@
-"""SNGAN (Miyato et al. 2018): a spectrally normalized discriminator, told classes by projection."""
+"""SNGAN (Miyato et al. 2018): spectral normalization, and classes by projection."""
 
 import math
 from typing import Any
@@ -17,38 +17,40 @@ from kgan.typing import Config
 class SNGAN(GAN):
     """Miyato et al. 2018, Spectral normalization for generative adversarial networks.
 
-    Each layer of the discriminator is divided by its spectral norm, so that the whole has a
-    bounded Lipschitz constant (section 2). The networks are residual (appendix B.4, table 4), the
+    Each kernel of the discriminator is divided by its spectral norm, which bounds the Lipschitz
+    constant of the network (section 2). The networks are residual (appendix B.4, table 4), the
     loss is the hinge (equations 16 and 17). With `classes` it is the model of Miyato & Koyama
     2018, cGANs with projection discriminator: conditional batch normalization in the generator
-    and a projection on the class's direction in the discriminator (equation 3).
+    and a projection on the embedding of the class in the discriminator (equation 3).
 
-    The settings are those of table 4 for CIFAR-10 and, where the papers say less, of the authors'
-    code (`configs/sn_cifar10.yml`): Adam of learning rate 2e-4, beta_1 0 and beta_2 0.9, five
-    updates of the discriminator a step (section 4), batches of 64, 50,000 steps, and a learning
-    rate that falls to 0 along a line over all of them. There the generator's own batches are
-    twice as large; here they are of the data's size.
+    The settings are those of table 4 for CIFAR-10 and, if the papers leave them open, of the
+    authors' code (`configs/sn_cifar10.yml`): Adam of learning rate 2e-4, beta_1 0 and beta_2 0.9,
+    five updates of the discriminator per step (section 4), batches of 64, 50,000 steps, and a
+    learning rate that decays linearly to 0 over all steps. In that code the generator's batches
+    are twice as large; here they have the size of the data's.
 
     The paper's networks have 256 channels in the generator and half as many in the
-    discriminator, too many for a CPU: there `width=32, discriminator_steps=1` draw digits in
-    minutes. Narrower networks learn at a rate larger by as much as they are narrower, 1.6e-3 for
-    32 channels: a step of Adam then changes what a layer puts out about as much (Yang et al.
-    2021, Tensor programs V); at the paper's own rate they learn several times slower.
+    discriminator, too many for a CPU, on which `width=32, discriminator_steps=1` learns to draw
+    digits within minutes. The learning rate is multiplied by 256 / `width`, to 1.6e-3 for 32
+    channels, so that a step of Adam changes the outputs of a layer by about as much (Yang et al.
+    2021, Tensor programs V). At the paper's own rate narrow networks learn several times slower.
 
     Args:
         image_shape: (height, width, channels).
-        classes: where above 0, both networks are told the class; see `kgan.GAN`.
+        classes: number of classes that both networks are conditioned on, or 0; see `kgan.GAN`.
         latent_size: length of a latent.
         width: channels of the generator; the discriminator has half as many. In images larger
             than 32x32 they halve with each further doubling, as in the paper's tables 5 and 6.
-        discriminator_steps: updates of the discriminator a step, n_dis of the paper. Its learning
-            rate falls with them, which another number in `compile` would not know of.
+        discriminator_steps: updates of the discriminator per step, n_dis of the paper. Set them
+            here and not in `compile`, since the schedule of its learning rate counts them.
         seed, name: as in `kgan.GAN`.
 
     Raises:
-        InputError: for a size that no doublings of 4 to 7 make.
+        InputError: for a size that cannot be made by doubling a base of 4 to 7 pixels, or an option
+            out of its range.
     """
 
+    synchronized = True
     batch_size = 64
     training_steps = 50_000
 
@@ -69,14 +71,14 @@ class SNGAN(GAN):
         width = arguments.integer("width", width)
         steps = arguments.integer("discriminator_steps", discriminator_steps)
         up, down = _widths(image_shape, width)
-        # The blocks' first weights are √2 larger than Glorot's in the authors' code.
+        # In the authors' code the blocks' initial weights are √2 times Glorot's.
         plain, normalized = (
             residual.Parts(spectral=spectral, gain=math.sqrt(2), classes=classes)
             for spectral in (False, True)
         )
         super().__init__(
             residual.generator(image_shape, up, latent_size, plain),
-            # Two blocks that keep the size, and a last layer without a bias, as in the code.
+            # Two blocks that keep the size, and a last layer without a bias, as in that code.
             residual.discriminator(image_shape, down, 2, normalized, use_bias=False),
             latents=Normal(latent_size),
             classes=classes,
@@ -102,7 +104,7 @@ class SNGAN(GAN):
             "g_optimizer": adam(steps),
             "loss": "hinge",
             "discriminator_steps": updates,
-            # Without batch normalization one pass over both is the same function, and quicker.
+            # Without batch normalization one pass over both gives the same scores, and is faster.
             "joint_batch": True,
         }
 
@@ -119,15 +121,15 @@ class SNGAN(GAN):
 
 
 def _widths(image_shape, width):
-    """Channels in the generator, from the base on, and in the discriminator, from the image on."""
-    to = plan(image_shape)
+    """Returns channels of the generator, base first, and of the discriminator, image first."""
+    sizes = plan(image_shape)
     side = min(image_shape[:2])
 
     def channels(most, size, largest):
         return max(1, most >> max(0, math.ceil(math.log2(size / largest))))
 
-    up = [channels(width, min(to.base) << stage, 32) for stage in range(to.doublings + 1)]
+    up = [channels(width, min(sizes.base) << stage, 32) for stage in range(sizes.doublings + 1)]
     # Table 4 ends at 8x8; smaller images are halved once.
     halvings = max(1, math.ceil(math.log2(side / 8)))
-    down = [channels(width >> 1, side >> place, 16) for place in range(1, halvings + 1)]
+    down = [channels(width >> 1, side >> stage, 16) for stage in range(1, halvings + 1)]
     return up, down

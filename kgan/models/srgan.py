@@ -1,4 +1,4 @@
-"""SRGAN (Ledig et al. 2017): photographs several times larger, in two stages."""
+"""SRGAN (Ledig et al. 2017): super-resolution of photographs, trained in two stages."""
 
 import math
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from kgan.data import kinds
 from kgan.data.info import DataInfo
 from kgan.errors import InputError
 from kgan.gan import Recipe
-from kgan.inference.tiles import in_tiles
+from kgan.inference.tiles import in_tiles, tile_sizes
 from kgan.layers import PixelShuffle, Upsample
 from kgan.models.blocks import presets
 from kgan.models.blocks.content import Content, VGG19Features, content_features, vgg19_available
@@ -27,12 +27,12 @@ from kgan.typing import ArrayLike, Config, PathLike, Self, Tensor, Tensors
 
 @dataclass(frozen=True)
 class Preset(presets.Preset):
-    """The sizes of one setting.
+    """The sizes of one preset.
 
     Attributes:
         width: channels of the first layer of both networks.
         blocks: residual blocks of the generator.
-        normalized: whether its layers are normalized.
+        normalized: whether the generator has batch normalization.
     """
 
     width: int
@@ -51,35 +51,34 @@ class SRGAN(presets.WithPresets, ImageToImage):
     """Ledig et al. 2017, Photo-realistic single image super-resolution using a generative
     adversarial network.
 
-    A network of residual blocks and pixel shuffle (SRResNet) is first trained on the pixels'
-    squared error, by `pretrain`; then against a discriminator, with a content loss on the
-    features of a frozen network, and the adversarial loss a thousandth of it (equation 3).
-    Settings of section 3.2: Adam 1e-4; 16 crops of 96x96 a batch; 10^6 steps of the first stage;
-    of the second 10^5 and as many with a tenth of the rate.
+    `pretrain` first trains a network of residual blocks and pixel shuffle (SRResNet) on the squared
+    error of pixels. `fit` then trains it against a discriminator: its loss is a content loss on
+    the features of a frozen network, plus 1e-3 times the adversarial loss (equation 3). Settings
+    of section 3.2: Adam 1e-4; 16 crops of 96x96 per batch; 10^6 steps of the first stage; 10^5
+    steps of the second, and another 10^5 at a tenth of the rate.
 
     Two presets. `paper` has 16 blocks of 64 channels with batch normalization. `narrow` is ours,
-    for CPUs: 8 blocks of 32 channels without normalization, added to an enlargement of the input,
-    at a rate of 1e-3 on absolute errors in the first stage.
+    for CPUs: 8 blocks of 32 channels without normalization, whose output is added to an
+    interpolation of the input; the first stage minimises absolute errors at a rate of 1e-3.
 
-    The paper's discriminator ends in dense layers and takes crops of one size; here the mean over
-    all places comes before them, so that whole images can be evaluated.
+    The paper's discriminator ends in dense layers and takes crops of one size; here global average
+    pooling precedes them, so that whole images can be evaluated.
 
     Args:
         scale: 2 or 4.
-        channels: of the images, 1 or 3.
+        channels: channels of the images, 1 or 3.
         preset: "paper" or "narrow".
-        content: "vgg19" compares features of VGG19, whose weights (80 MB) Keras downloads; a
-            function or a model from images in [-1, 1] to features; "pixels". "auto" takes VGG19
-            where its weights can be had, and else says so and takes pixels.
-        content_weight: of the content loss.
-        adversarial_weight: of the generator's loss beside it; None means the paper's 1e-3 where
-            features are compared, and 4e-4 for pixels: at 1e-3 the generator draws patterns, for
-            pixels hold it to the image less than features do.
-        width, blocks: None means the preset's.
+        content: what is compared: "vgg19", features of VGG19, whose weights (80 MB) Keras
+            downloads; a function or a model from images in [-1, 1] to features; "pixels"; or
+            "auto", VGG19 if its weights can be loaded, else pixels after a warning.
+        content_weight: weight of the content loss.
+        adversarial_weight: weight of the generator's adversarial loss; None means the paper's
+            1e-3 for features, and 4e-4 for pixels, with which the generator draws patterns at 1e-3.
+        width, blocks: sizes of the networks, as in `Preset`; None means the preset's.
         seed, name: as in `kgan.GAN`.
 
     Raises:
-        InputError: for another scale, preset or content.
+        InputError: for an unknown scale, preset or content, or another option out of its range.
 
     Example:
 
@@ -96,6 +95,7 @@ class SRGAN(presets.WithPresets, ImageToImage):
     reads, takes = kinds.CROPS, "images and their reductions (kgan.data.crops)"
     presets, usual = PRESETS, "narrow"
     batch_size, training_steps = PRESETS[usual].recipe
+    synchronized = True
     preview_columns = 3
 
     def __init__(
@@ -138,7 +138,7 @@ class SRGAN(presets.WithPresets, ImageToImage):
 
     @classmethod
     def for_data(cls, info: DataInfo, **options: Any) -> Self:
-        """The model for a dataset of `kgan.data.crops`."""
+        """Returns the model for a dataset of `kgan.data.crops`; raises for other data."""
         if "low" not in info.shapes:
             raise InputError(
                 f"SRGAN takes images beside their reductions, and {info.name!r} has none: "
@@ -165,7 +165,7 @@ class SRGAN(presets.WithPresets, ImageToImage):
     def game_terms(self) -> list[Term]:
         content = self._content()
         if content == "auto":
-            # Settled once: a run that goes on elsewhere compares the same.
+            # Decided once, so that a training resumed on another machine compares the same.
             content = found = "vgg19" if vgg19_available() else "pixels"
             self._content = lambda: found
         features = content_features(content)
@@ -184,11 +184,11 @@ class SRGAN(presets.WithPresets, ImageToImage):
         return self.generator_share * super().generator_loss(fake_scores, real_scores)
 
     def _features(self):
-        """What the compiled content term compares images by; None for pixels."""
+        """Returns the features of the compiled content term; None for pixels."""
         return next(term.features for term in self.terms if isinstance(term, Content))
 
     def compile_from_config(self, config: Config) -> None:
-        # Who loads a model to enlarge images needs no network of features.
+        # A model that is loaded only to upscale images needs no VGG19.
         self._loading = True
         try:
             super().compile_from_config(config)
@@ -202,7 +202,7 @@ class SRGAN(presets.WithPresets, ImageToImage):
         return super().fit(x, y, **kwargs)
 
     def stateful_parts(self) -> dict[str, Any]:
-        # A network that was given is serialized without its weights.
+        # A network given as `content` is serialized without its weights.
         content = self._content()
         parts = {"content": content} if isinstance(content, keras.Model) else {}
         return super().stateful_parts() | parts
@@ -228,13 +228,13 @@ class SRGAN(presets.WithPresets, ImageToImage):
     def pretrain(
         self, dataset: tf.data.Dataset, epochs: int = 1, steps: int | None = None, **options: Any
     ) -> keras.callbacks.History:
-        """The first stage: the generator alone, on the difference of pixels, by Keras's `fit`.
+        """Trains the first stage: the generator alone, on pixel errors, by Keras's `fit`.
 
         Args:
-            dataset: as `kgan.data.crops` makes it.
-            epochs: how long.
-            steps: where the rate's schedule ends; None reads it off the dataset.
-            **options: of `keras.Model.fit`, callbacks for instance.
+            dataset: a dataset like those of `kgan.data.crops`.
+            epochs: number of epochs.
+            steps: length of the learning rate's schedule in `narrow`; None means all batches.
+            **options: options of `keras.Model.fit`, such as `callbacks`.
 
         Returns:
             A `keras.callbacks.History`.
@@ -246,19 +246,19 @@ class SRGAN(presets.WithPresets, ImageToImage):
         if self.preset == "narrow":
             total = steps or epochs * max(1, int(dataset.cardinality()))
             rate, loss = keras.optimizers.schedules.CosineDecay(1e-3, total, 0.01), "mae"
-        # A model of its own over the same layers: an optimizer left on the generator would be
+        # A separate model over the same layers: an optimizer of the generator itself would be
         # saved with it.
         stage = keras.Model(self.generator.inputs, self.generator.outputs)
         stage.compile(keras.optimizers.Adam(rate), loss=loss, jit_compile=False)
         return stage.fit(dataset, epochs=epochs, shuffle=False, **options)
 
     def first_stage_steps(self, total: int) -> int:
-        """How long the first stage is where the second has `total` steps: five times, as there."""
+        """Returns the steps of the first stage for `total` of the second: five times as many."""
         return 5 * total
 
     @property
     def reach(self) -> int:
-        """How many pixels away, before enlargement, a pixel of the result still depends on."""
+        """The distance, in input pixels, up to which an output pixel depends on the input."""
         ends = 4 if self.normalized else 1
         return ends + 2 * self.blocks + 1 + math.ceil(2 + ends / self.scale)
 
@@ -269,35 +269,34 @@ class SRGAN(presets.WithPresets, ImageToImage):
         overlap: int | None = None,
         batch_size: int = 4,
     ) -> np.ndarray:
-        """Images `scale` times larger.
+        """Returns images `scale` times larger.
 
-        Images larger than a tile are worked through in overlapping tiles, for which memory stays
-        small. With the overlap that is chosen by itself the result is that of the whole image.
+        Images larger than a tile are processed in overlapping tiles, so that memory stays small.
+        With the default overlap the result equals that of the whole image.
 
         Args:
-            images: `(n, height, width, channels)` in [-1, 1], or one image
-                `(height, width, channels)`; uint8 images, in 0..255, come back as uint8.
-            tile: side of a tile before enlargement, three times the overlap at least where that
-                is chosen by itself; None takes images whole.
-            overlap: pixels that a tile sees beyond its own part, on each side; None takes
-                `reach`. Less is faster, and what a tile does not see may show where they meet.
-            batch_size: tiles in one go.
+            images: `(n, height, width, channels)`, or one image without n; uint8 or in [-1, 1].
+            tile: side of a tile in input pixels, raised to three times `reach` if `overlap` is
+                None; None processes whole images.
+            overlap: input pixels that a tile includes beyond its own part, on each side; None
+                means `reach`. Less is faster, but tiles may then differ where they meet.
+            batch_size: number of images or tiles in a batch.
 
         Returns:
-            Images of the same kind, `scale` times larger.
+            An array of as many dimensions; uint8 for uint8 images, else float32 in [-1, 1].
+
+        Raises:
+            InputError: for images of another shape or range, or an option out of its range.
         """
-        images = np.asarray(images)
+        images = arguments.array("images", images)
+        tile, overlap = tile_sizes(tile, overlap, self.reach)
         if images.ndim == 3:
             return self.upscale(images[None], tile, overlap, batch_size)[0]
         if images.dtype == np.uint8:
-            made = self.upscale(images / np.float32(127.5) - 1, tile, overlap, batch_size)
-            return np.round((made + 1) * 127.5).astype(np.uint8)
+            upscaled = self.upscale(images / np.float32(127.5) - 1, tile, overlap, batch_size)
+            return np.round((upscaled + 1) * 127.5).astype(np.uint8)
         images = self.checked_images(images, self.generator)
         height, width = images.shape[1:3]
-        if overlap is None:
-            overlap = self.reach
-            # A tile has a part of its own.
-            tile = tile and max(tile, 3 * overlap)
         if tile is None or max(height, width) <= tile:
             return self._run(self.generator, images, batch_size)
         return in_tiles(
@@ -310,10 +309,10 @@ class SRGAN(presets.WithPresets, ImageToImage):
     def call(self, inputs: Tensors, training: bool = False) -> Tensors:
         return self.forward(None, inputs, training) if training else self.sample(None, inputs)
 
-    def _rows(self):
+    def _side_by_side(self):
         low, high = self.examples
-        plain = np.asarray(tf.image.resize(low, high.shape[1:3], "bicubic")).clip(-1, 1)
-        return [plain, self.upscale(low), high]
+        bicubic = np.asarray(tf.image.resize(low, high.shape[1:3], "bicubic")).clip(-1, 1)
+        return [bicubic, self.upscale(low), high]
 
     def export(
         self,
@@ -351,7 +350,7 @@ class SRGAN(presets.WithPresets, ImageToImage):
 
 
 def _generator(scale, channels, width, blocks, normalized):
-    """SRResNet: k9n64s1, blocks of k3n64s1, and k3n256s1 with a pixel shuffle for each doubling."""
+    """Builds SRResNet: k9n64s1, blocks of k3n64s1, k3n256s1 and a pixel shuffle per doubling."""
 
     def activation():
         if normalized:
@@ -372,12 +371,12 @@ def _generator(scale, channels, width, blocks, normalized):
     x = layers.Add()([first, normalization(convolution(x, width))])
     doublings = int(math.log2(scale))
     for _ in range(doublings):
-        # Large images are where the time goes: without normalization they have fewer channels.
+        # Large maps cost most of the time; without normalization they have fewer channels.
         width = width if normalized else max(1, width // 2)
         x = activation()(PixelShuffle(2)(convolution(x, 4 * width)))
     x = layers.Conv2D(channels, 9 if normalized else 3, padding="same", dtype="float32")(x)
     if not normalized:
-        # What is learned is the difference to a plain enlargement.
+        # The network learns the difference to an interpolation of the input.
         enlarged = images
         for _ in range(doublings):
             enlarged = Upsample()(enlarged)
@@ -386,12 +385,12 @@ def _generator(scale, channels, width, blocks, normalized):
 
 
 def _discriminator(channels, width):
-    """k3n64s1 to k3n512s2, eight convolutions; then the mean over all places and dense layers."""
+    """Builds convolutions k3n64s1 to k3n512s2, eight, then global pooling and dense layers."""
     x = images = keras.Input((None, None, channels))
-    for place in range(8):
-        filters = width * 2 ** (place // 2)
-        x = layers.Conv2D(filters, 3, 1 + place % 2, "same")(x)
-        if place:
+    for index in range(8):
+        filters = width * 2 ** (index // 2)
+        x = layers.Conv2D(filters, 3, 1 + index % 2, "same")(x)
+        if index:
             x = layers.BatchNormalization(momentum=0.9)(x)
         x = layers.LeakyReLU(negative_slope=0.2)(x)
     x = layers.GlobalAveragePooling2D()(x)

@@ -1,6 +1,6 @@
-"""VAE/GAN (Larsen et al. 2016): an autoencoder that compares images as a discriminator sees them.
+"""VAE/GAN (Larsen et al. 2016): an autoencoder that compares images in a discriminator's features.
 
-A game of three: an encoder beside the generator, which is the decoder, and the discriminator.
+It has three players: an encoder, the generator, which is also the decoder, and the discriminator.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
-from kgan import arguments, random
+from kgan import arguments, random, replicas
 from kgan.errors import InputError
 from kgan.gan import GAN
 from kgan.latents import Normal
@@ -21,22 +21,22 @@ from kgan.training import feed
 from kgan.training.players import Player
 from kgan.typing import ArrayLike, Config, Tensor, Tensors
 
-# Images that a preview shows beside their reconstructions, and that `fit` therefore keeps.
+# The number of images that `fit` keeps, to show them and their reconstructions in previews.
 EXAMPLES = 32
 
 
 @keras.saving.register_keras_serializable("kgan")
 class ReconstructedAndSampled(NonSaturating):
-    """L_GAN of algorithm 1: as `NonSaturating`, and both kinds of generated samples count in full.
+    """L_GAN of algorithm 1: `NonSaturating` with two kinds of generated samples, both in full.
 
-    With x̃ reconstructions and x_p samples from the prior, as many of the one as of the other::
+    With x̃ reconstructions and x_p samples from the prior, equally many of each::
 
         discriminator:  E ζ(-D(x)) + E ζ(D(x̃)) + E ζ(D(x_p))
         generator:      E ζ(-D(x̃)) + E ζ(-D(x_p))
     """
 
     def discriminator(self, real_scores: Tensor, fake_scores: Tensor) -> Tensor:
-        # The scores of both kinds come together, so that their mean is half the sum of two means.
+        # `fake_scores` holds both kinds, so that its mean is half the sum of their means.
         return super().discriminator(real_scores, fake_scores) + ops.mean(ops.softplus(fake_scores))
 
     def generator(self, fake_scores: Tensor, real_scores: Tensor = None) -> Tensor:
@@ -47,10 +47,10 @@ class ReconstructedAndSampled(NonSaturating):
 class VAEGAN(GAN):
     """Larsen et al. 2016, Autoencoding beyond pixels using a learned similarity metric.
 
-    An encoder says of each image where its code lies: a Gaussian, mean and variance. The generator
-    decodes codes drawn from it to reconstructions, and others drawn from the prior to samples. How
-    far a reconstruction is from its image is measured in the features of a layer of the
-    discriminator, in place of pixels. With x̃ a reconstruction and x_p a sample (algorithm 1)::
+    An encoder maps each image to a Gaussian over codes, by its mean and variance. The generator
+    decodes codes drawn from it to reconstructions, and codes drawn from the prior to samples. The
+    distance of a reconstruction to its image is measured in the features of a layer of the
+    discriminator, not in pixels. With x̃ a reconstruction and x_p a sample (algorithm 1)::
 
         encoder:        L_prior + L_llike
         generator:      γ L_llike + L_GAN's part for x̃ and x_p
@@ -59,37 +59,38 @@ class VAEGAN(GAN):
         L_prior = KL(N(μ, σ²) ‖ N(0, 1)), summed over the code
         L_llike = ½ ‖D_l(x) - D_l(x̃)‖², a Gaussian of variance 1, summed over the features
 
-    Each player learns by its own alone (section 2.3, "Limiting error signals to relevant
-    networks"). Means over the batch of L_llike and of L_prior, in nats, are logged in the encoder's
-    turn as `reconstruction` and `prior`; their sum is `e_loss`.
+    Each player is trained on its own loss alone (section 2.3, "Limiting error signals to relevant
+    networks"). The means over the batch of L_llike and L_prior, in nats, are logged in the
+    encoder's update as `reconstruction` and `prior`; their sum is `e_loss`.
 
-    RMSProp 3e-4 for all three and batches of 64 are those of section 4, and codes of 128 numbers
-    those of the authors' code, as are 150 epochs of 250 batches.
+    RMSProp 3e-4 for all three players and batches of 64 are the settings of section 4; codes of 128
+    numbers and 150 epochs of 250 batches are those of the authors' code.
 
-    Deviations: the generator's part of L_GAN is the non-saturating one, for the authors' code,
-    which has the saturating one, leaves out the turns of a player that is ahead, and this needs no
-    such rule. The discriminator has layer normalization where the paper has batch normalization:
-    features that are compared must not depend on what else is in the batch. Networks are those of
+    Deviations: the generator's part of L_GAN is the non-saturating one. The authors' code has the
+    saturating one, and skips the updates of a player that is ahead; the non-saturating one needs
+    no such rule. The discriminator has layer normalization in place of batch normalization, since
+    the features that are compared must not depend on the rest of the batch. Networks are those of
     `kgan.models.DCGAN`, of the paper's kind but with 4x4 kernels, in sizes that fit the image, with
-    the paper's dense layers before the code and before the score, by `width`. Players take their
-    turns one after the other, where algorithm 1 finds all gradients first. γ is ours; the paper
-    does not tell it.
+    the paper's dense layers before the code and before the score, scaled by `width`. Players are
+    updated one after the other, while algorithm 1 computes all gradients first. γ is ours; the
+    paper does not give it.
 
     Args:
-        image_shape: (height, width, channels); see `kgan.models.strided.plan` for what sizes.
+        image_shape: (height, width, channels); see `kgan.models.blocks.strided.plan` for the sizes.
         latent_size: length of a code.
-        width: channels of the largest feature maps, 64 as in the paper; the dense layers go by it.
-            Less is faster.
-        gamma: γ, what a likeness in features counts for the generator beside its adversarial loss.
+        width: channels of the largest feature maps, 64 as in the paper; the dense layers scale with
+            it. Less is faster.
+        gamma: γ, weight of L_llike in the generator's loss, relative to its adversarial loss.
         seed, name: as in `kgan.GAN`.
 
     Raises:
-        InputError: for a size that no doublings of 4 to 7 make, or an option out of its range.
+        InputError: for a size that cannot be made by doubling a base of 4 to 7 pixels, or an option
+            out of its range.
 
     Attributes:
         examples: images `(n, height, width, channels)` that previews show with their
-            reconstructions. `fit` takes the first of its data, validation data first, where that is
-            an array or a `tf.data.Dataset`, unless they are set.
+            reconstructions. Unless they are set, `fit` takes the first images of its validation
+            data, or else of its training data, if that is an array or a `tf.data.Dataset`.
 
     Example:
 
@@ -101,6 +102,9 @@ class VAEGAN(GAN):
     again = gan.generate(latents=codes)            # gan.reconstruct(images)
     ```
     """
+
+    # Its reconstructions are compared with their originals by the discriminator's features.
+    can_augment = False
 
     examples: np.ndarray | None = None
 
@@ -130,6 +134,7 @@ class VAEGAN(GAN):
         self.width = width
         self.gamma = gamma
 
+    synchronized = True
     batch_size = 64
     training_steps = 37_500
     game_logs = ("reconstruction", "prior")
@@ -152,8 +157,8 @@ class VAEGAN(GAN):
     def check_loss(self, loss: Loss) -> None:
         if loss.generator_uses_real:
             raise InputError(
-                "VAEGAN makes two samples of each real one, a reconstruction and one of the prior, "
-                f"and so takes no loss that pairs their scores; got {type(loss).__name__}."
+                "VAEGAN generates two samples for each real one, a reconstruction and one from the "
+                f"prior, and so takes no loss that pairs their scores; got {type(loss).__name__}."
             )
 
     def make_players(self) -> list[Player]:
@@ -170,12 +175,12 @@ class VAEGAN(GAN):
         generated: Any = None,
         earlier: dict[str, Turn] | None = None,
     ) -> tuple[Tensor, Turn]:
-        """Says where codes lie, near the prior and such that they can be decoded.
+        """Returns the encoder's loss, L_prior + L_llike, and its `Turn`.
 
-        What it says, mean and log σ², stands in the turn's `real_heads` behind the features.
+        The encoder's outputs, mean and log σ², follow the features in the turn's `real_heads`.
         """
         mean, log_variance = self.encoder(real, training=True)
-        codes = drawn(mean, log_variance, self.next_seed())
+        codes = drawn(mean, log_variance, self.joint_seed())
         fake = self.forward(codes, condition, training=True)
         real_scores, features = self.judge(real, condition, training=True)
         fake_scores, fake_features = self.judge(fake, condition, training=True)
@@ -195,15 +200,15 @@ class VAEGAN(GAN):
     ) -> tuple[Tensor, Turn]:
         loss, turn = super().generator_plays(real, condition, generated, earlier)
         turn.real_scores, turn.real_heads = self.judge(real, condition, training=True)
-        # The first half are the reconstructions.
+        # The reconstructions are the first half.
         reconstructed = turn.fake_heads[: ops.shape(real)[0]]
         return loss + self.gamma * unlikeness(turn.real_heads, reconstructed), turn
 
     def produce(self, real: Tensors, condition: Tensors = None) -> tuple[Any, Any]:
-        """Codes of the real samples and as many of the prior, and what is made of both."""
+        """Returns (codes of the real samples and then as many of the prior, samples from both)."""
         mean, log_variance = self.encoder(real, training=True)
-        codes = drawn(mean, log_variance, self.next_seed())
-        codes = ops.concatenate([codes, self.draw(ops.shape(real)[0], self.next_seed())])
+        codes = drawn(mean, log_variance, self.joint_seed())
+        codes = ops.concatenate([codes, self.per_sample(ops.shape(real)[0], self.draw)])
         return codes, self.forward(codes, condition, training=True)
 
     def judge(
@@ -218,36 +223,42 @@ class VAEGAN(GAN):
     def observe(self, player: Player, loss: Tensor, turn: Turn) -> None:
         super().observe(player, loss, turn)
         if player.name == "encoder":
-            features, *said = turn.real_heads
+            features, *gaussian = turn.real_heads
             self.logs.track("reconstruction", unlikeness(features, turn.fake_heads))
-            self.logs.track("prior", divergence(*said))
+            self.logs.track("prior", divergence(*gaussian))
 
     def encode(self, images: ArrayLike, batch_size: int = 256) -> np.ndarray:
-        """The means of images' codes, float32 `(n, latent_size)`.
+        """Returns the means of images' codes, float32 `(n, latent_size)`.
 
         Args:
             images: `(n, height, width, channels)`, in the data's range.
-            batch_size: images looked at in one go.
+            batch_size: number of images in a batch.
+
+        Raises:
+            InputError: for images of another shape, or no images.
         """
         return auxiliary.in_batches(self, images, lambda batch: self.encoder(batch)[0], batch_size)
 
     def reconstruct(self, images: ArrayLike, batch_size: int = 256) -> np.ndarray:
-        """What the generator makes of the means of images' codes, in the data's range.
+        """Returns the generator's reconstructions of images from the means of their codes.
 
         Args:
             images: `(n, height, width, channels)`, in the data's range.
-            batch_size: images in one go.
+            batch_size: number of images in a batch.
 
         Returns:
-            A float32 array of the images' shape, made by the averaged generator where
-            `compile(ema=...)` asked for one.
+            A float32 array of the images' shape, in the data's range, from the averaged generator
+            if `compile` got an `ema`.
+
+        Raises:
+            InputError: for images of another shape, or no images.
         """
         return auxiliary.in_batches(
             self, images, lambda batch: self.sample(self.encoder(batch)[0]), batch_size
         )
 
     def fit(self, x: Any = None, y: ArrayLike = None, **kwargs: Any) -> keras.callbacks.History:
-        """As `kgan.GAN.fit`; of images at hand it keeps some for previews, see `examples`."""
+        """As `kgan.GAN.fit`; it also keeps some images for previews, see `examples`."""
         if self.examples is None:
             shown = kwargs.get("validation_data")
             self.examples = self._first(x if shown is None else shown)
@@ -264,21 +275,27 @@ class VAEGAN(GAN):
     preview_columns = 8
 
     def preview(self, count: int = 64, seed: int = 0) -> dict[str, np.ndarray]:
-        """Samples, and rows of `examples` above their reconstructions, for callbacks to draw.
+        """Returns samples, and `examples` with their reconstructions, for callbacks to draw.
 
         Args:
-            count: of the samples, and of the pictures in the second sheet; full rows there.
-            seed: of the samples.
+            count: number of samples, and maximum number of pictures in "reconstructions", whose
+                rows are full.
+            seed: seed of the samples.
+
+        Returns:
+            {"samples": images, "reconstructions": images}, each `(n, height, width, channels)`;
+            in "reconstructions" a row of examples precedes the row of their reconstructions. It
+            is left out if there are no `examples`.
         """
         shown = super().preview(count, seed)
         if self.examples is None:
             return shown
         columns = self.preview_columns
         rows = max(1, min(count, 2 * EXAMPLES) // (2 * columns))
-        # Where there are fewer they come again, for rows to be full.
+        # Too few examples are repeated to fill the rows.
         images = np.resize(self.examples, (rows, columns, *self.image_shape))
-        again = self.reconstruct(images.reshape(-1, *self.image_shape)).reshape(images.shape)
-        pairs = np.stack([images, again], axis=1)
+        reconstructed = self.reconstruct(images.reshape(-1, *self.image_shape))
+        pairs = np.stack([images, reconstructed.reshape(images.shape)], axis=1)
         return shown | {"reconstructions": pairs.reshape(-1, *self.image_shape)}
 
     def get_config(self) -> Config:
@@ -293,18 +310,22 @@ class VAEGAN(GAN):
 
 
 def drawn(mean: Tensor, log_variance: Tensor, seed: Tensor) -> Tensor:
-    """A code of each Gaussian, differentiable in what it is told (section 2.1): μ + σ ε."""
-    return mean + ops.exp(log_variance / 2) * random.normal(tf.shape(mean), seed)
+    """Draws a code from each Gaussian, μ + σ ε, differentiable in μ and σ (section 2.1)."""
+    sizes = tf.shape(mean)
+    noise = replicas.rows(
+        sizes[0], lambda count: random.normal(tf.concat([[count], sizes[1:]], 0), seed)
+    )
+    return mean + ops.exp(log_variance / 2) * noise
 
 
 def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """L_prior: KL(N(μ, σ²) ‖ N(0, 1)), summed over the code, mean over the batch, in nats."""
+    """Returns L_prior: KL(N(μ, σ²) ‖ N(0, 1)), summed over the code, a batch mean in nats."""
     each = ops.square(mean) + ops.exp(log_variance) - 1 - log_variance
     return ops.mean(ops.sum(each, axis=1)) / 2
 
 
 def unlikeness(features: Tensor, others: Tensor) -> Tensor:
-    """L_llike: -log N(D_l(x); D_l(x̃), 1) without its constant, mean over the batch, in nats."""
+    """Returns L_llike: -log N(D_l(x); D_l(x̃), 1) without its constant, a batch mean in nats."""
     difference = ops.cast(features, "float32") - ops.cast(others, "float32")
     return ops.sum(ops.square(difference)) / ops.cast(2 * ops.shape(features)[0], "float32")
 
@@ -315,15 +336,15 @@ def _dense(x, units, normalization, activation):
 
 
 def _encoder(image_shape, latent_size, width):
-    """Mean and log σ² of the codes of images."""
+    """Builds a network from images to the mean and log σ² of their codes."""
     images = keras.Input(image_shape)
     x = layers.Flatten()(strided.features(images, width, strided.batch_normalization))
     x = _dense(x, 16 * width, strided.batch_normalization(), layers.LeakyReLU(negative_slope=0.2))
-    said = [
+    outputs = [
         layers.Dense(latent_size, kernel_initializer=strided.weights(), dtype="float32")(x)
         for _ in range(2)
     ]
-    return keras.Model(images, said, name="encoder")
+    return keras.Model(images, outputs, name="encoder")
 
 
 def _generator(image_shape, latent_size, width):
@@ -333,11 +354,11 @@ def _generator(image_shape, latent_size, width):
 
 
 def _discriminator(image_shape, width):
-    """Scores, and the features in which images are compared."""
+    """Builds a network from images to scores and the features in which images are compared."""
     images = keras.Input(image_shape)
     features = strided.features(images, width, strided.layer_normalization)
     if strided.plan(image_shape).doublings == 1:
-        # A first convolution is not normalized, and a variance of 1 means little without a scale.
+        # The only convolution is not normalized, but a variance of 1 assumes a scale of features.
         features = strided.layer_normalization()(features)
     x = layers.Flatten()(features)
     x = _dense(

@@ -1,4 +1,4 @@
-"""The GAN of Goodfellow et al. 2014 with fully connected networks, in well-known forms."""
+"""The GAN of Goodfellow et al. 2014 with fully connected networks, in well-known variants."""
 
 import math
 from dataclasses import dataclass
@@ -16,20 +16,21 @@ from kgan.typing import Config, Self
 
 @dataclass(frozen=True)
 class Form(Preset):
-    """The settings of one form.
+    """The settings of one preset.
 
     Attributes:
         units: width of each hidden layer.
         activation: of the hidden layers; "leaky_relu" has slope 0.2.
         output: activation of the generator's last layer.
-        latents: class of the noise.
+        latents: class of the latents.
         loss: the loss and its settings.
-        learning_rate, beta_1: of both players' Adam.
-        recipe: as its tutorials have it for MNIST.
-        stddev: of the truncated normal weights; None is Keras's own initializer.
+        learning_rate, beta_1: settings of both players' Adam.
+        recipe: batch size and training steps, as in its tutorials for MNIST.
+        stddev: standard deviation of the truncated normal weights; None means Keras's default
+            initializer.
         joint_batch: whether real and generated samples are scored in one batch.
         latent_size: length of a latent.
-        beta_2: of both players' Adam.
+        beta_2: setting of both players' Adam.
         gamma: strength of R1 and R2; 0 leaves them out.
         ema: decay of the generator's average, or None.
         cosine: whether the learning rate falls to 0 along a cosine over the training steps.
@@ -71,22 +72,22 @@ PRESETS = {
         losses.Minimax(), 1e-3, 0.9,
         stddev=0.01,
     ),
-    # No tutorial's, but the modern game on the same kind of networks: the loss and penalties of
-    # Huang et al. 2024 with their Adam momenta, and the average of Karras et al. 2018.
+    # From no tutorial: the same kind of networks trained with the loss, penalties and Adam momenta
+    # of Huang et al. 2024 and the average of Karras et al. 2018.
     "stable": Form(
         Recipe(64, 12_000), (512, 512), "leaky_relu", "tanh", latents.Normal,
         losses.Relativistic(), 5e-4, 0.0,
         latent_size=64, beta_2=0.99, gamma=0.3, ema=0.999,
     ),
-    # The same game for points in the plane: narrow modes ask for depth, a weaker penalty and a
-    # learning rate that comes to rest, and latents of the points' own dimension.
+    # The same for points in the plane: narrow modes need deeper networks, a weaker penalty, a
+    # learning rate that decays to 0, and latents of the points' dimension.
     "points": Form(
         Recipe(256, 10_000), (256, 256, 256), "leaky_relu", "linear", latents.Normal,
         losses.Relativistic(), 1e-3, 0.0,
         latent_size=2, beta_2=0.99, gamma=0.1, ema=0.999, cosine=True,
     ),
 }  # fmt: skip
-# What they were called before.
+# The former name of the presets.
 VARIANTS = PRESETS
 
 
@@ -94,10 +95,10 @@ VARIANTS = PRESETS
 class VanillaGAN(WithPresets, GAN):
     """Goodfellow et al. 2014, Generative adversarial nets, for small images.
 
-    Four forms are those of the classic MNIST tutorials, settings and all. On MNIST `joint_batch`
-    and `minimax` draw digits within minutes; `relu` draws some and drops many, and `leaky_relu`
-    has drawn none in 500 epochs here: the settings are theirs, and show why one would choose
-    others. `stable`, the default, is what one would train today with such networks, and `points`
+    Four presets are those of classic MNIST tutorials, with all their settings. On MNIST
+    `joint_batch` and `minimax` learn to draw digits within minutes; `relu` draws some digits and
+    misses many, and `leaky_relu` drew none in 500 epochs here, which shows why other settings are
+    needed. `stable`, the default, trains networks of this kind by later methods, and `points` is
     the same for 2-D mixtures. Both keep an exponential moving average of the generator, of decay
     0.999.
 
@@ -115,8 +116,8 @@ class VanillaGAN(WithPresets, GAN):
     ===========  ===============================  =======================  ==================
 
     0.9 is the label of real samples (one-sided label smoothing). The sigmoid makes images in
-    [0, 1], the tanh in [-1, 1]: `gan.data_range` says which, and `fit` brings datasets of
-    `kgan.data` to it.
+    [0, 1], the tanh in [-1, 1]: `gan.data_range` holds the range, to which `fit` rescales
+    datasets of `kgan.data`.
 
     Args:
         image_shape: (height, width, channels), or any other shape of a sample.
@@ -125,10 +126,10 @@ class VanillaGAN(WithPresets, GAN):
         output: activation of the generator's last layer, for samples that are not images:
             "linear" for points and signals of any size. None means the preset's.
         seed, name: as in `kgan.GAN`.
-        variant: another word for `preset`.
+        variant: former name of `preset`.
 
     Raises:
-        InputError: for an unknown preset or a shape that is none.
+        InputError: for an unknown preset, an invalid shape, or an option out of its range.
     """
 
     def __init__(
@@ -167,13 +168,13 @@ class VanillaGAN(WithPresets, GAN):
 
     @classmethod
     def for_data(cls, info: DataInfo, **options: Any) -> Self:
-        # Points and signals have no range of their own for a tanh to fill.
+        # Points and signals have no fixed range, which a tanh would need.
         output = {} if info.value_range else {"output": "linear"}
         return super().for_data(info, **output | options)
 
     @property
     def variant(self) -> str:
-        """The name of the preset."""
+        """The name of the preset, under the argument's former name."""
         return self.preset
 
     def defaults(self) -> dict[str, Any]:
@@ -217,7 +218,7 @@ def _hidden(settings, units):
 
 
 def _initializer(settings):
-    # One object a layer: an initializer draws the same values each time it is called.
+    # One object per layer: an initializer draws the same values each time it is called.
     if settings.stddev is None:
         return keras.initializers.GlorotUniform()
     return keras.initializers.TruncatedNormal(stddev=settings.stddev)

@@ -16,10 +16,10 @@ from kgan.typing import Config, Tensor
 
 @keras.saving.register_keras_serializable("kgan")
 class ClipWeights(keras.constraints.Constraint):
-    """Brings weights back to [-clip, clip] after each update.
+    """Clips weights to [-clip, clip] after each update.
 
-    Arjovsky et al. 2017, algorithm 1. `WGAN` has it on every trained weight of its critic. In a
-    critic of your own, give it to the layers, which are saved with it:
+    Arjovsky et al. 2017, algorithm 1. `WGAN` sets it on every trained weight of its critic. In a
+    critic of your own, give it to the layers, which save it in their config:
 
     ```python
     clip = kgan.models.wgan.ClipWeights(0.01)
@@ -28,6 +28,9 @@ class ClipWeights(keras.constraints.Constraint):
 
     Args:
         clip: the bound c, a positive number.
+
+    Raises:
+        InputError: for a bound that is not positive.
     """
 
     def __init__(self, clip=0.01):
@@ -41,11 +44,13 @@ class ClipWeights(keras.constraints.Constraint):
 
 
 class WassersteinGAN(GAN):
-    """What both families share: the networks, the game, and the distance in the logs.
+    """The base class of both families: the networks, the loss, and the distance in the logs.
 
-    Subclasses name, for images, the critic's `normalization` and the length of a latent.
+    Subclasses set `normalization`, which returns the critic's normalization layers for images, and
+    `image_latents`, the length of a latent for images.
     """
 
+    synchronized = True
     batch_size = 64
     game_logs = ("distance",)
     normalization: Any = None
@@ -95,36 +100,37 @@ class WassersteinGAN(GAN):
 class WGAN(WassersteinGAN):
     """Arjovsky et al. 2017, Wasserstein generative adversarial networks.
 
-    Algorithm 1 with its defaults: a generator's update follows five of the critic, each on fresh
-    samples and each followed by the clipping of all its weights to [-c, c]; RMSprop with 5e-5,
-    batches of 64, c = 0.01. The networks are those of DCGAN (section 4), batch normalization in
-    the critic included, and the latents 100 standard normal numbers, as in the authors' code.
-    RMSprop's decay and epsilon are those of that code too, PyTorch's 0.99 and 1e-8 beside the
-    root, 1e-16 under it as Keras has it: gradients through a clipped critic are small, and
-    Keras's own 1e-7 slows the generator down.
+    Algorithm 1 with its defaults: five updates of the critic for one of the generator, each on
+    fresh samples, and all weights of the critic clipped to [-c, c] after each of its updates;
+    RMSprop with 5e-5, batches of 64, c = 0.01. The networks are those of DCGAN (section 4), with
+    batch normalization in the critic too, and the latents are 100 standard normal numbers, as in
+    the authors' code. RMSprop's decay and epsilon are also those of that code: PyTorch's 0.99 and
+    1e-8. PyTorch adds epsilon to the root and Keras under it, hence 1e-16 here. Gradients through
+    a clipped critic are small, and Keras's default of 1e-7 slows the generator down.
 
     The log `distance` is E D(x) - E D(x̂) over the critic's batches, which algorithm 1
     maximises. It estimates K times the Wasserstein-1 distance between the data and the samples,
-    where K, which `clip` and the critic settle, is unknown: it falls as samples improve
-    (section 4.2), and compares within a run only.
+    with an unknown K that depends on `clip` and the critic. It falls as samples improve (section
+    4.2), and can be compared within one training only.
 
-    Clipping holds critics to very simple functions, and 5e-5 is slow; `WGANGP` gets further in
-    less time (Gulrajani et al. 2017, sections 3 and 5).
+    Clipping restricts critics to very simple functions, and 5e-5 is slow; `WGANGP` gives better
+    samples in less time (Gulrajani et al. 2017, sections 3 and 5).
 
     Args:
         image_shape: (height, width, channels) as in `kgan.models.DCGAN`; or `(dimensions,)` of
             points, for which both networks are perceptrons of three hidden layers (Gulrajani et
             al. 2017, section 3.1 and the authors' code).
         latent_size: length of a latent; 2 for points.
-        width: channels of the largest feature maps; of points, units of a hidden layer, 512.
+        width: channels of the largest feature maps, 64; for points units of a hidden layer, 512.
         clip: c, the bound of the critic's weights.
         seed, name: as in `kgan.GAN`.
 
     Raises:
-        InputError: for a size that no doublings of 4 to 7 make, or another shape.
+        InputError: for a size that cannot be made by doubling a base of 4 to 7 pixels, another
+            shape, or an option out of its range.
     """
 
-    # Ours, for digits; the papers train on larger scenes for hundreds of thousands.
+    # Ours, for digits; the papers train on larger scenes for hundreds of thousands of steps.
     training_steps = 20_000
     normalization = staticmethod(strided.batch_normalization)
 
@@ -140,7 +146,7 @@ class WGAN(WassersteinGAN):
         constraint = ClipWeights(clip)
         super().__init__(image_shape, latent_size, width, seed, name)
         self.clip = constraint.clip
-        # Any Keras optimizer heeds it: `apply` ends with the variables' constraints.
+        # Any Keras optimizer applies it: `apply` ends with the variables' constraints.
         for weight in self.discriminator.trainable_variables:
             weight.constraint = constraint
 
@@ -161,8 +167,8 @@ class WGANGP(WassersteinGAN):
 
     Algorithm 1 with its defaults: the gradient penalty with λ = 10 in place of clipping, five
     updates of the critic for one of the generator, Adam with 1e-4, beta_1 0 and beta_2 0.9, and
-    batches of 64. The networks are those of DCGAN with layer normalization in the critic, for
-    batch normalization would tie the samples whose gradients are penalised to each other
+    batches of 64. The networks are those of DCGAN with layer normalization in the critic, since
+    with batch normalization the penalised gradient of a sample would depend on the other samples
     (section 4), and with 128 standard normal latents, as in the authors' code.
 
     The log `distance` is E D(x) - E D(x̂) over the critic's batches, without the penalty. It
@@ -170,22 +176,23 @@ class WGANGP(WassersteinGAN):
     the best critic is a little above 1: K = 1 + W/2λ.
 
     For points both networks are perceptrons of three hidden layers of 512 ReLUs, with 2 latents
-    and λ = 0.1, as in the authors' code for 2-D mixtures: with 10 the players there go round in
-    circles at first. K is then far above 1.
+    and λ = 0.1, as in the authors' code for 2-D mixtures: with λ = 10 the players cycle at first.
+    K is then far above 1.
 
     Args:
         image_shape: (height, width, channels) as in `kgan.models.DCGAN`, or `(dimensions,)` of
             points.
         latent_size: length of a latent; 2 for points.
-        width: channels of the largest feature maps, 64 in the authors' code; of points, units
+        width: channels of the largest feature maps, 64 as in the authors' code; for points units
             of a hidden layer, 512.
         seed, name: as in `kgan.GAN`.
 
     Raises:
-        InputError: for a size that no doublings of 4 to 7 make, or another shape.
+        InputError: for a size that cannot be made by doubling a base of 4 to 7 pixels, another
+            shape, or an option out of its range.
     """
 
-    # Ours, for digits; the authors' code goes on to 200,000.
+    # Ours, for digits; the authors' code trains for 200,000.
     training_steps = 10_000
     normalization = staticmethod(strided.layer_normalization)
     image_latents = 128

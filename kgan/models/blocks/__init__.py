@@ -1,1 +1,1 @@
-"""What networks and games of several families are built of; no family of its own."""
+"""Networks, terms and base classes that several families share."""

@@ -1,4 +1,4 @@
-"""What families share whose discriminator says more of a sample than its score."""
+"""Terms and helpers of families whose discriminator has further heads beside its score."""
 
 import itertools
 import math
@@ -18,8 +18,8 @@ from kgan.terms import Term
 class Classification(Term):
     """-L_C, the cross-entropy of the class head (Odena et al. 2017, section 3, equation 3).
 
-    The discriminator's is over real and generated samples; the generator's over generated ones,
-    on which alone it has a say.
+    The discriminator's is over real and generated samples, the generator's over generated samples
+    only, since real ones do not depend on it.
     """
 
     def __call__(self, turn):
@@ -30,19 +30,19 @@ class Classification(Term):
 
 
 def cross_entropy(logits, labels):
-    """-E log P(C = c | x), from logits `(batch, classes)` and labels `(batch,)`."""
+    """Returns -E log P(C = c | x), from logits `(batch, classes)` and labels `(batch,)`."""
     return ops.mean(ops.sparse_categorical_crossentropy(labels, logits, from_logits=True))
 
 
 @keras.saving.register_keras_serializable("kgan")
 class Information(Term):
-    """-λ L_I: the lower bound of the mutual information of codes and samples (equation 5).
+    """-λ L_I, a lower bound of the mutual information of codes and samples (Chen et al. 2016).
 
-    L_I = E log Q(c | G(z, c)) + H(c), for the categorical codes and the continuous ones together;
-    each kind has a λ of its own. It is logged with its sign and λ, as it is added to the loss.
+    L_I = E log Q(c | G(z, c)) + H(c) (equation 5), over categorical and continuous codes; each
+    kind has its own λ. It is logged as it is added to the loss, with its sign and λ.
 
     Args:
-        categorical, continuous: λ of either kind.
+        categorical, continuous: λ of each kind of code.
         name, player: as in `kgan.Term`.
     """
 
@@ -52,9 +52,9 @@ class Information(Term):
 
     def __call__(self, turn):
         gan = turn.gan
-        # The generator's turn trains the head, and alone moves its batch-norm averages.
-        said = gan.head(turn.fake_heads, training=True)
-        categorical, continuous = information(gan.latents, said, turn.latents)
+        # The head is trained, and its batch-norm averages change, in the generator's update only.
+        outputs = gan.head(turn.fake_heads, training=True)
+        categorical, continuous = information(gan.latents, outputs, turn.latents)
         return -self.categorical * categorical - self.continuous * continuous
 
     def get_config(self):
@@ -62,18 +62,19 @@ class Information(Term):
         return {**super().get_config(), **own}
 
 
-def information(codes: Codes, said, latents):
-    """L_I of the categorical and of the continuous codes, in nats: two scalars.
+def information(codes: Codes, outputs, latents):
+    """Returns L_I of the categorical and of the continuous codes, in nats: two scalars.
 
-    Q is a factored Gaussian of deviation 1 for the continuous codes, whose own density is 1/2.
+    For the continuous codes Q is a factored Gaussian of standard deviation 1; the density of
+    such a code, uniform in [-1, 1), is 1/2.
 
     Args:
-        codes: what latents the model has.
-        said: the head's output, `(batch, n)`.
-        latents: what the generator was fed.
+        codes: the model's latents.
+        outputs: the head's outputs, `(batch, n)`.
+        latents: the generator's latents, `(batch, n)`.
     """
     _, one_hot, numbers = codes.split(latents)
-    logits, means = split(codes, said)
+    logits, means = split(codes, outputs)
     categorical = sum(
         (
             math.log(k) - ops.mean(ops.categorical_crossentropy(chosen, given, from_logits=True))
@@ -86,49 +87,51 @@ def information(codes: Codes, said, latents):
     return categorical, continuous
 
 
-def split(codes: Codes, said):
-    """(logits of each categorical code, means of the continuous ones), of what the head says."""
+def split(codes: Codes, outputs):
+    """Splits a head's outputs into (logits of each categorical code, means of continuous ones)."""
     edges = np.cumsum([0, *codes.categorical, codes.continuous])
-    *logits, means = (said[:, a:b] for a, b in itertools.pairwise(edges))
+    *logits, means = (outputs[:, a:b] for a, b in itertools.pairwise(edges))
     return logits, means
 
 
-def read(gan, images, said, batch_size: int = 256):
-    """What the further heads of a GAN's discriminator say of images, in inference mode.
+def read(gan, images, function, batch_size: int = 256):
+    """Applies a function to the outputs of a discriminator's further heads, in inference mode.
 
     Args:
         gan: the model.
         images: `(n, *sample_shape)`, in the data's range.
-        said: from what `gan.judge` returns beside the scores to a tensor, or a structure of such.
-        batch_size: images looked at in one go.
+        function: takes what `gan.judge` returns beside the scores, and returns a tensor or a
+            structure of tensors.
+        batch_size: number of images in a batch.
 
     Returns:
-        NumPy arrays `(n, ...)` in the structure that `said` makes.
+        NumPy arrays `(n, ...)` in the structure that `function` returns.
 
     Raises:
-        InputError: for images of another shape, or none.
+        InputError: for images of another shape, or no images.
     """
-    return in_batches(gan, images, lambda batch: said(gan.judge(batch)[1]), batch_size)
+    return in_batches(gan, images, lambda batch: function(gan.judge(batch)[1]), batch_size)
 
 
 def in_batches(gan, images, function, batch_size: int = 256):
-    """What a function makes of images, some at a time.
+    """Applies a function to images, batch by batch.
 
     Args:
         gan: the model.
         images: `(n, *sample_shape)`, in the data's range.
-        function: from a float32 tensor of images to a tensor, or a structure of such.
-        batch_size: images in one go.
+        function: takes a float32 tensor of images, and returns a tensor or a structure of
+            tensors.
+        batch_size: number of images in a batch.
 
     Returns:
-        NumPy arrays `(n, ...)` in the structure that the function makes.
+        NumPy arrays `(n, ...)` in the structure that `function` returns.
 
     Raises:
-        InputError: for images of another shape, or none.
+        InputError: for images of another shape, or no images.
     """
     arguments.integer("batch_size", batch_size)
-    images = np.asarray(images)
-    if not len(images) or not checks.same_shape(images.shape[1:], gan.sample_shape):
+    images = arguments.array("images", images)
+    if not images.size or not checks.same_shape(images.shape[1:], gan.sample_shape):
         raise InputError(
             f"The images have shape {images.shape}; expected (n, "
             f"{', '.join(map(str, gan.sample_shape))}), with n of 1 or more."

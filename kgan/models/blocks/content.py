@@ -1,4 +1,4 @@
-"""What super-resolution compares beside the game: features of a frozen network, or pixels."""
+"""The content loss of super-resolution, on features of a frozen network or on pixels."""
 
 import warnings
 
@@ -8,14 +8,15 @@ from keras import ops
 from kgan.errors import InputError
 from kgan.terms import Term
 
-# VGG19's inputs: BGR in 0..255 about the means of ImageNet.
+# VGG19 takes BGR levels in 0..255, minus these means of ImageNet.
 VGG_MEANS = (103.939, 116.779, 123.68)
-# Section 2.2.1: features are divided by it, so that their errors are of the size of pixels'.
+# Features are divided by this, so that their errors are comparable to those of pixels (Ledig et
+# al. 2017, section 3.2).
 VGG_SCALE = 12.75
 
 
 class VGG19Features:
-    """φ_5,4 of section 2.2.1: what VGG19 says of an image after the last convolution's ReLU."""
+    """φ_5,4 of Ledig et al. 2017, section 2.2.1: VGG19 up to the ReLU of its last convolution."""
 
     network = None
 
@@ -23,7 +24,7 @@ class VGG19Features:
         """Loads the network, whose weights (80 MB) Keras downloads once.
 
         Raises:
-            InputError: where they cannot be had.
+            InputError: if the weights cannot be loaded.
         """
         if self.network is not None:
             return
@@ -31,14 +32,18 @@ class VGG19Features:
             whole = keras.applications.VGG19(include_top=False, weights="imagenet")
         except Exception as error:  # a download fails in many ways
             raise InputError(
-                f"VGG19's weights cannot be had: {error}. Without a network, give another "
+                f"VGG19's weights cannot be loaded: {error}. Without a network, give another "
                 'content, such as "pixels".'
             ) from None
         self.network = keras.Model(whole.input, whole.get_layer("block5_conv4").output)
         self.network.trainable = False
 
     def __call__(self, images):
-        """Features of RGB images in [-1, 1]."""
+        """Returns features of images with 1 or 3 channels, in [-1, 1].
+
+        Args:
+            images: `(batch, height, width, channels)`; the features are a 16th as high and wide.
+        """
         self.prepare()
         levels = (images + 1.0) * 127.5
         if levels.shape[-1] == 1:
@@ -47,12 +52,12 @@ class VGG19Features:
 
 
 def vgg19_available() -> bool:
-    """Whether VGG19's weights can be loaded here; warns where they cannot."""
+    """Returns whether VGG19's weights can be loaded; warns if they cannot."""
     try:
         VGG19Features().prepare()
     except InputError:
         warnings.warn(
-            "VGG19's weights cannot be had, so the content loss compares pixels; samples will "
+            "VGG19's weights cannot be loaded, so the content loss compares pixels; samples will "
             "be smoother. Connect to a network once, or give content= a model of your own.",
             stacklevel=2,
         )
@@ -62,10 +67,10 @@ def vgg19_available() -> bool:
 
 @keras.saving.register_keras_serializable("kgan")
 class Content(Term):
-    """The mean squared difference of an image and its target (equations 4 and 5).
+    """The mean squared difference of an image and its target (Ledig et al. 2017, equations 4, 5).
 
     Args:
-        features: from images to what is compared; None compares the pixels.
+        features: function from images to the features that are compared; None compares pixels.
         **kwargs: as in `kgan.Term`.
     """
 
@@ -73,12 +78,12 @@ class Content(Term):
 
     def __init__(self, features=None, **kwargs):
         super().__init__(**kwargs)
-        # Behind a function: as an attribute a network would be saved with the model.
+        # Held in a function, since Keras would save a network in an attribute with the model.
         self._features = lambda: features
 
     @property
     def features(self):
-        """What is compared, as a function of images; None for the pixels themselves."""
+        """The function from images to the features that are compared; None for pixels."""
         return self._features()
 
     def __call__(self, turn):
@@ -90,7 +95,7 @@ class Content(Term):
 
 
 def content_features(content):
-    """From images to what a content loss compares: "vgg19", "pixels" (None) or a function."""
+    """Returns the `features` of a `Content` for "vgg19", "pixels" or a function."""
     if content == "pixels":
         return None
     return content if callable(content) else VGG19Features()

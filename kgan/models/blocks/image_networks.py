@@ -9,17 +9,17 @@ from kgan.layers import ReflectionPadding2D
 
 
 def weights():
-    """N(0, 0.02), as in both papers."""
+    """Returns the initializer N(0, 0.02), as in both papers."""
     return keras.initializers.RandomNormal(stddev=0.02)
 
 
 def normalization():
-    """Instance normalization (Ulyanov et al. 2016): a group for every channel."""
+    """Returns instance normalization (Ulyanov et al. 2016): a group for every channel."""
     return layers.GroupNormalization(groups=-1, epsilon=1e-5)
 
 
 def halvings(height: int, width: int, most: int = 8) -> int:
-    """How often both sides can be halved, at most so often."""
+    """Returns how often both sides can be halved, at most `most` times."""
     count = 0
     while count < most and height % 2 == width % 2 == 0:
         height, width, count = height // 2, width // 2, count + 1
@@ -27,7 +27,11 @@ def halvings(height: int, width: int, most: int = 8) -> int:
 
 
 def checked_image_shape(image_shape) -> tuple[int, int, int]:
-    """`image_shape` as three positive integers, with sides that 4 divides."""
+    """Returns `image_shape` as three positive integers.
+
+    Raises:
+        InputError: for another shape, or sides that 4 does not divide.
+    """
     height, width, channels = arguments.image_shape(image_shape)
     if height % 4 or width % 4:
         near = tuple(max(4, 4 * round(side / 4)) for side in (height, width))
@@ -39,12 +43,14 @@ def checked_image_shape(image_shape) -> tuple[int, int, int]:
 
 
 def unet(channels: int, output_channels: int, width: int, depth: int) -> keras.Model:
-    """The U-Net of Isola et al. 2017, appendix 6.1.1: C64-C128-...-C512, mirrored, with skips.
+    """Builds the U-Net of Isola et al. 2017, appendix 6.1.1: C64-C128-...-C512, mirrored.
+
+    Skip connections join levels of equal size. The output is in [-1, 1].
 
     Args:
-        channels, output_channels: of the images.
+        channels, output_channels: channels of the input and the output images.
         width: channels of the first level; they double up to 8 times as many.
-        depth: how often the image is halved; sides of inputs are multiples of 2^depth.
+        depth: how often the image is halved; the sides of an input are multiples of 2^depth.
     """
     x = images = keras.Input((None, None, channels))
     skips = []
@@ -52,7 +58,7 @@ def unet(channels: int, output_channels: int, width: int, depth: int) -> keras.M
         if level:
             x = layers.LeakyReLU(negative_slope=0.2)(x)
         x = layers.Conv2D(width * 2 ** min(level, 3), 4, 2, "same", kernel_initializer=weights())(x)
-        # One pixel a channel has no variance, and the innermost level may come to that.
+        # The innermost level may have one pixel per channel, which has no variance.
         if 0 < level < depth - 1:
             x = normalization()(x)
         skips.append(x)
@@ -66,18 +72,19 @@ def unet(channels: int, output_channels: int, width: int, depth: int) -> keras.M
             break
         x = normalization()(x)
         if depth >= 7 and level >= depth - 3:
-            # The only noise of the game (section 3.2).
+            # The only noise of the model (section 3.2).
             x = layers.Dropout(0.5)(x)
         x = layers.Concatenate()([x, skips.pop()])
-    made = layers.Activation("tanh", dtype="float32")(x)
-    return keras.Model(images, made)
+    return keras.Model(images, layers.Activation("tanh", dtype="float32")(x))
 
 
 def resnet(channels: int, output_channels: int, width: int, blocks: int) -> keras.Model:
-    """The generator of Zhu et al. 2017, appendix 7.2: c7s1-64, d128, d256, R256, u128, u64, c7s1-3.
+    """Builds the generator of Zhu et al. 2017, appendix 7.2.
+
+    Its layers are c7s1-64, d128, d256, R256, ..., u128, u64, c7s1-3; the output is in [-1, 1].
 
     Args:
-        channels, output_channels: of the images.
+        channels, output_channels: channels of the input and the output images.
         width: channels of the first layer.
         blocks: residual blocks; 6 for 128x128, 9 for 256x256 and more.
     """
@@ -109,12 +116,12 @@ def resnet(channels: int, output_channels: int, width: int, blocks: int) -> kera
 
 
 def patch_scores(x, width: int, depth: int):
-    """Scores of overlapping patches, `(batch, height, width, 1)`: C64-C128-C256-C512.
+    """Returns scores of overlapping patches, `(batch, height, width, 1)`: C64-C128-C256-C512.
 
     Args:
-        x: images `(batch, height, width, channels)`, or several of them in their channels.
+        x: images `(batch, height, width, channels)`, or several concatenated along the channels.
         width: channels of the first layer; they double up to 8 times as many.
-        depth: layers of stride 2. 3 make patches of 70x70 pixels, 2 of 34x34, 1 of 16x16.
+        depth: layers of stride 2: 3 for patches of 70x70 pixels, 2 for 34x34, 1 for 16x16.
     """
     for level in range(depth + 1):
         strides = 2 if level < depth else 1
@@ -127,6 +134,6 @@ def patch_scores(x, width: int, depth: int):
 
 
 def patch_depth(height: int, width: int) -> int:
-    """Layers of stride 2 for images of that size: the papers' 3 from 128 pixels on."""
+    """Returns a `depth` of `patch_scores` for an image size: the papers' 3 from 128 pixels on."""
     side = min(height, width)
     return 3 if side >= 128 else 2 if side >= 64 else 1

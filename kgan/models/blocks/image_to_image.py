@@ -1,4 +1,4 @@
-"""Games whose generators start from an image: what Pix2Pix, CycleGAN and SRGAN share."""
+"""The base class of families whose generators take images: Pix2Pix, CycleGAN and SRGAN."""
 
 from typing import Any
 
@@ -14,20 +14,22 @@ from kgan.inference.sampling import Sampling
 from kgan.training import feed
 from kgan.typing import ArrayLike, Tensor, Tensors
 
-# Images that a preview shows, and that `fit` therefore keeps.
+# The number of images that `fit` keeps for previews.
 EXAMPLES = 8
 
 
 class ImageToImage(Sampling, Game):
-    """From images to images: `translate`, `preview` and `export` in place of `generate`.
+    """Translates images to images, with `translate` in place of `generate`.
 
-    A subclass sets `takes`, in words, and writes `_rows`, `translate` and `export`.
+    A subclass sets `takes`, a description of its data for messages, and implements
+    `_side_by_side`, `translate` and `export`.
 
     Attributes:
-        examples: what previews show, `(parts, ...)` of a few samples as the data yields them.
-            `fit` takes the first of its data, validation data first, unless they are set.
-        signatures: what the SavedModel of `export` answers to, in words.
-        stride: sizes that networks take are multiples of it; `translate` pads others.
+        examples: the samples that previews show, a tuple of arrays like a batch of the data.
+            Unless they are set, `fit` takes the first samples of its validation data, or else of
+            its training data.
+        signatures: description of the endpoints of the SavedModel that `export` writes.
+        stride: networks take sizes that are multiples of this; `translate` pads other sizes.
     """
 
     signatures = "serve(images)"
@@ -36,7 +38,11 @@ class ImageToImage(Sampling, Game):
     latents = None
 
     def two_parts(self, data: Any) -> tuple[Any, Any]:
-        """The two parts of a batch, checked to be two."""
+        """Returns the two parts of a batch.
+
+        Raises:
+            InputError: for anything but a pair.
+        """
         if not isinstance(data, (tuple, list)) or len(data) != 2:
             raise InputError(
                 f"{type(self).__name__} takes a dataset of batches with two parts: {self.takes}."
@@ -45,7 +51,7 @@ class ImageToImage(Sampling, Game):
         return first, second
 
     def draw(self, count: int | Tensor, seed: Tensor, truncation: float | None = None) -> Tensors:
-        """None: there is no noise but Dropout's."""
+        """Returns None: the only noise is that of Dropout."""
         return None
 
     def fit(self, x: Any = None, y: ArrayLike = None, **kwargs: Any) -> keras.callbacks.History:
@@ -60,32 +66,35 @@ class ImageToImage(Sampling, Game):
             self.examples = first_samples(feed.rescaled(shown, self.data_range))
         return super().fit(x, **kwargs)
 
-    def _rows(self) -> list:
-        """What a preview shows side by side: arrays `(samples, height, width, channels)`."""
+    def _side_by_side(self) -> list:
+        """Returns what a preview shows in a row, as arrays `(n, height, width, channels)`."""
         raise NotImplementedError
 
     def preview(self, count: int = 64, seed: int = 0) -> dict[str, np.ndarray]:
-        """Pictures for callbacks to draw: in a row what goes in, what comes out, and the truth.
+        """Returns pictures for callbacks to draw: a row shows an input, its output and its target.
 
         Args:
-            count: at most so many pictures, in full rows.
-            seed: has no meaning here.
+            count: maximum number of pictures; rows are full, and there is at least one.
+            seed: ignored.
+
+        Returns:
+            {"samples": pictures `(n, height, width, channels)`}, row by row.
 
         Raises:
-            InputError: before there are `examples`.
+            InputError: if `examples` are not set yet.
         """
         if self.examples is None:
             raise InputError(
                 "There are no images to show yet. `fit` keeps some; or set `gan.examples`, a tuple "
                 "of arrays as a batch of the data has them."
             )
-        rows = self._rows()
-        rows = max(1, min(count // len(rows), len(rows[0]))), rows
-        stacked = np.stack([part[: rows[0]] for part in rows[1]], axis=1)
+        count, parts = arguments.integer("count", count), self._side_by_side()
+        rows = max(1, min(count // len(parts), len(parts[0])))
+        stacked = np.stack([part[:rows] for part in parts], axis=1)
         return {"samples": stacked.reshape(-1, *stacked.shape[2:])}
 
     def _run(self, network, images, batch_size):
-        """A network over images of one size, any, with the averaged weights where there are such.
+        """Applies a network, with its averaged weights if there are any, to images of one size.
 
         Raises:
             InputError: for images of another number of channels or another range.
@@ -105,12 +114,12 @@ class ImageToImage(Sampling, Game):
         )
 
     def checked_images(self, images: ArrayLike, network: keras.Model) -> np.ndarray:
-        """`(n, height, width, channels)` images in the data's range, as float32.
+        """Returns images `(n, height, width, channels)` in the data's range as float32.
 
         Raises:
             InputError: for another shape, another range, or integers.
         """
-        images = np.asarray(images)
+        images = arguments.array("images", images)
         channels = network.input_shape[-1]
         if images.ndim != 4 or images.shape[-1] != channels or not images.size:
             raise InputError(
@@ -124,20 +133,20 @@ class ImageToImage(Sampling, Game):
             return self.any_size(network, images)
 
     def any_size(self, network: keras.Model, images: ArrayLike) -> np.ndarray:
-        """A network over images `(batch, height, width, channels)` whose size it may not take.
+        """Applies a network to images `(batch, height, width, channels)` of any size.
 
-        They are mirrored at the lower and the right border up to a multiple of `stride`, and
-        what comes out is cut.
+        Images are mirrored at the lower and the right border up to a multiple of `stride`, and
+        the output is cropped.
         """
         size = tf.shape(images)[1:3]
-        more = (-size) % self.stride
-        padded = _mirrored(_mirrored(images, 1, more[0]), 2, more[1])
-        made = network(padded, training=False)
-        scale = tf.shape(made)[1] // tf.shape(padded)[1]
-        return self.finished(made[:, : size[0] * scale, : size[1] * scale])
+        missing = (-size) % self.stride
+        padded = _mirrored(_mirrored(images, 1, missing[0]), 2, missing[1])
+        outputs = network(padded, training=False)
+        scale = tf.shape(outputs)[1] // tf.shape(padded)[1]
+        return self.finished(outputs[:, : size[0] * scale, : size[1] * scale])
 
     def _export(self, filepath, endpoints, format, verbose, **kwargs):
-        """Writes a SavedModel whose endpoints are networks over images of any size."""
+        """Writes a SavedModel whose endpoints apply networks to images of any size."""
         if format != "tf_saved_model":
             raise InputError(
                 f"export of {type(self).__name__} writes a SavedModel; got format={format!r}."
@@ -154,15 +163,19 @@ class ImageToImage(Sampling, Game):
         return lambda images: self._averaged(network, images)
 
 
-def _mirrored(images, axis: int, more):
-    """Images with so many rows or columns more, mirrored as often as it takes."""
+def _mirrored(images, axis: int, missing):
+    """Adds `missing` rows or columns to images, mirrored as often as needed."""
     size = tf.shape(images)[axis]
-    places = tf.range(size + more) % (2 * size)
-    return tf.gather(images, tf.minimum(places, 2 * size - 1 - places), axis=axis)
+    positions = tf.range(size + missing) % (2 * size)
+    return tf.gather(images, tf.minimum(positions, 2 * size - 1 - positions), axis=axis)
 
 
 def first_samples(dataset):
-    """The first samples of a dataset, batches of one size joined, as NumPy arrays."""
+    """Returns the first samples of a dataset of pairs, as a tuple of two NumPy arrays.
+
+    Batches are joined as long as their images have one size. Returns None if the dataset is empty
+    or a batch is not a pair.
+    """
     parts, count = [], 0
     for batch in dataset:
         if not isinstance(batch, tuple) or len(batch) != 2:

@@ -1,4 +1,4 @@
-"""Named settings of a family: how large its networks are, and how it is trained."""
+"""Named presets of a family: the sizes of its networks and the settings of its training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from kgan.gan import Recipe
 
 @dataclass(frozen=True)
 class Preset:
-    """One setting; families add fields of their own.
+    """One preset; families add their own fields.
 
     Attributes:
         recipe: batch size and training steps; `batch_size` and `steps` are its parts.
@@ -31,27 +31,27 @@ class Preset:
 
 
 class WithPresets:
-    """A family, before `kgan.GAN` or another game among its bases, that has presets.
+    """Mixin of a family with presets; it stands before `kgan.GAN` or another `Game` in the bases.
 
     Attributes:
-        presets: by name.
-        usual: the one that is taken where none is named.
+        presets: the presets by name.
+        usual: name of the default preset.
     """
 
     presets: ClassVar[Mapping[str, Preset]]
     usual: ClassVar[str]
-    settings: Any  # a preset, of the class that the family makes of it
+    settings: Any  # the chosen preset, of the family's own class
 
     @classmethod
     def named(cls, preset: str | None, variant: str | None = None) -> str:
-        """The name of a preset, by what was given; `variant` is what some called it before.
+        """Returns the name of the chosen preset; `variant` is the argument's former name.
 
         Raises:
-            InputError: for an unknown one, or two.
+            InputError: for an unknown preset, or if both arguments are given.
         """
         if variant is not None:
             if preset is not None:
-                raise InputError("preset and variant are two words for one thing; give preset.")
+                raise InputError("preset and variant mean the same; give preset only.")
             preset = variant
         if preset is None:
             return cls.usual
@@ -61,11 +61,11 @@ class WithPresets:
     def recipe(
         cls, preset: str | None = None, variant: str | None = None, **options: Any
     ) -> Recipe:
-        """Batch size and training steps of a preset."""
+        """Returns the batch size and training steps of a preset."""
         return cls.presets[cls.named(preset, variant)].recipe
 
     def train_as(self, preset: Preset) -> None:
-        """Sets `batch_size` and `training_steps`.
+        """Sets `settings`, `batch_size` and `training_steps` from a preset.
 
         Set `training_steps` before `compile` to train for longer or shorter: schedules end there.
         """

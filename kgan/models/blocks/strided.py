@@ -1,4 +1,4 @@
-"""Strided convolutional networks in the manner of DCGAN, which several papers build on."""
+"""Strided convolutional networks like those of DCGAN, on which several papers build."""
 
 import itertools
 from collections.abc import Callable
@@ -27,10 +27,11 @@ class Plan:
 
 
 def plan(image_shape) -> Plan:
-    """The plan of a network for images of that shape: 32 = 4·2³, 28 = 7·2², 28x56 = (7x14)·2².
+    """Returns the plan of a network for an image shape: 32 = 4·2³, 28 = 7·2², 28x56 = (7x14)·2².
 
     Raises:
-        InputError: where the shape is no image's, or no doublings of a base of 4 to 7 make it.
+        InputError: if the shape is not that of an image, or cannot be made by doubling a base of 4
+            to 7 pixels.
     """
     height, width, channels = image_shape = arguments.image_shape(image_shape)
     doublings = 0
@@ -48,7 +49,7 @@ def plan(image_shape) -> Plan:
 
 
 def _nearest_size(height, width):
-    """The nearest size that a base whose shorter side has 4 to 7 pixels makes."""
+    """Returns the nearest size made by doubling a base whose shorter side has 4 to 7 pixels."""
     for doublings in itertools.count(1):
         base = [max(4, round(side / 2**doublings)) for side in (height, width)]
         if min(base) <= 7:
@@ -63,7 +64,7 @@ def generated(
     output: str = "tanh",
     initializer: Callable[[], keras.initializers.Initializer] | None = None,
 ):
-    """Images from a tensor `(batch, n)`: a dense layer to the base, then transposed convolutions.
+    """Maps a tensor `(batch, n)` to images: a dense layer to the base, transposed convolutions.
 
     Radford et al. 2016, section 3: 4x4 kernels of stride 2 in place of pooling, ReLU, no hidden
     dense layer. The base has `width` · 2^(doublings - 1) channels, which halve at each doubling.
@@ -72,23 +73,23 @@ def generated(
         latents: a symbolic tensor `(batch, n)`.
         image_shape: (height, width, channels).
         width: channels of the last hidden feature map.
-        normalization: makes the layer after each convolution but the last; None leaves it out.
-        output: activation of the last layer.
-        initializer: makes a kernel initializer; N(0, 0.02), as in section 4, by default.
+        normalization: returns the layer after each convolution but the last; None leaves it out.
+        output: activation of the last layer, which sets the range of the images.
+        initializer: returns a kernel initializer; by default N(0, 0.02), as in section 4.
 
     Returns:
         A symbolic tensor `(batch, height, width, channels)`.
     """
-    to = plan(image_shape)
+    sizes = plan(image_shape)
     initializer = initializer or weights
-    channels = width * 2 ** (to.doublings - 1)
+    channels = width * 2 ** (sizes.doublings - 1)
     x = layers.Dense(
-        to.base[0] * to.base[1] * channels,
+        sizes.base[0] * sizes.base[1] * channels,
         use_bias=normalization is None,
         kernel_initializer=initializer(),
     )(latents)
-    x = layers.Reshape((*to.base, channels))(x)
-    for _ in range(to.doublings - 1):
+    x = layers.Reshape((*sizes.base, channels))(x)
+    for _ in range(sizes.doublings - 1):
         x = _active(x, normalization, layers.ReLU())
         channels //= 2
         x = layers.Conv2DTranspose(
@@ -101,7 +102,7 @@ def generated(
         )(x)
     x = _active(x, normalization, layers.ReLU())
     return layers.Conv2DTranspose(
-        to.channels,
+        sizes.channels,
         4,
         strides=2,
         padding="same",
@@ -118,7 +119,7 @@ def features(
     initializer: Callable[[], keras.initializers.Initializer] | None = None,
     dropout: float = 0.0,
 ):
-    """Feature maps of images at the base's size, by 4x4 convolutions of stride 2.
+    """Maps images to feature maps of the base's size, by 4x4 convolutions of stride 2.
 
     Radford et al. 2016, section 3: leaky ReLU of slope 0.2; no normalization on the first layer.
 
@@ -126,17 +127,17 @@ def features(
         images: a symbolic tensor `(batch, height, width, channels)`.
         width: channels after the first convolution; they double at each further one.
         normalization, initializer: as in `generated`.
-        dropout: after each activation.
+        dropout: rate of the dropout after each activation; 0 leaves it out.
 
     Returns:
         A symbolic tensor `(batch, *base, channels)`.
     """
     initializer = initializer or weights
     x = images
-    for place in range(plan(images.shape[1:]).doublings):
-        norm = normalization if place else None
+    for level in range(plan(images.shape[1:]).doublings):
+        norm = normalization if level else None
         x = layers.Conv2D(
-            width * 2**place,
+            width * 2**level,
             4,
             strides=2,
             padding="same",
@@ -150,25 +151,25 @@ def features(
 
 
 def score(features):
-    """One raw score `(batch, 1)` of feature maps: flattened, and a dense layer (section 3)."""
+    """Maps feature maps to a raw score `(batch, 1)`: flattened, and a dense layer (section 3)."""
     x = layers.Flatten()(features)
     return layers.Dense(1, kernel_initializer=weights(), dtype="float32")(x)
 
 
 def weights() -> keras.initializers.Initializer:
-    """N(0, 0.02) (Radford et al. 2016, section 4); a fresh object draws fresh values."""
+    """Returns a new initializer N(0, 0.02) (Radford et al. 2016, section 4)."""
     return keras.initializers.RandomNormal(stddev=0.02)
 
 
 def batch_normalization() -> keras.layers.Layer:
-    """Batch normalization whose averages follow within some dozens of steps."""
+    """Returns batch normalization whose moving averages adapt within a few dozen steps."""
     return layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
 
 
 def layer_normalization() -> keras.layers.Layer:
-    """Layer normalization over a whole sample, with a gain and a bias for each channel.
+    """Returns layer normalization over a whole sample, with a gain and a bias for each channel.
 
-    It ties no sample to the rest of the batch (Ba et al. 2016, section 3).
+    A sample does not depend on the rest of the batch (Ba et al. 2016, section 3).
     """
     return layers.GroupNormalization(groups=1, epsilon=1e-5)
 
