@@ -1,4 +1,4 @@
-"""What the tests share: a folder to work in, small networks, small data, and TensorFlow quiet."""
+"""Shared fixtures: a working folder, small networks, small data, and a quiet TensorFlow."""
 
 import os
 import pathlib

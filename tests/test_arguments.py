@@ -1,4 +1,4 @@
-"""The checks of arguments: what passes comes back in its type, what does not is said by name."""
+"""The checks of arguments: valid values are returned in their type, errors name the argument."""
 
 import math
 
@@ -41,6 +41,7 @@ def test_what_passes(made, expected):
         (lambda: arguments.integer("n", True), "n must be a positive integer; got True."),
         (lambda: arguments.integer("n", "3"), "n must be a positive integer; got '3'."),
         (lambda: arguments.integer("n", 1, 2), "n must be an integer of at least 2; got 1."),
+        (lambda: arguments.integer("n", 10**9, most=9), "n must be at most 9; got 1000000000."),
         (lambda: arguments.integer("n", 0, or_else="'auto'"), "integer or 'auto'; got 0."),
         (lambda: arguments.number("x", math.nan), "x must be a finite number; got nan."),
         (lambda: arguments.number("x", 10**400), "x must be a finite number; got 1000"),
@@ -62,6 +63,9 @@ def test_what_passes(made, expected):
         (lambda: arguments.image_shape((2,)), "positive integers; got (2,)."),
         (lambda: arguments.interval("range", (1, 0)), "range must be two numbers (low, high)"),
         (lambda: arguments.interval("range", 3), "like (-1, 1); got 3."),
+        (lambda: arguments.path("out", "a\0b"), "out must be a path; got 'a\\x00b'."),
+        (lambda: arguments.utf8_path("out", 3), "out must be a path; got 3."),
+        (lambda: arguments.utf8_path("out", "caf\udce9"), "out must be a path in UTF-8, because"),
         (lambda: arguments.seed(0.5), "seed must be an integer or None; got 0.5."),
         (lambda: arguments.seed_and_name(1, "a/b"), "name must be a word without"),
     ],

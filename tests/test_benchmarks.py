@@ -1,4 +1,4 @@
-"""The arithmetic that the speed benchmark counts, against TensorFlow's own count."""
+"""The operations that the speed benchmark counts, against TensorFlow's own count."""
 
 import sys
 from pathlib import Path

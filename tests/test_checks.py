@@ -1,4 +1,4 @@
-"""What networks that cannot play get: one clear message, when the GAN is made."""
+"""Unsuitable networks: one clear error message, raised when the GAN is made."""
 
 import keras
 import numpy as np

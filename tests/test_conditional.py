@@ -1,4 +1,4 @@
-"""Models that are told a class: the labels' way from the data to the networks and out again."""
+"""Conditional models: the labels from the data to the networks, and to generation and export."""
 
 import keras
 import numpy as np
@@ -38,6 +38,7 @@ def nearest(points):
     return np.linalg.norm(points[:, None] - CENTRES, axis=-1).argmin(1)
 
 
+@pytest.mark.slow
 def test_it_learns_which_class_is_which_and_comes_back(conditional, triples, tmp_path):
     conditional.compile("adam", "adam", penalties=["r1"], steps_per_execution=9)
     conditional.fit(*triples, epochs=60, verbose=0)
@@ -140,7 +141,7 @@ def test_bad_labels_are_answered(conditional, triples, gan):
         conditional.generate(4, labels=3)
     with pytest.raises(InputError, match=r"of shape \(4,\)"):
         conditional.generate(4, labels=[0, 1])
-    with pytest.raises(InputError, match="told no class"):
+    with pytest.raises(InputError, match="not conditioned on a class"):
         gan.generate(4, labels=1)
     with pytest.raises(InputError, match="takes two inputs"):
         kgan.GAN(gan.generator, gan.discriminator, classes=3)

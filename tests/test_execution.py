@@ -1,4 +1,4 @@
-"""XLA or not and how many steps at a time: the choices, and that they change no number."""
+"""The choices of XLA and of the steps an execution, and that they change no number."""
 
 import keras
 import numpy as np
@@ -29,15 +29,15 @@ class Steps(keras.callbacks.Callback):
 @pytest.fixture
 def slow_enough(monkeypatch):
     """As if a step took 10 ms with XLA and 20 without; the trial itself is run."""
-    real = execution._seconds
+    real = execution._seconds_per_step
 
     def seconds(model, data, xla, steps=1):
         real(model, data, xla, steps)
         return 0.01 if xla else 0.02
 
-    monkeypatch.setattr(execution, "_seconds", seconds)
+    monkeypatch.setattr(execution, "_seconds_per_step", seconds)
     monkeypatch.setattr(execution, "_LEAST_SECONDS_FOR_XLA", 0.1)
-    monkeypatch.setattr(execution, "_may_gain", lambda model: True)
+    monkeypatch.setattr(execution, "_xla_may_help", lambda model: True)
 
 
 def trained(networks, points, epochs=4, **settings):
@@ -52,10 +52,11 @@ def state(gan):
     return [v.numpy() for v in [*gan.variables, *gan.d_optimizer.variables, gan.iterations]]
 
 
+@pytest.mark.slow
 def test_the_trial_leaves_no_trace_and_resumes_bit_for_bit(
     networks, points, slow_enough, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(execution, "_may_gain", lambda model: False)
+    monkeypatch.setattr(execution, "_xla_may_help", lambda model: False)
     tried, history = trained(networks, points)
     assert tried.steps_per_execution == 4 and tried.jit_compile is False
     told, plain = trained(networks, points, jit_compile=False, steps_per_execution=1)
@@ -64,6 +65,7 @@ def test_the_trial_leaves_no_trace_and_resumes_bit_for_bit(
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_xla_is_taken_where_it_is_faster_and_kept(networks, points, slow_enough, tmp_path):
     gan, _ = trained(networks, points)
     assert gan.jit_compile is True and gan.steps_per_execution == 4
@@ -76,6 +78,7 @@ def test_xla_is_taken_where_it_is_faster_and_kept(networks, points, slow_enough,
     assert gan.xla_choice == -1 and not gan.jit_compile
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_as_its_checkpoint_began(networks, points, tmp_path):
     """Though the decision comes with the state, after the fit has begun."""
     for begins in (True, False):
@@ -89,12 +92,14 @@ def test_a_run_goes_on_as_its_checkpoint_began(networks, points, tmp_path):
     assert int(gan.iterations) == 4 * 8
 
 
+@pytest.mark.slow
 def test_xla_is_not_tried_in_short_trainings(networks, points, slow_enough, monkeypatch):
     monkeypatch.setattr(execution, "_LEAST_SECONDS_FOR_XLA", 10.0)
     gan, _ = trained(networks, points)
     assert gan.jit_compile is False and gan.xla_choice == -1
 
 
+@pytest.mark.slow
 def test_xla_takes_the_same_steps(networks, points):
     """Latents included: the random numbers are the same."""
 
@@ -197,21 +202,26 @@ def test_training_uses_the_faster_kernels_and_gives_them_back():
 
     class Watched(keras.layers.Layer):
         def call(self, x):
-            seen.append("call" in vars(up))
+            seen.append(["call" in vars(layer) for layer in (up, norm)])
             return x
 
-    up = keras.layers.Conv2DTranspose(1, 4, 2, "same")
-    generator = keras.Sequential([keras.Input((2, 2, 3)), up, Watched()])
+    up, norm = keras.layers.Conv2DTranspose(1, 4, 2, "same"), keras.layers.BatchNormalization()
+    generator = keras.Sequential([keras.Input((2, 2, 3)), up, norm, Watched()])
     discriminator = keras.Sequential(
         [keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(1)]
     )
     gan = kgan.GAN(generator, discriminator, latents=(2, 2, 3))
-    gan.compile(jit_compile=True)
-    seen.clear()
-    gan.fit(np.zeros((64, 4, 4, 1), "float32"), batch_size=32, verbose=0)
-    assert seen and all(seen)
-    assert "call" not in vars(up)
-    assert bridge.onednn() in (True, False)
+    images = np.zeros((64, 4, 4, 1), "float32")
+    for settings, expected in (
+        ({"jit_compile": True}, [True, False]),
+        ({"jit_compile": False}, [not bridge.onednn(), True]),
+        ({"run_eagerly": True}, [not bridge.onednn(), True]),
+    ):
+        gan.compile(**settings)
+        seen.clear()
+        gan.fit(images, batch_size=32, verbose=0)
+        assert seen and all(each == expected for each in seen), settings
+        assert not {"call"} & {*vars(up), *vars(norm)}
 
 
 def test_adam_is_one_operation_a_weight_and_equals_keras(networks, points, monkeypatch):
@@ -243,7 +253,7 @@ def test_adam_is_one_operation_a_weight_and_equals_keras(networks, points, monke
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("jit", [True, False])
+@pytest.mark.parametrize("jit", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_an_update_that_is_not_finite_leaves_all_as_it_was(networks, points, jit):
     class Poison(kgan.Term):
         """Infinite in the third step."""

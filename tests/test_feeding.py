@@ -1,4 +1,4 @@
-"""What bad data gets: one clear message, before training where it can be known."""
+"""Bad data: one clear error message, before training if possible."""
 
 import keras
 import numpy as np

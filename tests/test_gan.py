@@ -1,4 +1,4 @@
-"""The adversarial step and the face of the model, on networks small enough to check by hand."""
+"""The training step and the interface of the model, on networks small enough to check by hand."""
 
 import keras
 import numpy as np
@@ -150,7 +150,7 @@ class Repeating(kgan.latents.Latents):
 
     def sample(self, count, seed, truncation=None):
         eight = np.random.default_rng(1).normal(size=(8, *self.shape)).astype("float32")
-        return tf.tile(eight, [count // 8, 1])
+        return tf.tile(eight, [-(-count // 8), 1])[:count]
 
 
 def test_a_shared_forward_gives_the_gradients_of_two(networks, points):
@@ -491,6 +491,7 @@ def test_steps_per_execution_changes_no_number(networks, points):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_xla_and_plain_steps_agree(networks, points):
     """Given the same latents: XLA draws other numbers for a seed."""
     runs = []

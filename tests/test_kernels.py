@@ -1,4 +1,4 @@
-"""The faster forms of layers against Keras's own: values, derivatives of two orders, training."""
+"""The faster forms of layers against Keras's own: values, two orders of derivatives, training."""
 
 import keras
 import numpy as np
@@ -168,7 +168,7 @@ def networks():
     return generator, discriminator
 
 
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("jit", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_training_takes_the_same_steps(jit, monkeypatch, tmp_path):
     """Losses and weights after some steps with penalties; and the file is Keras's own."""
     images = np.random.default_rng(1).uniform(-1, 1, (32, 4, 4, 1)).astype("float32")
@@ -185,3 +185,29 @@ def test_training_takes_the_same_steps(jit, monkeypatch, tmp_path):
     gan.generator.save(tmp_path / "generator.keras")
     loaded = keras.models.load_model(tmp_path / "generator.keras")
     assert {type(la).__module__.split(".")[0] for la in loaded._flatten_layers()} == {"keras"}
+
+
+def test_the_gradient_of_a_stride_over_one_pixel_is_right_in_bfloat16():
+    """oneDNN's own is uninitialised memory there."""
+    layer = keras.layers.Conv2D(3, 4, 2, "same", dtype="mixed_bfloat16")
+    network = keras.Sequential([keras.Input((1, 1, 5)), layer])
+    images = tf.random.stateless_normal([6, 1, 1, 5], [1, 2])
+
+    def gradient(dtype):
+        with tf.GradientTape() as tape:
+            made = (
+                layer(images)
+                if dtype == "bfloat16"
+                else tf.nn.conv2d(images, layer.kernel, 2, "SAME")
+            )
+            loss = tf.reduce_sum(tf.cast(made, "float32") ** 2)
+        return tape.gradient(loss, layer.kernel.value)
+
+    expected = gradient("float32")
+    for _ in range(20):
+        # What is left in memory that is given back.
+        left = [tf.random.normal([1000]) * 1e30 for _ in range(20)]
+        del left
+        with kernels.faster([network]):
+            found = gradient("bfloat16")
+        np.testing.assert_allclose(found, expected, rtol=0.05, atol=0.05)

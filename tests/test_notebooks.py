@@ -1,4 +1,4 @@
-"""The lessons run from top to bottom, and are committed with what they show."""
+"""The notebooks run from top to bottom, and are committed with their outputs."""
 
 import os
 import sys
@@ -49,6 +49,7 @@ def shown(cell):
     }
 
 
+@pytest.mark.slow
 def test_runs_from_top_to_bottom(path, tmp_path):
     committed = nbformat.read(path, as_version=4)
     notebook = nbformat.read(path, as_version=4)

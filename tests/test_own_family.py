@@ -1,4 +1,4 @@
-"""The family of docs/your_own_family.md runs as it stands there, and is a whole one."""
+"""The family of docs/your_own_family.md runs as printed there, and has all that a family has."""
 
 import pathlib
 import re
@@ -16,6 +16,7 @@ def blocks():
     return re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 
 
+@pytest.mark.slow
 def test_the_page_runs(blocks, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {}

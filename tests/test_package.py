@@ -1,4 +1,4 @@
-"""The package as it is imported: lazily, and on the backend it needs."""
+"""Importing the package: lazily, and with the backend that it needs."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""kgan as a user gets it: a checkout without links, an editable install, an sdist, a wheel."""
+"""kgan as a user installs it: a checkout without links, an editable install, an sdist, a wheel."""
 
 import os
 import pathlib
@@ -124,6 +124,7 @@ def without_links(folder):
     return folder
 
 
+@pytest.mark.slow
 def test_from_a_checkout_without_links(environment, tmp_path):
     checkout = tmp_path / "checkout"
     checkout.mkdir()
@@ -133,6 +134,7 @@ def test_from_a_checkout_without_links(environment, tmp_path):
     assert pathlib.Path(module).samefile(checkout / "callbacks" / "trouble.py")
 
 
+@pytest.mark.slow
 def test_from_an_editable_install_with_the_checkout_beside_the_script(environment, tmp_path):
     home = tmp_path / "home"
     checkout = home / "kgan"
@@ -145,12 +147,14 @@ def test_from_an_editable_install_with_the_checkout_beside_the_script(environmen
     assert pathlib.Path(module).samefile(checkout / "callbacks" / "trouble.py")
 
 
+@pytest.mark.slow
 def test_from_an_sdist(environment, sdist):
     package, module = environment.run(write_script(sdist))
     assert pathlib.Path(package).samefile(sdist / "kgan" / "__init__.py")
     assert pathlib.Path(module).samefile(sdist / "callbacks" / "trouble.py")
 
 
+@pytest.mark.slow
 def test_from_a_wheel(environment, wheel, tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(environment.packages)

@@ -6,6 +6,7 @@ from PIL import Image
 
 import kgan
 from kgan import pictures
+from kgan.errors import InputError
 from kgan.pictures import draw
 from kgan.pictures.grids import GUTTER, PAPER
 
@@ -164,6 +165,28 @@ def test_a_gif_of_nothing(tmp_path):
         pictures.save_gif(tmp_path / "a.gif", [])
 
 
+def test_a_damaged_picture_is_left_out_of_a_gif(tmp_path):
+    shades = [np.full((8, 8, 3), shade, "uint8") for shade in (0, 90, 200)]
+    paths = [
+        pictures.save_png(tmp_path / f"{number}.png", shade) for number, shade in enumerate(shades)
+    ]
+    whole = paths[1].read_bytes()
+    for number, damaged in enumerate([b"", whole[:40], whole[:16] + b"\xff" * 9 + whole[25:]]):
+        path = paths[1 + number % 2]
+        content = path.read_bytes()
+        path.write_bytes(damaged)
+        with pytest.warns(UserWarning, match=rf"{path.name} is left out of the GIF"):
+            pictures.save_gif(tmp_path / "growth.gif", paths)
+        with Image.open(tmp_path / "growth.gif") as gif:
+            assert gif.n_frames == 2
+        path.write_bytes(content)
+    with (
+        pytest.warns(UserWarning, match="left out"),
+        pytest.raises(kgan.InputError, match="None of the frames"),
+    ):
+        pictures.save_gif(tmp_path / "growth.gif", [tmp_path / "missing.png"])
+
+
 def test_loss_plot_takes_a_history_and_rows():
     history = {"epoch": [1, 2], "d_loss": [1.0, 0.5], "g_loss": [1.0, 2.0], "d_real": [0.0, 1.0]}
     rows = [
@@ -188,3 +211,13 @@ def test_the_global_state_of_pyplot_stays_untouched():
     draw(np.zeros((3, 2)))
     assert pyplot is not None or "matplotlib.pyplot" not in sys.modules
     assert pyplot is None or pyplot.get_fignums() == []
+
+
+def test_what_is_no_array_of_images_is_refused():
+    for images in (np.zeros((8, 8, 1)), "x", [None], np.zeros((2, 8, 8, 0))):
+        with pytest.raises(InputError, match="images"):
+            pictures.grid(images)
+    with pytest.raises(InputError, match="nothing to draw"):
+        pictures.grid(np.zeros((0, 8, 8, 1)))
+    with pytest.raises(InputError, match="columns must be a positive integer"):
+        pictures.grid(np.zeros((2, 8, 8, 1)), columns=-1)

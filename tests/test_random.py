@@ -1,4 +1,4 @@
-"""The random numbers: their law, independence, and that XLA draws the same."""
+"""The random numbers: their distribution and independence, and that XLA draws the same."""
 
 import numpy as np
 import pytest

@@ -1,6 +1,7 @@
-"""Saving, resuming bit for bit, and serving where kgan is not."""
+"""Saving, resuming bit for bit, and serving without kgan."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -59,6 +60,7 @@ def test_a_broken_run_equals_the_unbroken_one_bit_for_bit(made, points, tmp_path
     assert_same(state(resumed), state(whole))
 
 
+@pytest.mark.slow
 def test_so_it_does_in_a_new_process_on_a_dataset_with_xla(points, tmp_path):
     script = """
 import sys, keras, kgan
@@ -79,6 +81,7 @@ gan.save(path)
     assert_same(state(kgan.load(whole)), state(kgan.load(broken)))
 
 
+@pytest.mark.slow
 def test_keras_backup_and_restore_resumes_too(made, points, tmp_path):
     whole = made()
     whole.fit(points, batch_size=32, epochs=3, verbose=0)
@@ -131,6 +134,7 @@ def test_state_of_terms_and_of_families_is_saved(networks, points, tmp_path):
     assert float(loaded.terms[0].average) == float(gan.terms[0].average)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{}, {"discriminator_steps": 2}])
 def test_a_run_resumed_within_an_epoch_of_any_length_equals_the_unbroken(
     made, settings, points, tmp_path
@@ -180,6 +184,7 @@ def test_full_training_state_goes_through_weights_alone(made, points, tmp_path):
     assert_same(state(other), state(gan))
 
 
+@pytest.mark.slow
 def test_the_saved_model_serves_where_kgan_cannot_be_imported(made, points, tmp_path):
     gan = made()
     gan.fit(points, batch_size=32, verbose=0)
@@ -227,3 +232,117 @@ def test_summary_counts_both_networks(gan, capsys):
     text = "\n".join(str(line) for line in lines)
     assert "generator" in text
     assert "discriminator" in text
+
+
+class Unserializable(keras.Model):
+    """A network without `get_config`, as in most tutorials."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.last = keras.layers.Dense(width)
+
+    def call(self, inputs):
+        return self.last(inputs)
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_save_that_fails_leaves_the_old_file(gan, networks, tmp_path, monkeypatch):
+    gan.compile()
+    gan.save(tmp_path / "gan.keras")
+    gan.save_weights(tmp_path / "gan.weights.h5")
+    gan.save(tmp_path / "unzipped", zipped=False)
+    gan.export(tmp_path / "serving")
+    before = files(tmp_path)
+    other = kgan.GAN(Unserializable(2), networks()[1], latents=3)
+    other.compile()
+    with pytest.raises(InputError, match="gan.keras.*get_config"):
+        other.save(tmp_path / "gan.keras")
+
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(gan, "save_own_variables", full)
+    monkeypatch.setattr("tensorflow.saved_model.save", full)
+    for write, name in (
+        (gan.save, "gan.keras"),
+        (gan.save_weights, "gan.weights.h5"),
+        (lambda path: gan.save(path, zipped=False), "unzipped"),
+        (gan.export, "serving"),
+    ):
+        with pytest.raises(OSError, match=name):
+            write(tmp_path / name)
+    assert files(tmp_path) == before
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "gan.keras", "gan.weights.h5", "unzipped", "serving",
+    }  # fmt: skip
+
+
+def test_saving_takes_the_names_of_its_formats(gan, tmp_path, monkeypatch):
+    gan.compile()
+    for write, name in (
+        (gan.save, "gan.h5"),
+        (gan.save, "gan"),
+        (gan.save_weights, "gan.h5"),
+        (gan.save, 3),
+    ):
+        with pytest.raises(InputError, match="filepath" if name == 3 else r"\.weights\.h5"):
+            write(name)
+    gan.save_weights("gan.weights.json", max_shard_size=1)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["gan.weights.json", "gan_00000.weights.h5"]
+    gan.load_weights("gan.weights.json")
+    gan.save(str(tmp_path / "gan.keras"))
+    before = files(tmp_path)
+    monkeypatch.setattr("builtins.input", lambda question: "n")
+    gan.save("gan.keras", overwrite=False)
+    assert files(tmp_path) == before
+
+
+def test_saving_makes_no_optimizers(gan, tmp_path, monkeypatch):
+    """Keras makes one for each that it saves or loads, and its variables are never freed."""
+    gan.compile()
+    keras.utils.clear_session()
+    gan.save_weights(tmp_path / "a.weights.h5")
+    made = []
+    monkeypatch.setattr(
+        keras.optimizers.Optimizer, "__init__", lambda *values, **named: made.append(values)
+    )
+    gan.save_weights(tmp_path / "b.weights.h5")
+    gan.load_weights(tmp_path / "b.weights.h5")
+    gan.save(tmp_path / "c.keras")
+    assert made == []
+
+
+def test_an_export_replaces_its_own_alone(gan, tmp_path):
+    for _ in range(2):
+        gan.export(tmp_path / "serving")
+    (tmp_path / "serving" / "thesis.txt").write_text("x")
+    before = files(tmp_path)
+    with pytest.raises(InputError, match=r"thesis\.txt"):
+        gan.export(tmp_path / "serving")
+    gan.save(tmp_path / "serving2", zipped=False)
+    (tmp_path / "serving2" / "notes.txt").write_text("x")
+    with pytest.raises(InputError, match=r"notes\.txt"):
+        gan.save(tmp_path / "serving2", zipped=False)
+    assert before.items() <= files(tmp_path).items()
+
+
+def test_damaged_weights_are_not_loaded(networks, points, tmp_path):
+    gan = kgan.GAN(*networks(), seed=1)
+    gan.compile(jit_compile=False)
+    gan.fit(points, batch_size=64, verbose=0, callbacks=[kgan.callbacks.Checkpoint(tmp_path)])
+    weights = kgan.callbacks.latest(tmp_path).weights
+    gan.save_weights(tmp_path / "own.weights.h5")
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    before = gan.generate(2, seed=0)
+    with pytest.raises(kgan.InputError, match=r"state\.weights\.h5 has changed.*latest"):
+        gan.load_weights(weights)
+    os.truncate(tmp_path / "own.weights.h5", 900)
+    with pytest.raises(kgan.InputError, match=r"own\.weights\.h5 cannot be read"):
+        gan.load_weights(tmp_path / "own.weights.h5")
+    np.testing.assert_array_equal(gan.generate(2, seed=0), before)

@@ -1,4 +1,4 @@
-"""Weights of another run, where they fit, and layers that stay as they were loaded."""
+"""Warm starts from the weights of another run, and frozen layers."""
 
 import re
 

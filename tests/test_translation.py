@@ -1,4 +1,4 @@
-"""What the families that start from images share: any size, rows to look at, serving."""
+"""Families that start from images: images of any size, pictures of rows, serving."""
 
 import subprocess
 import sys
@@ -46,6 +46,7 @@ def test_a_preview_shows_rows_and_says_when_it_has_none():
     assert len(gan.preview(5)["samples"]) == 3
 
 
+@pytest.mark.slow
 def test_all_serve_where_kgan_is_not(tmp_path):
     models = {
         "pix2pix": Pix2Pix((16, 16, 3), width=4, seed=0),
@@ -111,6 +112,7 @@ def test_data_that_does_not_fit_is_refused_before_training(data, message):
     assert int(gan.iterations) == 0
 
 
+@pytest.mark.slow
 def test_data_in_another_range_is_brought_to_the_models():
     """Both parts: a target left in [0, 1] would pass for a dull image in [-1, 1]."""
     given = np.random.default_rng(0).integers(0, 255, (8, 16, 16, 3)).astype("uint8")

@@ -1,4 +1,4 @@
-"""The public face says what it takes and returns, and a user's type checker sees it."""
+"""The public interface is annotated, and a user's type checker sees the annotations."""
 
 import ast
 import importlib

@@ -1,4 +1,4 @@
-"""A page of user code on real MNIST, the dataset built by hand from TensorFlow Datasets."""
+"""A page of user code on real MNIST, with a dataset built by hand from TensorFlow Datasets."""
 
 import os
 import pathlib

@@ -1,4 +1,4 @@
-"""Tests know nothing of the folder they are started in, where a user may have trained."""
+"""Tests do not depend on the folder they are started in, where a user may have trained."""
 
 import os
 import pathlib

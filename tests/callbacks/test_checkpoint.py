@@ -1,4 +1,5 @@
 import json
+import signal
 import warnings
 
 import h5py
@@ -8,6 +9,7 @@ import pytest
 from stand_in import StandIn
 
 import kgan
+from kgan import records
 from kgan.callbacks import Checkpoint, find_checkpoints, latest
 
 
@@ -128,11 +130,91 @@ def test_a_stop_in_mid_epoch_is_remembered(tmp_path):
     assert (note["iterations"], note["epoch"], note["epoch_complete"]) == (7, 1, False)
 
 
+def test_resume_deletes_what_a_killed_process_did_not(tmp_path):
+    StandIn().ready().run(3, Checkpoint(tmp_path, keep=None))
+    StandIn().ready().run(3, Checkpoint(tmp_path, keep=2, resume=True))
+    assert steps_in(tmp_path) == [10, 15]
+
+
 def test_resume_without_checkpoints_says_so(tmp_path, capsys):
     model = StandIn().ready()
     model.run(1, Checkpoint(tmp_path / "new", resume=True))
     assert "starting from the beginning" in capsys.readouterr().out
     assert model.level() == 5
+
+
+def rewrite(note):
+    """Changes an entry of `state.json` in different ways, as text."""
+    yield note.replace('"steps_in_epoch": 0', '"steps_in_epoch": null')
+    yield note.replace('"steps_in_epoch": 0', '"steps_in_epoch": 3')
+    yield note.replace('"epoch": 3', '"epoch": 1')
+    yield note.replace('"epoch": 3', '"epoch": 3, "epoch": 3')
+    yield note.replace('"format": 1', '"format": 0')
+    # Of before, without a checksum.
+    before = {k: v for k, v in json.loads(note).items() if k not in ("format", "checksum")}
+    for name in ("epoch", "steps_in_epoch", "iterations", "size"):
+        for value in (None, -1, 1.5, "1", True, []):
+            yield json.dumps(before | {name: value})
+        yield json.dumps({k: v for k, v in before.items() if k != name})
+    yield json.dumps(before | {"value": "much"})
+    yield json.dumps(before | {"mode": 3, "versions": []})
+    yield json.dumps(before | {"iterations": 10})
+    yield "[" * 100_000
+    yield "[]"
+
+
+def test_each_change_of_a_note_is_damage_and_a_note_of_before_is_whole(tmp_path):
+    StandIn().ready().run(3, Checkpoint(tmp_path, monitor="d_loss", mode="min"))
+    newest = find_checkpoints(tmp_path)[-1]
+    path = newest.path / "state.json"
+    whole = path.read_text()
+    changes = list(rewrite(whole))
+    assert whole not in changes and len(changes) == 38
+    for changed in changes:
+        path.write_text(changed)
+        with pytest.warns(UserWarning, match="Skipping the damaged checkpoint"):
+            assert latest(tmp_path).iterations == 10, changed
+    before = json.loads(whole)
+    del before["format"], before["checksum"]
+    path.write_text(json.dumps(before))
+    assert latest(tmp_path).iterations == 15
+    # A value that may be the best does not stand if its checkpoint is damaged.
+    path.write_text(json.dumps(before | {"value": -1e9}))
+    checkpoint = Checkpoint(tmp_path, monitor="d_loss", mode="min")
+    assert checkpoint.best().iterations == 15
+    newest.weights.write_bytes(newest.weights.read_bytes()[:-1])
+    assert checkpoint.best().iterations != 15
+
+
+def test_a_checkpoint_of_a_newer_version_is_neither_read_nor_passed_over(tmp_path):
+    StandIn().ready().run(2, Checkpoint(tmp_path))
+    newest = find_checkpoints(tmp_path)[-1]
+    newer = records.signed(newest.note | {"versions": {"kgan": "7.1"}}) | {"format": 2}
+    newer["checksum"] = records.checksum(newer)
+    (newest.path / "state.json").write_text(json.dumps(newer))
+    with pytest.raises(kgan.InputError, match=r"by kgan 7\.1 in format 2.*Update kgan"):
+        StandIn().ready().run(3, Checkpoint(tmp_path, resume=True))
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["step-0000005", "step-0000010"]
+
+
+def test_folders_with_odd_names_are_no_checkpoints(tmp_path):
+    StandIn().ready().run(1, Checkpoint(tmp_path))
+    for name in ("step-\u00b2", "step-\u0663", "step-", "step-x", "step--1"):
+        (tmp_path / name).mkdir()
+    assert [saved.iterations for saved in find_checkpoints(tmp_path)] == [5]
+    assert latest(tmp_path).iterations == 5
+
+
+def test_a_newest_of_other_networks_falls_back(tmp_path):
+    StandIn().ready().run(2, Checkpoint(tmp_path))
+    StandIn(width=8).ready().run(3, Checkpoint(tmp_path / "other"))
+    foreign = find_checkpoints(tmp_path / "other")[-1].path
+    foreign.rename(tmp_path / foreign.name)
+    model = StandIn().ready()
+    with pytest.warns(UserWarning, match=r"step-0000015 does not fit.*step-0000010 is taken"):
+        model.run(3, Checkpoint(tmp_path, resume=True))
+    assert model.level() == 15
+    assert (tmp_path / "damaged-step-0000015").is_dir()
 
 
 @pytest.mark.parametrize("damage", ["cut", "bit", "note"])
@@ -231,6 +313,7 @@ def test_bad_arguments(tmp_path, given):
         Checkpoint(tmp_path, **given)
 
 
+@pytest.mark.slow
 def test_a_real_gan_resumed_equals_the_unbroken_run(tmp_path):
     points = np.random.default_rng(0).normal(size=(48, 2)).astype("float32")
 
@@ -267,3 +350,31 @@ def test_a_real_gan_resumed_equals_the_unbroken_run(tmp_path):
     for name, value in states[0].items():
         np.testing.assert_array_equal(value, states[1][name], err_msg=name)
     np.testing.assert_array_equal(unbroken.generate(4, seed=1), resumed.generate(4, seed=1))
+
+
+def test_overwriting_keeps_a_users_files(tmp_path):
+    StandIn().ready().run(2, Checkpoint(tmp_path))
+    notes = tmp_path / "step-0000010" / "notes.txt"
+    notes.write_text("mine")
+    with pytest.raises(kgan.InputError, match=r"notes\.txt"):
+        StandIn().ready().run(1, Checkpoint(tmp_path, overwrite=True))
+    assert steps_in(tmp_path) == [5, 10]
+    # Neither is it thinned out.
+    StandIn().ready().run(5, Checkpoint(tmp_path, keep=1, resume=True))
+    assert steps_in(tmp_path) == [10, 25]
+    assert notes.read_text() == "mine"
+
+
+def test_a_fit_that_fails_releases_the_folder_and_the_signals(tmp_path, gan, points):
+    class Fail(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            assert (tmp_path / ".kgan.lock").exists()
+            assert signal.getsignal(signal.SIGTERM) != before
+            raise RuntimeError
+
+    before = signal.getsignal(signal.SIGTERM)
+    gan.compile(jit_compile=False)
+    with pytest.raises(RuntimeError):
+        gan.fit(points, verbose=0, callbacks=[Checkpoint(tmp_path), Fail()])
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert not any(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""What a crash and a full disk leave behind. Each runs in a process of its own."""
+"""The checkpoints that a crash or a full disk leaves. Each test runs in its own process."""
 
 import errno
 import os
@@ -96,6 +96,7 @@ def test_killed_at_any_moment_of_a_write(tmp_path):
         assert not [path for path in folder.iterdir() if path.name.startswith(".")], left
 
 
+@pytest.mark.slow
 def test_a_killed_training_resumes(tmp_path):
     code = """
         model = StandIn().ready()
@@ -116,6 +117,7 @@ def test_a_killed_training_resumes(tmp_path):
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.slow
 def test_a_full_disk(tmp_path):
     done = run(
         """

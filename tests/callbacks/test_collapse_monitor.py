@@ -8,7 +8,7 @@ import pytest
 from stand_in import StandIn
 
 import kgan
-from kgan.callbacks import CollapseMonitor
+from kgan.callbacks import CollapseMonitor, collapse_monitor
 from kgan.callbacks.trouble import levels
 
 Adam = keras.optimizers.Adam
@@ -122,6 +122,7 @@ def test_a_critic_without_bounds_diverges(digits):
     assert int(gan.iterations) < 400
 
 
+@pytest.mark.slow
 def test_a_healthy_run_on_digits_is_silent(digits):
     gan = kgan.models.VanillaGAN.for_data(digits.info, seed=1)
     gan.compile(jit_compile=False)
@@ -252,7 +253,7 @@ def test_it_is_judged_by_its_own_loss_and_weight():
     (event,), _ = Scripted([won | {"d_loss": 0.165}] * 3, smooth).watched_by(monitor())
     assert event["kind"] == "discriminator_won"
     # This loss is not at fault: it keeps its slope.
-    assert "learns little from a judge so sure" in event["message"]
+    assert "learns little from a discriminator so certain" in event["message"]
     assert "non_saturating" not in event["message"]
     assert not Scripted([won | {"d_loss": 0.2}] * 3, smooth).watched_by(monitor())[0]
 
@@ -287,6 +288,13 @@ def test_what_grows_beyond_measure_is_said_when_it_lasts(logs, says):
     assert [(e["kind"], e["epoch"]) for e in events] == [("divergence", 4)]
     assert says in events[0]["message"]
     assert not Scripted([calm] * 3 + [logs, calm] * 2).watched_by(monitor())[0]
+
+
+def test_what_is_kept_of_past_losses_does_not_grow(monkeypatch):
+    monkeypatch.setattr(collapse_monitor, "MOST_PAST", 3)
+    watching = monitor()
+    Scripted([{"d_loss": float(loss)} for loss in range(8)]).watched_by(watching)
+    assert watching.get_state()["past_losses"]["d_loss"] == [5.0, 6.0, 7.0]
 
 
 def test_samples_that_are_not_finite_have_no_diversity(monkeypatch):

@@ -123,3 +123,17 @@ def test_a_real_gan_of_points(tmp_path):
     snapshot = ImageSnapshot(tmp_path, every_steps=3, reference=points)
     gan.fit(points, batch_size=4, epochs=1, verbose=0, callbacks=[snapshot])
     assert names(tmp_path) == ["growth.gif", *(f"step-000000{s}.png" for s in (0, 4, 6, 8))]
+
+
+@pytest.mark.parametrize("name", ["step-0000010.png", "step-12.png", "growth.gif"])
+def test_a_users_file_is_never_lost(tmp_path, name):
+    # Of an earlier release: without a mark, and of the kind.
+    Image.fromarray(np.zeros((4, 4, 3), "uint8")).save(tmp_path / "step-0000015.png")
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / name).write_text("mine")
+    for overwrite in (False, True):
+        with pytest.raises(kgan.InputError, match=name):
+            StandIn().ready().run(1, ImageSnapshot(tmp_path, count=4, overwrite=overwrite))
+    (tmp_path / name).unlink()
+    StandIn().ready().run(1, ImageSnapshot(tmp_path, count=4, overwrite=True))
+    assert names(tmp_path) == ["growth.gif", "notes.txt", "step-0000000.png", "step-0000005.png"]

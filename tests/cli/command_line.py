@@ -1,4 +1,4 @@
-"""The command line in this process, and what to compare of two runs."""
+"""Runs the command line in this process, and compares the results of two runs."""
 
 import contextlib
 import io

@@ -50,7 +50,7 @@ def prepared(monkeypatch):
     def prepare(*words):
         jobs = []
         with monkeypatch.context() as instead:
-            instead.setattr(training, "fit", lambda job, quiet: jobs.append(job))
+            instead.setattr(training, "fit", lambda job, quiet, trained: jobs.append(job))
             instead.setattr(training, "finish", lambda job: None)
             done(*words)
         return jobs[0]

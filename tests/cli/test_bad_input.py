@@ -1,9 +1,15 @@
-"""What bad input gets: one message that says what to do, and a status that is not 0."""
+"""Bad input ends in one message that says what to do, and a nonzero status."""
+
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from command_line import SHORT, command, refused
 from PIL import Image
+
+import kgan
 
 
 @pytest.fixture
@@ -102,6 +108,35 @@ def test_words_the_parser_refuses(out, words):
     result = command(*words, "--out", out)
     assert result.status == 2
     assert "Error: " in result.err and "Traceback" not in result.err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names there are UTF-16")
+def test_names_that_are_not_utf8(finished, tmp_path):
+    odd = tmp_path / "caf\udce9"
+    before = set(tmp_path.iterdir())
+    # TensorFlow writes the event files and the SavedModel.
+    for words in (("train", "--out", odd), ("export", finished, "-o", odd)):
+        assert "a path in UTF-8, because TensorFlow writes there" in refused(*words)
+    assert set(tmp_path.iterdir()) == before
+    gan = kgan.load(finished / "gan.keras")
+    with pytest.raises(kgan.InputError, match="filepath must be a path in UTF-8"):
+        gan.export(odd)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="names there are UTF-16")
+def test_a_name_that_is_not_utf8_is_written_to_and_shown(finished, tmp_path):
+    odd = tmp_path / "caf\udce9"
+    # A terminal that cannot show the name shows its bytes.
+    done = subprocess.run(
+        [sys.executable, "-m", "kgan", "generate", finished, "-n", "1", "-o", f"{odd}.png"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "CUDA_VISIBLE_DEVICES": "-1"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "caf\\udce9.png" in done.stdout
+    assert odd.with_suffix(".png").is_file()
 
 
 def test_folders(out, pictures, tmp_path):

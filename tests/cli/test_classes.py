@@ -1,4 +1,4 @@
-"""Models that are told a class, on the command line."""
+"""Conditional models on the command line."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from tiny_family import TINY
 
 import kgan
 from kgan import models
-from kgan.cli.evaluation import tells_classes
+from kgan.cli.evaluation import classes_match
 
 TRAIN = ("train", "tiny", "--steps", 4, "--quiet")
 
@@ -100,6 +100,12 @@ def test_classes_go_by_name(named, tmp_path):
     assert labels(named, out, "-n", 3, "--label", 7, "--label", 8, "--label", 9) == [3, 8, 9]
 
 
+def test_more_samples_than_fit_are_refused_before_their_labels_are_made(trained, tmp_path):
+    for label in ((), ("--label", 3), ("--label", 3, "--label", 4)):
+        message = refused("generate", trained, "-n", 10**14, *label, "-o", tmp_path / "a.npz")
+        assert f"Generating {10**14} samples would take" in message
+
+
 def test_unknown_classes_are_answered(trained, named, finished, tmp_path):
     out = ("-o", tmp_path / "a.png")
     message = refused("generate", named, "--label", "frg", *out)
@@ -107,7 +113,7 @@ def test_unknown_classes_are_answered(trained, named, finished, tmp_path):
     for label in (10, "-1", "two"):
         message = refused("generate", trained, "--label", label, *out)
         assert f"{str(label)!r}" in message and "0..9" in message
-    assert "told no class" in refused("generate", finished, "--label", 3, *out)
+    assert "not conditional" in refused("generate", finished, "--label", 3, *out)
     assert list(tmp_path.iterdir()) == [named]
 
 
@@ -141,7 +147,7 @@ def test_which_extractors_number_which_classes():
     def tells(extractor, trained_on, measured, shape=(28, 28, 1), classes=10, labelled=10):
         gan = SimpleNamespace(classes=classes, sample_shape=shape)
         info = SimpleNamespace(name=measured, classes=labelled)
-        return tells_classes(extractor, gan, trained_on, info)
+        return classes_match(extractor, gan, trained_on, info)
 
     assert tells(None, "mnist", "mnist:3.0.1")
     assert tells("cifar10", "cifar10", "cifar10", (32, 32, 3))
@@ -165,6 +171,7 @@ def test_data_without_labels_is_refused_before_anything_is_written(pictures, tmp
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_class_metrics_of_a_game_whose_condition_is_more_than_labels(tmp_path):
     run = tmp_path / "lapgan"
     options = ("-O", "classes=10", "-O", "width=4", "-O", "units=16")

@@ -1,4 +1,4 @@
-"""`kgan evaluate`: the figures, what they rest on, and where they are stored."""
+"""`kgan evaluate`: the figures, how they were measured, and where they are stored."""
 
 import json
 
@@ -104,4 +104,19 @@ def test_bad_input_has_one_message_and_stores_nothing(ring, tmp_path):
         assert message in refused("evaluate", ring, *words), words
     assert "holds no run" in refused("evaluate", tmp_path)
     assert command("evaluate", ring, "-n", 0).status == 2
+    assert contents(ring) == before
+
+
+def test_figures_are_printed_before_they_cannot_be_stored(ring, monkeypatch):
+    before = contents(ring)
+
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device", str(ring / "evaluations.json"))
+
+    monkeypatch.setattr("kgan.runs.folder.replace", full)
+    result = command("evaluate", ring, "-n", 300, "-m", "frechet_distance")
+    assert result.status == 1
+    assert "frechet_distance" in result.out and "300 generated" in result.out
+    assert "Stored" not in result.out
+    assert result.err.startswith("Error: ") and "evaluations.json: No space" in result.err
     assert contents(ring) == before

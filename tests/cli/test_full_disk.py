@@ -1,4 +1,4 @@
-"""A disk that fills up, played by a limit on the size of files."""
+"""A full disk, simulated by a limit on the size of files."""
 
 import contextlib
 import signal
@@ -46,6 +46,7 @@ def fills_up(monkeypatch, owner, method):
     monkeypatch.setattr(owner, method, limited)
 
 
+@pytest.mark.slow
 def test_from_the_start(tmp_path):
     words = [*map(str, SHORT), "--out", str(tmp_path / "run")]
     result = subprocess.run(
@@ -59,7 +60,7 @@ def test_from_the_start(tmp_path):
 
 def test_at_a_later_checkpoint(finished, run, monkeypatch):
     with monkeypatch.context() as during:
-        fills_up(during, callbacks.Checkpoint, "on_train_batch_end")
+        fills_up(during, callbacks.Checkpoint, "after_train_batch_end")
         message = refused("train", "--resume", "--out", run, "--steps", 60)
     assert "the disk is full" in message and "--resume goes on from the newest" in message
     saved = callbacks.find_checkpoints(run / "checkpoints")
@@ -69,6 +70,7 @@ def test_at_a_later_checkpoint(finished, run, monkeypatch):
     done("generate", run, "-n", 1, "-o", run / "one.png")
 
 
+@pytest.mark.slow
 def test_and_an_interrupt_while_the_model_is_written(finished, tmp_path, monkeypatch):
     run = tmp_path / "run"
     words = SHORT

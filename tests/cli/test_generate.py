@@ -1,5 +1,6 @@
-"""`kgan generate` and `kgan export`: from a run to samples and to a SavedModel."""
+"""`kgan generate` and `kgan export`: samples and a SavedModel from a run."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from command_line import command, contents, done, refused
 from PIL import Image
 
 import kgan
+from kgan import records
 
 SERVE = """
 import sys, numpy as np, tensorflow as tf
@@ -72,7 +74,11 @@ def test_the_newest_state_is_taken(finished, run, tmp_path):
     # An old finished model does not hide a checkpoint that a resumed run has written since.
     shutil.copytree(finished, tmp_path / "longer")
     for path in (tmp_path / "longer" / "checkpoints").glob("step-*"):
-        path.rename(path.with_name(path.name.replace("00000", "00001")))
+        later = path.rename(path.with_name(path.name.replace("00000", "00001")))
+        note = json.loads((later / "state.json").read_text())
+        note = {k: v for k, v in note.items() if k not in ("checksum", "format")}
+        note["iterations"] += 100
+        (later / "state.json").write_text(json.dumps(records.signed(note)))
     (tmp_path / "longer" / "gan.keras").write_bytes(b"not looked at")
     assert generate(tmp_path / "longer", tmp_path / "longer.npz").read_bytes() == expected
 

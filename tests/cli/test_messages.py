@@ -1,12 +1,14 @@
-"""The library's messages in the words of the command line, and errors of the system."""
+"""The library's messages with the spelling of the command line, and errors of the system."""
 
 import errno
+import io
+import sys
 import warnings
 
 import click
 import pytest
 
-from kgan.cli.messages import failure, in_options, plain_warnings
+from kgan.cli.messages import any_text, failure, in_options, plain_warnings
 
 OPTIONS = {"batch_size", "size", "split", "resume", "overwrite", "data_dir", "options"}
 
@@ -49,6 +51,15 @@ def test_foreseen_errors_are_one_message(error, status, said, capsys):
 def test_unforeseen_errors_are_left_to_python():
     assert failure(ValueError("a bug"), OPTIONS) is None
     assert failure(OSError("h5py has no errno"), OPTIONS) is None
+
+
+def test_text_that_an_encoding_lacks_is_shown(monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(), "latin-1", write_through=True)
+    monkeypatch.setattr(sys, "stdout", stream)
+    with any_text():
+        click.echo("in café €\udce9")
+    assert stream.buffer.getvalue() == b"in caf\xe9 \\u20ac\\udce9\n"
+    assert stream.errors == "strict"
 
 
 def test_warnings_are_sentences_said_once(capsys):

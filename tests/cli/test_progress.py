@@ -13,7 +13,7 @@ from kgan.cli import progress, quiet
 class Model:
     """Stands in for a GAN: a step counter."""
 
-    iterations = 0
+    steps_taken = 0
 
 
 class Out(io.StringIO):
@@ -49,7 +49,7 @@ def watch(monkeypatch):
         now[0] = 5.0
         for step in range(1, 101):
             now[0] += 0.25
-            model.iterations = step
+            model.steps_taken = step
             bar.on_train_batch_end(step - 1, {"d_fake": 0.5, "d_loss": 1.0, "g_loss": 2.0})
         bar.on_train_end()
         bar.close()

@@ -1,4 +1,4 @@
-"""Stopping and going on."""
+"""Stopping a run with Ctrl-C and resuming it."""
 
 import csv
 import json
@@ -10,12 +10,15 @@ import sys
 import time
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import tensorflow as tf
 from command_line import SHORT, TRAIN, assert_same_state, command, config, contents, done, refused
 from PIL import Image
 
+import kgan
 from kgan import callbacks
-from kgan.cli.watchers import Stop
+from kgan.cli.watchers import History, Stop
 from kgan.runs import RunFolder, trained
 
 LONG = (*TRAIN, "--steps", 60)
@@ -40,7 +43,7 @@ def press(monkeypatch):
         def drawing(self, batch, logs=None):
             nonlocal times
             draw(self, batch, logs)
-            while times and int(self.model.iterations) >= step:
+            while times and self.model.steps_taken >= step:
                 times -= 1
                 signal.raise_signal(signal.SIGINT)
 
@@ -58,6 +61,7 @@ def steps(run, of):
     return sorted(int(path.stem.removeprefix("step-")) for path in (run / of).glob("step-*"))
 
 
+@pytest.mark.slow
 def test_a_run_stopped_at_the_end_of_an_epoch_ends_as_the_unbroken_one(unbroken, tmp_path, press):
     run = tmp_path / "run"
     press(42)
@@ -74,30 +78,65 @@ def test_a_run_stopped_at_the_end_of_an_epoch_ends_as_the_unbroken_one(unbroken,
     assert f"Resuming from {run / 'checkpoints'}" in out and f" {at} steps" in out
     assert_same_state(unbroken, run)
     assert history(run) == history(unbroken) == [(0, 14), (1, 28), (2, 42), (3, 56), (4, 60)]
-    assert set(steps(run, "samples")) == {*steps(unbroken, "samples"), at}
+    # The picture of the stop is not one of the unbroken run.
+    assert steps(run, "samples") == steps(unbroken, "samples")
+    assert steps(run, "checkpoints") == steps(unbroken, "checkpoints")
     with Image.open(run / "samples" / "growth.gif") as growth:
         assert growth.n_frames == len(steps(run, "samples"))
 
 
-def test_a_process_stopped_wherever_it_was_ends_as_the_unbroken_one(unbroken, tmp_path):
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [
+        pytest.param("SIGINT", 130, marks=pytest.mark.slow),
+        pytest.param("SIGTERM", 143, marks=pytest.mark.slow),
+        pytest.param("SIGHUP", 129, marks=pytest.mark.slow),
+        pytest.param("SIGKILL", -9, marks=pytest.mark.slow),
+    ],
+)
+def test_a_process_stopped_wherever_it_was_ends_as_the_unbroken_one(
+    unbroken, tmp_path, number, status, request
+):
     run = tmp_path / "a run"
     words = [sys.executable, "-m", "kgan", *map(str, (*LONG, *EVERY)), "--out", str(run)]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    request.addfinalizer(process.kill)  # a failure must not leave it held
     deadline = time.monotonic() + 120
-    while not (run / "samples" / "step-0000010.png").exists() and time.monotonic() < deadline:
+    while not (run / "checkpoints" / "step-0000010").exists() and time.monotonic() < deadline:
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.005)
-    process.send_signal(signal.SIGINT)
+    # Held while others try to train in its folder, which must not harm it.
+    process.send_signal(signal.SIGSTOP)
+    before = contents(run)
+    for words in (("train", "--resume"), (*LONG, "--overwrite")):
+        message = refused(*words, "--out", run)
+        assert f"in use by process {process.pid} on" in message and "since" in message
+    with pytest.raises(kgan.InputError, match=f"process {process.pid} on"):
+        trained(RunFolder(run)).fit(
+            np.zeros((64, 8, 8, 1), "float32"),
+            batch_size=32,
+            verbose=0,
+            callbacks=[callbacks.Checkpoint(run / "checkpoints", resume=True)],
+        )
+    assert contents(run) == before
+    process.send_signal(getattr(signal, number))
+    process.send_signal(signal.SIGCONT)
     out, err = process.communicate(timeout=120)
     # On a fast machine the run may have ended meanwhile; else it says how to go on.
-    assert process.returncode == 130, err
-    assert f"--resume --out '{run}'" in out
-    assert err.strip() == "Stopping after this step; Ctrl-C again stops at once."
-    done("train", "--resume", "--out", run)
+    assert process.returncode == status, err
+    if number != "SIGKILL":
+        assert f"--resume --out '{run}'" in out
+        again = "Ctrl-C again" if number == "SIGINT" else "a second signal"
+        assert err.strip() == f"Stopping after this step; {again} stops at once."
+        assert steps(run, "checkpoints")[-1] > 10
+    out = done("train", "--resume", "--out", run)
+    assert (f"in use by process {process.pid}" in out) == (number == "SIGKILL")
+    assert [path.name for path in run.rglob(".*")] == [".kgan.json"]
     assert_same_state(unbroken, run)
     assert history(run) == history(unbroken)
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_stops_at_once(unbroken, tmp_path, press, monkeypatch):
     run = tmp_path / "run"
     with monkeypatch.context():
@@ -110,6 +149,27 @@ def test_a_second_ctrl_c_stops_at_once(unbroken, tmp_path, press, monkeypatch):
     done("train", "--resume", "--out", run)
     assert_same_state(unbroken, run)
     assert history(run) == history(unbroken)
+
+
+@pytest.mark.slow
+def test_no_row_is_missing_of_a_run_broken_before_it(unbroken, tmp_path, monkeypatch):
+    add = History.on_epoch_end
+
+    def broken(self, epoch, logs=None):
+        # The epoch of steps 29 to 42, in which a checkpoint was written after step 40.
+        if epoch == 2:
+            raise KeyboardInterrupt
+        add(self, epoch, logs)
+
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(History, "on_epoch_end", broken)
+        assert command(*LONG, *EVERY, "--out", run).status == 130
+    assert steps(run, "checkpoints")[-1] == 40
+    done("train", "--resume", "--out", run)
+    # Its row holds the means over the whole epoch.
+    assert (run / "history.csv").read_text() == (unbroken / "history.csv").read_text()
+    assert sorted(os.listdir(run / "samples")) == sorted(os.listdir(unbroken / "samples"))
 
 
 def test_a_finished_run_goes_on_for_more_steps(unbroken, run):
@@ -193,6 +253,7 @@ def test_no_whole_checkpoint_at_all(run):
     assert "--overwrite instead of --resume" in result.err.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_its_first_checkpoint_starts_anew(finished, run):
     shutil.rmtree(run / "checkpoints")
     (run / "gan.keras").unlink()
@@ -201,27 +262,31 @@ def test_a_run_killed_before_its_first_checkpoint_starts_anew(finished, run):
     assert history(run) == history(finished)
 
 
-def test_ctrl_c_while_data_loads_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr("kgan.data.load", lambda *a, **k: signal.raise_signal(signal.SIGINT))
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_data_loads_leaves_nothing(tmp_path, monkeypatch, number):
+    monkeypatch.setattr("kgan.data.load", lambda *a, **k: signal.raise_signal(number))
     result = command(*SHORT, "--out", tmp_path / "run")
-    assert (result.status, result.err.strip()) == (130, "Stopped.")
+    assert (result.status, result.err.strip()) == (128 + number, "Stopped.")
     assert not (tmp_path / "run").exists()
 
 
-def test_the_step_under_way_is_the_last(capfd):
-    model = SimpleNamespace(iterations=3, stop_training=False)
-    before = signal.getsignal(signal.SIGINT)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_step_under_way_is_the_last(capfd, number):
+    alone = tf.distribute.get_strategy()
+    model = SimpleNamespace(steps_taken=3, stop_training=False, distribute_strategy=alone)
+    before = signal.getsignal(number)
     with Stop(total=10, per_epoch=5) as stop:
         stop.set_model(model)
         stop.on_train_batch_end(2)
         assert not model.stop_training
-        signal.raise_signal(signal.SIGINT)
-        assert "Ctrl-C again" in capfd.readouterr().err
+        signal.raise_signal(number)
+        assert "stops at once" in capfd.readouterr().err
         stop.on_train_batch_end(3)
         assert model.stop_training
         with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
+            signal.raise_signal(number)
+    assert signal.getsignal(number) == before
+    assert stop.status == 128 + number
 
 
 def test_a_run_of_before_presets_goes_on(run, prepared):

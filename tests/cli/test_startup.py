@@ -1,4 +1,4 @@
-"""What a user may ask before any work is done, and how fast that is answered."""
+"""Commands that print information only, and how fast they answer."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A family, a metric and an extractor of another package go by their names like kgan's own."""
+"""Families, metrics and extractors of other packages are used by name like kgan's own."""
 
 import json
 import sys
@@ -159,5 +159,5 @@ def test_a_registry_without_what_it_names():
         registry.find("there").load()
     with pytest.warns(UserWarning, match="'there' is registered"):
         registry.load_all()
-    with pytest.raises(InputError, match="goes by a word"):
+    with pytest.raises(InputError, match="a non-empty string"):
         registry.register(3, json)

@@ -1,4 +1,4 @@
-"""`kgan train`: what a run folder holds, and how an earlier one is kept."""
+"""`kgan train`: the content of a run folder, and the protection of an earlier run."""
 
 import csv
 import json
@@ -123,7 +123,7 @@ class TestAnEarlierRun:
         )
         result = command(*TRAIN, "--steps", 2, "--overwrite", "--out", run, "--quiet")
         assert result.status == 0
-        assert result.err.startswith("Warning: the losses are not finite")
+        assert result.err.startswith("Warning: the losses are no longer finite")
         assert config(run)["total_steps"] == 2
         assert not (run / "checkpoints" / "step-0000020").exists()
         assert not (run / "samples" / "step-0000020.png").exists()

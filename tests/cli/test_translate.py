@@ -1,4 +1,4 @@
-"""Families that start from images, from the command line to a user's own files."""
+"""Families that start from images, on the command line, with a user's own files."""
 
 import json
 
@@ -27,6 +27,7 @@ def folders(tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 def test_pix2pix_from_a_folder_of_pairs_to_translated_files(folders, tmp_path):
     run = tmp_path / "run"
     said = done("train", "pix2pix", "--data", folders / "pairs", "--steps", 4, "--out", run, *TINY)
@@ -60,6 +61,7 @@ def test_pix2pix_from_a_folder_of_pairs_to_translated_files(folders, tmp_path):
     np.testing.assert_array_equal(one, same)
 
 
+@pytest.mark.slow
 def test_cyclegan_goes_on_and_translates_both_ways(folders, tmp_path):
     run = tmp_path / "run"
     sides = ("--data", folders / "pairs" / "A", "--data-b", folders / "pairs" / "B")
@@ -75,6 +77,7 @@ def test_cyclegan_goes_on_and_translates_both_ways(folders, tmp_path):
     assert (made[0] != made[1]).any()
 
 
+@pytest.mark.slow
 def test_srgan_trains_its_two_stages_and_enlarges(folders, tmp_path):
     run = tmp_path / "run"
     said = done(

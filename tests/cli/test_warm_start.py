@@ -1,4 +1,4 @@
-"""`kgan train --warm-start`: a run that begins with the weights of another."""
+"""`kgan train --warm-start`: a run that starts from the weights of another."""
 
 import json
 import shutil
@@ -49,6 +49,7 @@ def test_the_run_says_what_it_began_with_and_keeps_what_is_frozen(output_and_run
         assert np.array_equal(ours, theirs) == (place < 4)
 
 
+@pytest.mark.slow
 def test_it_goes_on_as_it_was_without_its_source(warm, tmp_path):
     # As if it had been stopped after its first checkpoint.
     run = shutil.copytree(warm, tmp_path / "run")

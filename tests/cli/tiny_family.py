@@ -1,4 +1,4 @@
-"""A small family that is told a class, for the catalogue of the tests."""
+"""A small conditional family, for the catalogue of the tests."""
 
 import math
 

@@ -183,6 +183,18 @@ def test_a_mapped_file_stays_on_disk_and_gives_the_same_batches(tmp_path, dtype)
         data.load(str(tmp_path / "broken.npy"))
 
 
+@pytest.mark.parametrize("descr", [b"('<f4'", b"'<f4' \\", b"{[]: 1}", b"-'<f4'", b"'<f4\x00'"])
+def test_a_damaged_header_of_an_npy_file(descr, tmp_path):
+    """NumPy reads the header as a literal of Python; what is none fails in many ways."""
+    path = tmp_path / "a.npy"
+    np.save(path, np.ones((4, 2), "float32"))
+    whole = path.read_bytes()
+    header = whole[10:128].rstrip().replace(b"'<f4'", descr)
+    path.write_bytes(whole[:10] + header.ljust(117) + b"\n" + whole[128:])
+    with pytest.raises(InputError, match=r"cannot be read as an \.npy file"):
+        data.load(path)
+
+
 def test_classes_are_those_of_the_whole(tmp_path):
     samples = np.linspace(-1, 1, 40, dtype="float32").reshape(20, 2)
     numbers = np.arange(20) // 2
@@ -197,3 +209,16 @@ def test_classes_are_those_of_the_whole(tmp_path):
         == 10
     )
     assert kgan.data.load((samples, numbers), labels=False, batch_size=2).info.classes == 0
+
+
+def test_extremes_of_arrays_are_refused():
+    samples = np.ones((4, 2))
+    with pytest.raises(InputError, match="hold no numbers"):
+        kgan.data.from_arrays(samples[:, :0], batch_size=2)
+    with pytest.raises(InputError, match=r"labels of 4 samples reach 7000000: .*identifiers"):
+        kgan.data.from_arrays(samples, [0, 1, 2, 7_000_000], batch_size=2)
+    with pytest.raises(InputError, match="Labels must be class numbers"):
+        kgan.data.from_arrays(samples[:0], np.zeros((0, 0)), batch_size=2)
+    samples[2, 1] = 1e300
+    with pytest.raises(InputError, match=r"Sample 2 .*holds 1e\+300 at position \(1,\)"):
+        kgan.data.from_arrays(samples, batch_size=2)

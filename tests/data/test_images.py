@@ -1,7 +1,11 @@
+import warnings
+
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
+import kgan.data
 from kgan.data import images
 from kgan.errors import InputError
 
@@ -94,3 +98,43 @@ def test_channels():
 def test_memory_budget():
     assert images.fits_in_memory(1000)
     assert not images.fits_in_memory(3 * 1024**3)
+
+
+def test_resizing_while_reading_gives_the_same_pixels(tmp_path):
+    """Also for proportions whose box would be larger than the image by a rounding error."""
+    random = np.random.default_rng(0)
+    for number, shape in enumerate([(21, 34), (35, 5), (7, 3), (40, 40)]):
+        colours = Image.fromarray(random.integers(40, 200, (*shape, 4)).astype("uint8"))
+        for mode in ("L", "RGB", "RGBA"):
+            path = tmp_path / f"{number}-{mode}.png"
+            colours.convert(mode).save(path)
+            for channels in (1, 3, 4):
+                whole = images.read(path, channels)
+                for size in ((8, 8), (5, 40), (100, 30)):
+                    found = images.read(path, channels, size)
+                    assert found.dtype == np.uint8
+                    np.testing.assert_array_equal(found, images.resize(whole, size))
+
+
+@pytest.mark.parametrize(("bits", "warns"), [(10, True), (12, True), (14, True), (16, False)])
+def test_images_of_16_bits_that_use_few_of_them_are_noticed(tmp_path, bits, warns):
+    values = np.linspace(0, 2**bits - 1, 64).reshape(8, 8).astype("uint16")
+    for number in range(3):
+        Image.fromarray(values).save(tmp_path / f"{number}.png")
+    assert images.brightest(tmp_path / "0.png") == 2**bits - 1
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        kgan.data.load(tmp_path, batch_size=3)
+    said = [str(warning.message) for warning in said if "16 bits" in str(warning.message)]
+    assert bool(said) == warns
+    if warns:
+        assert f"multiply the values by {2 ** (16 - bits)}" in said[0]
+
+
+def test_a_file_that_is_lost_while_it_is_streamed_is_named(tmp_path):
+    for number in range(4):
+        Image.fromarray(np.zeros((8, 8), "uint8")).save(tmp_path / f"{number}.png")
+    dataset = kgan.data.load(tmp_path, batch_size=1, cache=False, shuffle=False)
+    (tmp_path / "2.png").write_bytes(b"")
+    with pytest.raises(tf.errors.OpError, match=r"2\.png cannot be read"):
+        list(dataset)

@@ -1,4 +1,4 @@
-"""The kinds of data, which a family names by an object or, as before, by a word."""
+"""The kinds of data, which a family names by an object or, as in earlier releases, by a word."""
 
 import pytest
 

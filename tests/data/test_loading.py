@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,7 @@ from kgan.errors import InputError
         ({"cache": "yes"}, "cache"),
         ({"batchsize": 4}, "Unknown option of data source 'digits': 'batchsize'"),
         ({"batch_size": 1498}, "holds 1497 samples, fewer than one batch of 1498"),
-        ({"split": "train[:0]"}, "is empty"),
+        ({"split": "train[:0]"}, "holds none of the 1497 samples"),
     ],
 )
 def test_bad_settings(settings, message):
@@ -85,6 +87,12 @@ def test_a_file_that_is_no_data(tmp_path):
         kgan.data.load(path)
     with pytest.raises(InputError, match=r"is a file, but not an \.npz"):
         kgan.data.load(str(path))
+
+
+@pytest.mark.parametrize("name", [" ", "=", "[]", "a b", ":", "-1", "mnist:x y"])
+def test_texts_that_could_be_no_name_are_answered(name):
+    with pytest.raises(InputError, match=re.escape(repr(name))):
+        kgan.data.load(name, download=False)
 
 
 @pytest.mark.parametrize(("name", "near"), [("mnits", "mnist"), ("digit", "digits")])

@@ -1,4 +1,4 @@
-"""Pairs and unpaired domains: who belongs to whom, in what order, and what is refused."""
+"""Pairs and unpaired domains: which images are paired, in what order, and the errors."""
 
 import numpy as np
 import pytest

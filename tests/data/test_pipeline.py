@@ -1,4 +1,4 @@
-"""The order of the data, the place in it, and what Keras makes of both."""
+"""The order of the data, the position in it, and their use in `fit`."""
 
 import os
 import subprocess
@@ -148,6 +148,7 @@ def test_fit_entered_in_the_middle_of_an_epoch():
     assert model.seen == epochs[1][30:] + epochs[2]
 
 
+@pytest.mark.slow
 def test_two_replicas_share_the_batches():
     """In a process of its own: devices can be split only before TensorFlow starts."""
     script = """

@@ -1,4 +1,4 @@
-"""Crops and their reductions: that they show the same place, and what is refused."""
+"""Crops and their reduced copies: both show the same place; and the errors."""
 
 import numpy as np
 import pytest

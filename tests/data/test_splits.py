@@ -20,10 +20,19 @@ def test_slices(split, expected):
     assert list(range(10))[bounds(split, 10)] == expected
 
 
-@pytest.mark.parametrize("split", ["", "train[", "train[a:b]", "train[3]", None, 7])
+@pytest.mark.parametrize(
+    "split", ["", "train[", "train[a:b]", "train[3]", f"train[:{'9' * 400}%]", None, 7]
+)
 def test_no_splits(split):
     with pytest.raises(InputError, match="split must be"):
         parse(split)
+
+
+@pytest.mark.parametrize("split", ["train[5:2]", "train[10:]", "train[:0]", "train[:4%]"])
+def test_a_slice_without_samples_is_answered(split):
+    with pytest.raises(InputError, match="none of the 10 samples") as error:
+        bounds(split, 10)
+    assert repr(split) in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +48,7 @@ def test_no_splits(split):
         ("all", "test", True),
         ("train[:10]+test", "test", True),
         ("train[:10]+test", "validation", False),
+        ("train[5:2]", "train", False),
     ],
 )
 def test_whether_splits_share_samples(one, other, shared):

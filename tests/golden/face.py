@@ -1,4 +1,4 @@
-"""The public face of a release, as plain data: names, arguments and their defaults, logs."""
+"""The public interface of a release as plain data: names, arguments with defaults, logs."""
 
 import importlib
 import inspect

@@ -1,16 +1,16 @@
-"""Makes the golden files: what a release saves, and what comes of it when it is taken up again.
+"""Makes the golden files: what a release saves, and the results of resuming from it.
 
     python tests/golden/make.py FOLDER
 
-writes `public_face.json` and a folder a family:
+writes `public_face.json` and a folder for each family:
 
 - `gan.keras`, saved after an epoch of training;
-- `checkpoints/`, as `kgan.callbacks.Checkpoint` left it, stopped before the end of an epoch;
-- `run/`, of `kgan train`, without its logs, pictures and SavedModel;
-- `expected.npz`: what this release draws from each of them, and where it gets to when it goes on.
+- `checkpoints/`, written by `kgan.callbacks.Checkpoint` and stopped before the end of an epoch;
+- `run/`, written by `kgan train`, without its logs, pictures and SavedModel;
+- `expected.npz`: the samples that this release draws from each, and its results when it resumes.
 
-It uses the public face alone, so that a later release can run it too. `tests/test_golden.py` takes
-its families, its data and its functions from here: what it compares was measured in the same way.
+It uses the public interface alone, so that a later release can run it too. `tests/test_golden.py`
+imports the families, the data and the functions from here, so that it measures in the same way.
 """
 
 import csv

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from kgan import layers
+from kgan.errors import InputError
 
 LABELS = np.array([0, 1, 1], "int32")
 
@@ -52,6 +53,7 @@ def compiled(model):
     )
 
 
+@pytest.mark.slow
 def test_xla_compiles_the_gradient_of_a_penalty(images):
     model = network()
     weights = model.get_weights()
@@ -90,3 +92,10 @@ def test_public_names_are_registered():
     for name in layers.__all__:
         registered = keras.saving.get_registered_object(f"kgan>{name}")
         assert registered is getattr(layers, name)
+
+
+@pytest.mark.parametrize("shape", [np.float32(0.5), (0,), "4"])
+def test_history_says_which_shapes_it_takes(shape):
+    assert layers.History(2, ()).images.shape == (3,)
+    with pytest.raises(InputError, match="shape"):
+        layers.History(2, shape)

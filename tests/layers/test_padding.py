@@ -1,4 +1,4 @@
-"""Reflection padding beside NumPy's, and its derivatives."""
+"""Reflection padding against NumPy's, and its derivatives."""
 
 import numpy as np
 import pytest

@@ -84,7 +84,7 @@ def test_say_what_they_take():
         (lambda: PixelUnshuffle()(x[0]), "height, width, channels"),
         (lambda: Downsample()(x), "sizes that 2 divides"),
         (lambda: Upsample("reflect"), "edge, zeros"),
-        (lambda: Upsample()(x[0, 0]), "places between"),
+        (lambda: Upsample()(x[0, 0]), "a spatial axis"),
     ):
         with pytest.raises(InputError, match=message):
             call()

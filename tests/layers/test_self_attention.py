@@ -1,4 +1,4 @@
-"""Self-attention against equations 1 to 3 written out in NumPy, place by place."""
+"""Self-attention against equations 1 to 3 in NumPy, position by position."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Spectral normalization against singular values and algorithm 1 written out in NumPy."""
+"""Spectral normalization against singular values and algorithm 1 in NumPy."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""What rests on a classifier: the Inception Score and the accuracy of asked-for classes."""
+"""Metrics that use a classifier: the Inception Score and the class accuracy."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Metrics within `fit` and `evaluate`: logged, acted on, asked once, and equal each time."""
+"""Metrics in `fit` and `evaluate`: logged, monitored, computed once, and repeatable."""
 
 import json
 import subprocess
@@ -156,6 +156,7 @@ print(json.dumps(gan.evaluate(np.load(sys.argv[2]), verbose=0)))
 """
 
 
+@pytest.mark.slow
 def test_a_saved_model_measures_as_before_in_a_new_process(measured, points, tmp_path):
     measured.fit(points, batch_size=32, verbose=0)
     measured.save(tmp_path / "gan.keras")
@@ -210,3 +211,26 @@ def test_metrics_warn_where_the_images_are_of_another_kind():
     metric.update_state(noise, noise)
     with pytest.warns(UserWarning, match="another kind"):
         metric.result()
+
+
+def test_two_sets_of_different_ranges_are_not_compared():
+    raw = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1)).astype("uint8")
+    scaled = (raw / 127.5 - 1).astype("float32")
+    for real, fake in ((raw, scaled), (scaled, raw.astype("float32"))):
+        with pytest.raises(InputError, match=r"different ranges.*in \[0, 255\].*images / 127\.5"):
+            metrics.measure(["frechet_distance"], real, fake)
+    with pytest.raises(InputError, match=r"outside value_range=\(-1, 1\)"):
+        metrics.measure(["frechet_distance"], raw, raw, value_range=(-1, 1))
+    assert metrics.measure(["psnr"], raw, raw, value_range=(0, 255))["psnr"] >= 100
+
+
+def test_data_of_unknown_length_has_the_same_losses(gan, points):
+    """Its end is found in a step without data, in which nothing may be counted."""
+    gan.compile(jit_compile=False)
+    data = tf.data.Dataset.from_tensor_slices(points[:80]).batch(32)
+    unknown = data.filter(lambda batch: True)
+    assert int(unknown.cardinality()) == tf.data.UNKNOWN_CARDINALITY
+    known = gan.evaluate(data, verbose=0)
+    assert gan.evaluate(unknown, verbose=0) == pytest.approx(known, rel=1e-6)
+    first, last = gan.evaluate(unknown.take(1), verbose=0), gan.evaluate(data.take(1), verbose=0)
+    assert first == pytest.approx(last, rel=1e-6)

@@ -39,7 +39,7 @@ def rotation(width, seed):
     return np.linalg.qr(np.random.default_rng(seed).normal(size=(width, width)))[0]
 
 
-@pytest.mark.parametrize("width", [3, 64, 2048])
+@pytest.mark.parametrize("width", [3, 64, pytest.param(2048, marks=pytest.mark.slow)])
 def test_commuting_gaussians_have_a_closed_form(width):
     """With equal eigenvectors the distance is that of the means and standard deviations."""
     random = np.random.default_rng(1)
@@ -51,7 +51,7 @@ def test_commuting_gaussians_have_a_closed_form(width):
     assert found == pytest.approx(expected, rel=1e-10)
 
 
-@pytest.mark.parametrize("width", [6, 2048])
+@pytest.mark.parametrize("width", [6, pytest.param(2048, marks=pytest.mark.slow)])
 def test_deficient_rank_has_a_closed_form_too(width):
     """Two lines at an angle: the root's trace is the product of their lengths and its cosine."""
     angle = 0.7

@@ -1,4 +1,4 @@
-"""Modes that are found, on samples whose figures are known in closed form."""
+"""Mode coverage on samples whose figures are known in closed form."""
 
 import json
 import math

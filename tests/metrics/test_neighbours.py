@@ -37,6 +37,18 @@ def test_a_far_mean_and_two_clusters():
     assert found["precision"] == 0.5
 
 
+@pytest.mark.parametrize("width", [2, 600])
+def test_a_sample_at_the_radius_lies_in_the_ball(width):
+    """Kynkäänniemi et al. 2019, equation 1: at most the distance to the k-th neighbour."""
+    copies = np.repeat(np.random.default_rng(3).normal(7.0, size=(10, width)), 10, axis=0)
+    found = manifold(copies, copies, [3])[3]
+    assert found["precision"] == found["recall"] == found["coverage"] == 1.0
+    line = np.arange(8.0)[:, None]
+    found = manifold(line, np.array([[-1.0], [8.0], [9.5], [3.0], [4.0]]), [1])[1]
+    assert found["precision"] == 0.8
+    assert found["density"] == (1 + 1 + 0 + 3 + 3) / 5
+
+
 def test_four_metrics_share_one_pass(monkeypatch):
     calls = []
     from kgan.metrics import neighbours
@@ -51,15 +63,15 @@ def test_four_metrics_share_one_pass(monkeypatch):
     shared, metrics = {}, [Precision(), Recall(), Density(), Coverage()]
     for metric in metrics:
         metric.prepare((3,), shared=shared)
-    looks = []
-    look = Record._look
-    monkeypatch.setattr(Record, "_look", lambda *a: (looks.append(a[1]), look(*a)))
+    sides = []
+    extract = Record._extract
+    monkeypatch.setattr(Record, "_extract", lambda *a: (sides.append(a[1]), extract(*a)))
     for start in (0, 500):
         part = slice(start, start + 700 if start else 500)
         for metric in metrics:
             metric.update_state(real[part], fake[part])
     expected = {k: compute_prdc(real, fake, k) for k in (3, 5)}
-    assert looks == ["real", "fake"] * 2
+    assert sides == ["real", "fake"] * 2
     for metric in metrics:
         assert metric.result() == pytest.approx(expected[metric.k][metric.name], rel=1e-12)
     assert len(calls) == 1

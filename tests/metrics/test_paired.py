@@ -1,4 +1,4 @@
-"""PSNR and SSIM against scikit-image, against figures of the literature, and as Keras metrics."""
+"""PSNR and SSIM against scikit-image and published figures, and as Keras metrics."""
 
 import os
 from pathlib import Path

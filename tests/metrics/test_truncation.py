@@ -66,6 +66,12 @@ def test_bad_arguments(real, given, match):
         truncation_curve(**{"generate": generate, "real": real, "extractor": "values"} | given)
 
 
+def test_a_function_that_draws_no_samples_is_answered(real):
+    for drawn in (None, np.float32(1)):
+        with pytest.raises(InputError, match="Data is an array of samples"):
+            truncation_curve(lambda count, **how: drawn, real, extractor="values")  # noqa: B023
+
+
 def test_the_curve_is_drawn(real):
     rows = truncation_curve(generate, real[:100], extractor="values")
     picture = truncation_plot(rows, size=400)

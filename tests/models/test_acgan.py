@@ -1,4 +1,4 @@
-"""ACGAN: its appendix's settings, the term of the class head, and that both players heed it."""
+"""ACGAN: its appendix's settings, and the classification term of both players."""
 
 import types
 
@@ -83,6 +83,7 @@ def test_a_step_minimises_both_terms_and_logs_what_the_head_names():
     assert float(logs["g_class"]) == pytest.approx(float(expected), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_it_learns_digits_and_their_classes_and_comes_back(tmp_path):
     data = kgan.data.load("digits", batch_size=50)
     gan = ACGAN.for_data(data.info, width=48, dropout=0.2, seed=1)
@@ -111,7 +112,7 @@ def test_it_learns_digits_and_their_classes_and_comes_back(tmp_path):
 
 def test_bad_options_and_data_get_a_message():
     unlabelled = kgan.data.load("digits", labels=False)
-    with pytest.raises(InputError, match="ACGAN is told the class of each sample"):
+    with pytest.raises(InputError, match="ACGAN is conditioned on the class of each sample"):
         ACGAN.for_data(unlabelled.info)
     gan = ACGAN((8, 8, 1), width=12)
     gan.compile(jit_compile=False)

@@ -1,4 +1,4 @@
-"""BEGAN: its losses, the balance they keep, and what the logs say of it."""
+"""BEGAN: its losses, their equilibrium, and its logs."""
 
 import json
 import subprocess
@@ -92,7 +92,7 @@ def test_scores_are_mean_absolute_reconstruction_errors(images):
     np.testing.assert_allclose(gan.score(images), expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("jit", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_losses_balance_and_measure_are_those_of_the_equations(images, jit):
     gan = small(gamma=0.7, lambda_k=0.5)
     gan.compile(jit_compile=jit)
@@ -167,6 +167,7 @@ def test_diversity_falls_where_the_generator_ignores_its_latents(images):
     assert collapsed < 1e-4
 
 
+@pytest.mark.slow
 def test_a_resumed_run_equals_the_unbroken_one_and_k_with_it(images, tmp_path):
     def fit(gan, epochs=1):
         gan.fit(images, batch_size=8, epochs=epochs, verbose=0)
@@ -192,6 +193,7 @@ def test_a_resumed_run_equals_the_unbroken_one_and_k_with_it(images, tmp_path):
     assert again.get_config() == {"gamma": 0.5, "lambda_k": 0.2, "discriminator_weight": 1.0}
 
 
+@pytest.mark.slow
 def test_on_digits_the_measure_falls_and_samples_stay_apart():
     gan = BEGAN((8, 8, 1), preset="narrow", width=8, seed=3)
     data = kgan.data.load("digits", batch_size=16)
@@ -226,6 +228,7 @@ print(json.dumps([[float(k) for k in copies], logs["d_real"][0], logs["g_loss"][
 """
 
 
+@pytest.mark.slow
 def test_replicas_have_one_k_which_moves_by_the_whole_batch():
     answer = subprocess.run(
         [sys.executable, "-c", SCRIPT], check=True, capture_output=True, text=True

@@ -1,4 +1,4 @@
-"""The conditional GAN: the paper's networks and settings, and that it heeds its labels."""
+"""The conditional GAN: the paper's networks and settings, and that it draws the given class."""
 
 import keras
 import numpy as np
@@ -74,6 +74,7 @@ def bars(count):
     return images, kinds
 
 
+@pytest.mark.slow
 def test_it_learns_what_its_labels_mean_and_comes_back(tmp_path):
     images, kinds = bars(960)
     gan = ConditionalGAN((8, 8, 1), classes=3, latent_size=8, width=16, seed=1)
@@ -91,6 +92,7 @@ def test_it_learns_what_its_labels_mean_and_comes_back(tmp_path):
     np.testing.assert_allclose(again, samples, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_paper_variant_trains_and_comes_back(tmp_path):
     images, kinds = bars(200)
     gan = ConditionalGAN((8, 8, 1), classes=3, variant="paper", seed=1)
@@ -108,7 +110,7 @@ def test_bad_options_and_data_get_a_message():
     gan = ConditionalGAN.for_data(kgan.data.load("digits").info, width=2)
     assert (gan.classes, gan.image_shape, gan.batch_size) == (10, (8, 8, 1), 64)
     unlabelled = kgan.data.load("digits", labels=False)
-    with pytest.raises(InputError, match="ConditionalGAN is told the class of each sample"):
+    with pytest.raises(InputError, match="ConditionalGAN is conditioned on the class"):
         ConditionalGAN.for_data(unlabelled.info)
     gan = ConditionalGAN((8, 8, 1), width=2)
     gan.compile(jit_compile=False)

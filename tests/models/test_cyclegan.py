@@ -1,4 +1,4 @@
-"""CycleGAN: its terms by hand, its history, and that it learns a mapping without pairs."""
+"""CycleGAN: its terms by hand, its history buffer, and that it learns a mapping without pairs."""
 
 import numpy as np
 import pytest
@@ -95,16 +95,21 @@ def test_each_turn_trains_both_of_a_players_networks_and_no_other(take_turn):
         before = {role: [w.numpy() for w in net.weights] for role, net in gan.networks.items()}
 
 
-@pytest.fixture(scope="module")
-def trained():
-    data = domains()
+def train(epochs):
     gan = small(width=8, identity=0)
     gan.compile(jit_compile=False)
-    gan.fit(data, epochs=25, verbose=0)
+    gan.fit(domains(), epochs=epochs, verbose=0)
     return gan
 
 
-def test_it_learns_a_mapping_without_pairs(trained):
+@pytest.fixture(scope="module")
+def trained():
+    return train(epochs=1)
+
+
+@pytest.mark.slow
+def test_it_learns_a_mapping_without_pairs():
+    trained = train(epochs=25)
     digits = next(iter(kgan.data.load("digits", split="test", batch_size=64)))[0].numpy()
     there = trained.translate(digits)
     assert np.abs(there + digits).mean() < 0.5 * np.abs(digits + digits).mean()
@@ -112,6 +117,7 @@ def test_it_learns_a_mapping_without_pairs(trained):
     assert np.abs(trained.translate(there, "b2a") - digits).mean() < 0.42
 
 
+@pytest.mark.slow
 def test_a_resumed_run_equals_the_unbroken_one_and_the_history_with_it(trained, tmp_path):
     trained.save(tmp_path / "gan.keras")
     again = kgan.load(tmp_path / "gan.keras")
@@ -122,6 +128,7 @@ def test_a_resumed_run_equals_the_unbroken_one_and_the_history_with_it(trained, 
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_it_serves_both_directions_at_any_size(trained, tmp_path):
     trained.export(tmp_path / "served")
     served = tf.saved_model.load(tmp_path / "served")

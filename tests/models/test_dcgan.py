@@ -49,6 +49,7 @@ def test_the_architecture_keeps_the_papers_rules():
     assert gan.generator.layers[-1].activation.__name__ == "tanh"
 
 
+@pytest.mark.slow
 def test_it_learns_what_digits_look_like_and_comes_back(tmp_path):
     gan = DCGAN((8, 8, 1), latent_size=16, width=8, seed=3)
     gan.compile(jit_compile=False)
@@ -86,3 +87,16 @@ def test_options_that_make_no_network_are_refused_at_once():
         DCGAN(width=0)
     with pytest.raises(InputError, match="latent_size must be"):
         DCGAN(latent_size=1.5)
+
+
+def test_every_instance_names_its_layers_alike():
+    """TensorFlow's optimizer of graphs goes by names: others would train to other last digits."""
+    keras.layers.Conv2D(1, 1)
+    gans = [DCGAN((8, 8, 1), width=4) for _ in range(3)]
+    named = [[[la.name for la in net.layers] for net in gan.networks.values()] for gan in gans]
+    assert named[0] == named[1] == named[2]
+    assert "conv2d" in named[0][1]
+    # A layer that is made later joins those of an instance, as transfer learning has it.
+    trunk = gans[2].discriminator
+    new = [keras.layers.Conv2D(2, 1)(trunk.layers[-3].output), keras.layers.Dense(2)(trunk.output)]
+    keras.Model(trunk.inputs, new)

@@ -1,4 +1,4 @@
-"""InfoGAN: its appendix's settings, the information term, whose turn trains what, and the codes."""
+"""InfoGAN: its appendix's settings, the information term, what each update trains, the codes."""
 
 import types
 
@@ -126,6 +126,7 @@ def test_the_term_reaches_the_features_in_the_discriminators_turn(infogan):
     assert float(tf.norm(tape.gradient(value, kernel.value))) > 0
 
 
+@pytest.mark.slow
 def test_it_finds_the_kinds_of_images_by_itself_and_comes_back(tmp_path):
     """Bars in one of three rows and columns: three kinds, each brighter or darker."""
     random = np.random.default_rng(0)
@@ -136,7 +137,7 @@ def test_it_finds_the_kinds_of_images_by_itself_and_comes_back(tmp_path):
         image[rows[kind]] = shade
     gan = InfoGAN((8, 8, 1), noise_size=4, categorical=3, continuous=1, width=8, seed=1)
     gan.compile(steps_per_execution=15)
-    gan.fit(images, batch_size=64, epochs=40, verbose=0)
+    gan.fit(images, batch_size=64, epochs=80, verbose=0)
     asked = np.arange(300) % 3
     values = np.linspace(-1, 1, 300)
     samples = gan.generate(categorical=asked, continuous=values, seed=0)

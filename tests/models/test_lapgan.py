@@ -1,4 +1,4 @@
-"""LAPGAN: the pyramid, each level's game, and sampling from coarse to fine."""
+"""LAPGAN: the pyramid, the training of each level, and sampling from coarse to fine."""
 
 import numpy as np
 import pytest
@@ -61,6 +61,7 @@ def test_levels_train_apart():
     assert len(real) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [0, 10])
 def test_it_learns_digits_and_comes_back(classes, tmp_path):
     gan = small(classes=classes, width=8, units=128)

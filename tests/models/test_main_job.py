@@ -1,4 +1,4 @@
-"""The main job, judged by a classifier that never saw a generated digit."""
+"""The main job, measured by a classifier that was not trained on generated digits."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Every option of every family refuses what it cannot use, by name, before it builds a network."""
+"""Every family checks every option before it builds a network; the error names the option."""
 
 import inspect
 

@@ -17,14 +17,18 @@ def negatives(count=64, seed=0):
     return digits[0].numpy(), 1 - digits[0].numpy()
 
 
-@pytest.fixture(scope="module")
-def trained():
+def train(epochs):
     data = kgan.data.pairs(*negatives(), batch_size=4)
     gan = Pix2Pix.for_data(data.info, width=8, seed=0)
     # So narrow a network learns at a larger rate.
     gan.compile(*(keras.optimizers.Adam(2e-3, beta_1=0.5) for _ in "dg"), jit_compile=False)
-    history = gan.fit(data, epochs=20, verbose=0).history
+    history = gan.fit(data, epochs=epochs, verbose=0).history
     return gan, history
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return train(epochs=1)
 
 
 def test_settings_are_the_papers():
@@ -66,8 +70,9 @@ def test_a_score_rests_on_a_patch_of_the_papers_size(depth, patch):
     )
 
 
-def test_it_learns_the_mapping(trained):
-    gan, history = trained
+@pytest.mark.slow
+def test_it_learns_the_mapping():
+    gan, history = train(epochs=20)
     inputs, targets = (part * 2 - 1 for part in negatives(64, seed=5))
     made = gan.translate(inputs.astype("float32"))
     error = np.abs(made - targets).mean()
@@ -76,6 +81,7 @@ def test_it_learns_the_mapping(trained):
     assert history["l1"][-1] < 0.6 * history["l1"][0]
 
 
+@pytest.mark.slow
 def test_it_saves_resumes_and_serves_any_size(trained, tmp_path):
     gan, _ = trained
     data = kgan.data.pairs(*negatives(), batch_size=4)
@@ -92,6 +98,7 @@ def test_it_saves_resumes_and_serves_any_size(trained, tmp_path):
     np.testing.assert_allclose(served.serve(images), gan.translate(images), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_pictures_stand_in_rows_of_input_output_and_truth(trained):
     gan, _ = trained
     rows = gan.preview(9)["samples"].reshape(3, 3, 8, 8, 1)

@@ -88,6 +88,7 @@ def test_a_block_is_the_identity_at_first_and_uses_groups():
     assert np.var(convolutions[0].kernel) == pytest.approx(expected, rel=0.4)
 
 
+@pytest.mark.slow
 def test_it_learns_digits_of_the_class_asked_for_and_comes_back(tiny, tmp_path):
     data = kgan.data.load("digits", batch_size=64)
     gan = R3GAN.for_data(data.info, preset=tiny, classes=10, seed=0)

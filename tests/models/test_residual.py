@@ -1,4 +1,4 @@
-"""Residual networks: the blocks do what the papers' tables say, whatever the order of the work."""
+"""Residual networks: the blocks compute what the papers' tables say, in any order of operations."""
 
 import keras
 import numpy as np

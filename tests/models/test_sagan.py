@@ -1,4 +1,4 @@
-"""SAGAN: the paper's networks and settings, and attention that begins as nothing."""
+"""SAGAN: the paper's networks and settings, and attention that starts as the identity."""
 
 import keras
 import numpy as np
@@ -52,7 +52,7 @@ def test_settings_are_those_of_the_paper():
 
 def test_attention_lies_at_half_the_size_or_where_it_is_asked_for():
     for shape, expected in [((8, 8, 1), 4), ((28, 28, 1), 14), ((64, 64, 3), 32)]:
-        assert sagan._attended(shape, None) == expected
+        assert sagan._attention_height(shape, None) == expected
     gan = SAGAN((16, 16, 1), width=1, latent_size=2, attention=4)
     for network in (gan.generator, gan.discriminator):
         assert [layer.output.shape[1] for layer in attentions(network)] == [4]
@@ -82,6 +82,7 @@ def test_attention_begins_as_nothing():
         assert np.abs(network(inputs).numpy() - before).max() > 1e-4
 
 
+@pytest.mark.slow
 def test_it_learns_the_digits_classes_and_comes_back(tmp_path):
     gan = SAGAN((8, 8, 1), classes=10, latent_size=16, width=8, seed=1)
     # Narrow networks want a larger learning rate than the paper's.

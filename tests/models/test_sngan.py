@@ -1,4 +1,4 @@
-"""SNGAN: the papers' networks and settings, and what spectral normalization promises."""
+"""SNGAN: the papers' networks and settings, and the bound of spectral normalization."""
 
 import keras
 import numpy as np
@@ -145,6 +145,7 @@ def test_conditional_batch_normalization_tells_the_classes_apart(small):
     assert np.abs(zero - seven).mean() > 0.01
 
 
+@pytest.mark.slow
 def test_it_learns_the_digits_classes_and_comes_back(tmp_path):
     gan = SNGAN((8, 8, 1), classes=10, latent_size=16, width=16, discriminator_steps=1, seed=1)
     # Narrow networks want a larger learning rate than the paper's.

@@ -1,4 +1,4 @@
-"""VAE/GAN: the paper's settings, its three losses, whose turn moves what, and the way to codes."""
+"""VAE/GAN: the paper's settings, its three losses, the variables of each update, and encoding."""
 
 import re
 
@@ -175,10 +175,10 @@ def test_a_turn_moves_its_own_player_only(gan, images, take_turn):
 
 def test_the_encoder_learns_from_the_prior_and_the_likelihood_alone(gan, images):
     real = tf.constant(images[:8])
-    # The seed of the turn's codes, which gan.next_seed() would give.
-    seed = kgan.models.VAEGAN.next_seed
+    # The seed of the turn's codes, which gan.joint_seed() would give.
+    seed = kgan.models.VAEGAN.joint_seed
     said = []
-    gan.next_seed = lambda: said.append(seed(gan)) or said[-1]
+    gan.joint_seed = lambda: said.append(seed(gan)) or said[-1]
     found = gradients(gan, player(gan, "encoder"), real, None)
     weights = gan.encoder.trainable_variables
     with tf.GradientTape() as tape, state.dropped(gan):
@@ -197,7 +197,7 @@ def test_the_encoder_learns_from_the_prior_and_the_likelihood_alone(gan, images)
     # The scores have no say: the head that makes them may be anything.
     for weight in gan.discriminator.layers[-1].weights:
         weight.assign(weight + 3.0)
-    gan.next_seed = lambda: said[0]
+    gan.joint_seed = lambda: said[0]
     again = gradients(gan, player(gan, "encoder"), real, None)
     for ours, theirs in zip(found.gradients, again.gradients, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -258,7 +258,7 @@ def test_accumulation_finds_the_gradients_of_the_whole_batch(gan, images):
         for layer in layers_of(network, keras.layers.BatchNormalization):
             # Batch statistics are a slice's.
             layer.trainable = False
-    gan.next_seed = lambda: tf.constant([5, 6])
+    gan.joint_seed = lambda: tf.constant([5, 6])
     # The same halves, with the same noise: each slice of the batch is the batch.
     real = tf.constant(np.concatenate([images[:8], images[:8]]))
     found = {}
@@ -330,6 +330,7 @@ def test_a_term_may_join_the_encoders_loss(gan, images):
 # Codes and pictures.
 
 
+@pytest.mark.slow
 def test_it_learns_to_reconstruct_and_says_so(images):
     gan = small(width=8, gamma=0.1)
     fast = {p: keras.optimizers.RMSprop(2e-3) for p in ("encoder", "generator", "discriminator")}
@@ -412,6 +413,7 @@ def same_state(gan, other):
         np.testing.assert_array_equal(value, other_value, err_msg=name)
 
 
+@pytest.mark.slow
 def test_it_comes_back_and_goes_on_as_if_unbroken(images, tmp_path):
     def fresh():
         keras.utils.set_random_seed(3)

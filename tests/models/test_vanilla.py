@@ -74,7 +74,14 @@ def test_minimax_weights_are_drawn_as_its_tutorial_draws_them():
     assert len({kernel.ravel()[0] for kernel in kernels}) == len(kernels)
 
 
-@pytest.mark.parametrize("variant", [v for v in vanilla.VARIANTS if v != "points"])
+@pytest.mark.parametrize(
+    "variant",
+    [
+        pytest.param(variant, marks=[] if variant == "minimax" else pytest.mark.slow)
+        for variant in vanilla.VARIANTS
+        if variant != "points"
+    ],
+)
 def test_every_variant_trains_on_digits_and_comes_back(variant, tmp_path):
     gan = VanillaGAN((8, 8, 1), variant)
     gan.compile(jit_compile=False)

@@ -77,9 +77,9 @@ def critic_weights(gan):
 @pytest.mark.parametrize(
     "settings",
     [
-        {},
+        pytest.param({}, marks=pytest.mark.slow),
         {"d_optimizer": "sgd", "discriminator_steps": 1},
-        {"jit_compile": True, "discriminator_steps": 1},
+        pytest.param({"jit_compile": True, "discriminator_steps": 1}, marks=pytest.mark.slow),
     ],
 )
 def test_the_critic_is_clipped_after_each_update_and_after_loading(settings, points, tmp_path):
@@ -99,6 +99,7 @@ def test_the_critic_is_clipped_after_each_update_and_after_loading(settings, poi
     assert np.abs(after).max() == np.float32(0.02)
 
 
+@pytest.mark.slow
 def test_batch_normalization_of_the_critic_is_clipped_with_the_rest():
     gan = WGAN((16, 16, 1), latent_size=4, width=2)
     gan.compile(jit_compile=False)
@@ -141,6 +142,7 @@ def test_the_distance_is_the_difference_of_the_scores(family, points):
     assert logs["distance"][-1] != 0
 
 
+@pytest.mark.slow
 def test_the_critic_of_wgan_gp_finds_the_wasserstein_distance(points):
     """A critic of slope K sees K·W1 - λ(K - 1)², which is largest at K = 1 + W1/2λ."""
     from scipy.optimize import linear_sum_assignment
@@ -169,6 +171,7 @@ def test_the_critic_of_wgan_gp_finds_the_wasserstein_distance(points):
     assert slopes.std() < 0.2
 
 
+@pytest.mark.slow
 def test_wgan_gp_finds_every_mode_of_the_ring():
     data = kgan.data.load("ring", batch_size=64)
     modes = data.info.modes
@@ -186,6 +189,7 @@ def test_wgan_gp_finds_every_mode_of_the_ring():
     assert np.bincount(nearest.argmin(1), minlength=8).min() > 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", [WGAN, WGANGP])
 def test_it_learns_what_digits_look_like_and_comes_back(family, tmp_path):
     gan = family((8, 8, 1), latent_size=8, width=8, seed=0)

@@ -1,8 +1,9 @@
-"""`history.csv`: every figure stands under its name, whatever the logs of an epoch hold."""
+"""`history.csv`: every figure is in the column of its name, whichever logs an epoch has."""
 
 import math
 
 import numpy as np
+import pytest
 
 from kgan import pictures
 from kgan.runs import RunFolder
@@ -39,3 +40,39 @@ def test_a_file_whose_columns_had_shifted_can_be_gone_on_with(tmp_path):
     run.trim_history(3)
     run.add_to_history(3, 40, {"d_loss": 0.5})
     assert [row["d_loss"] for row in run.rows()] == ["1.5", "1.0", "", "0.5"]
+
+
+HEAD = b"epoch,step,d_loss\r\n"
+ROWS = [b"0,10,1.5\r\n", b"1,20,1.0\r\n", b"2,30,0.5\r\n"]
+
+
+@pytest.mark.parametrize(
+    ("content", "epochs", "said"),
+    [
+        (HEAD + b"".join(ROWS)[:-6], ["0", "1"], "last line was cut"),
+        (HEAD + b"x,y\r\n" + b"".join(ROWS), ["0", "1", "2"], "Line 2 is no epoch's"),
+        (HEAD + b'"\r\n' + b"".join(ROWS), ["0", "1", "2"], "Line 2"),
+        (HEAD + b"\x00\xff\r\n" + b"".join(ROWS), ["0", "1", "2"], "Line 2"),
+        (HEAD + ROWS[0] + ROWS[0] + ROWS[1], ["0", "1"], "Line 3"),
+        (HEAD + ROWS[0] + "\u00b2,20,1.0\r\n".encode() + ROWS[2], ["0", "2"], "Line 3"),
+        (HEAD + ROWS[0] + b"1,20,1.x\r\n" + ROWS[2], ["0", "2"], "Line 3"),
+        (HEAD + ROWS[0] + b"9" * 5000 + b",20,1\r\n" + ROWS[2], ["0", "2"], "Line 3"),
+        (HEAD + ROWS[0] + b"1" * 200_000 + b"\r\n" + ROWS[2], ["0", "2"], "Line 3"),
+        (b"".join(ROWS), [], "does not name the columns"),
+        (b"epoch,step,d_l\xff\r\n" + b"".join(ROWS), [], "does not name the columns"),
+        (b"", [], "empty"),
+        (b"epoch,st", [], "empty, or was cut"),
+    ],
+)
+def test_damaged_lines_are_left_out_said_and_kept_aside(tmp_path, content, epochs, said):
+    run = RunFolder(tmp_path)
+    run.history.write_bytes(content)
+    with pytest.warns(UserWarning, match=said):
+        assert [row["epoch"] for row in run.rows()] == epochs
+    with pytest.warns(UserWarning, match=f"{said}.*damaged-history.csv"):
+        run.trim_history(2)
+    assert (tmp_path / "damaged-history.csv").read_bytes() == content
+    run.add_to_history(2, 30, {"d_loss": 0.25})
+    kept = [epoch for epoch in epochs if int(epoch) < 2]
+    assert [row["epoch"] for row in run.rows()] == [*kept, "2"]
+    assert pictures.loss_plot(run.rows()).dtype == np.uint8

@@ -1,4 +1,6 @@
-"""`compile` is all or nothing, and says what a plain function becomes."""
+"""`compile`: an error changes nothing, and a plain function may serve as a penalty or term."""
+
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -63,6 +65,50 @@ def test_a_lambda_comes_back_by_name(networks, points, tmp_path):
         kgan.load(tmp_path / "gan.keras")
     loaded = kgan.load(tmp_path / "gan.keras", custom_objects={"term": term})
     assert loaded.terms[0].function is term
+
+
+@pytest.mark.filterwarnings("ignore:The term", "ignore:The object being serialized")
+def test_a_lambda_is_run_by_safe_mode_false_alone(networks, points, tmp_path):
+    def of(*terms, last=()):
+        generator, discriminator = networks()
+        gan = kgan.GAN(
+            keras.Sequential([keras.Input((3,)), generator, *last]), discriminator, seed=1
+        )
+        gan.compile(terms=terms, run_eagerly=True)
+        gan.save(tmp_path / "gan.keras")
+        return gan
+
+    def load(**how):
+        return kgan.load(tmp_path / "gan.keras", **how)
+
+    of(lambda turn: 3.0 * keras.ops.mean(turn.fake**2))
+    with pytest.raises(InputError, match="is code that loading would run.*safe_mode=False"):
+        load()
+    loaded = load(safe_mode=False)
+    turn = SimpleNamespace(fake=np.array([1.0, 3.0], "float32"))
+    assert float(loaded.terms[0](turn)) == 15.0
+    loaded.fit(points[:64], batch_size=32, verbose=0)
+    # By its name in the logs, with what it uses around it.
+    loaded.save(tmp_path / "gan.keras")
+    assert float(load(safe_mode=False).terms[0](turn)) == 15.0
+
+    elsewhere = networks
+    of(lambda turn: elsewhere(turn))
+    with pytest.raises(InputError, match="custom_objects"):
+        load(safe_mode=False)
+    of(lambda turn: asserted(turn.fake))  # noqa: F821
+    with pytest.raises(InputError, match="uses asserted, which no file holds"):
+        load(safe_mode=False)
+
+    gan = of(last=[keras.layers.Lambda(lambda x: 2.0 * x)])
+    with pytest.raises(InputError, match="holds a lambda.*safe_mode=False"):
+        load()
+    np.testing.assert_array_equal(
+        load(safe_mode=False).generate(3, seed=0), gan.generate(3, seed=0)
+    )
+    of(last=[keras.layers.Lambda(lambda x: tf.identity(x))])
+    with pytest.raises(InputError, match="name 'tf' is not defined"):
+        load(safe_mode=False)
 
 
 @pytest.mark.parametrize("asked", [False, None])

@@ -1,4 +1,4 @@
-"""The classifiers that kgan carries know real images, and read what their pages say."""
+"""The classifiers that come with kgan: real images, noise, formats of the input, files."""
 
 import os
 import pathlib

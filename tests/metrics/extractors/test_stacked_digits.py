@@ -1,4 +1,4 @@
-"""Stacked digits, seen by a stub that reads the digit off a pixel."""
+"""Stacked digits, classified by a stub that reads the digit from a pixel."""
 
 import keras
 import numpy as np
