@@ -3,9 +3,9 @@
     python benchmarks/classifiers.py digits
     python benchmarks/classifiers.py cifar10 --epochs 40 --out cifar10.npz
 
-Needs MNIST or CIFAR-10 of TensorFlow Datasets (TFDS_DATA_DIR says where). Prints the accuracy on
-the test split, of the weights as they are stored, with the machine and the versions. Without
-`--out` the file goes where kgan looks for it.
+Needs MNIST or CIFAR-10 of TensorFlow Datasets (in the folder TFDS_DATA_DIR). Prints the accuracy of
+the stored weights on the test split, with the machine and the versions. Without `--out` the file is
+written where kgan loads it from.
 """
 
 import argparse
@@ -27,26 +27,29 @@ SEED = 0
 
 
 def digits(images, labels, seed):
-    """MNIST, a little turned, scaled and moved; a third drawn anew in 8x8 pixels.
+    """Augments MNIST: slightly rotated, scaled and shifted; a third redrawn in 8x8 pixels.
 
-    Nothing else than digits: a network that is taught to be unsure of all others puts them into
-    one point amid the features of digits, and precision takes noise for perfect.
+    The training set has only digits. A network that is also trained to be uncertain about other
+    images maps them to one point amid the features of digits, so that noise gets a precision of 1.
     """
-    images = moved(images, seed, turn=0.17, scale=0.12, shift=2.0)
-    coarse = classifiers.digit_frame(counted(images, seed + 1))
+    images = transformed(images, seed, turn=0.17, scale=0.12, shift=2.0)
+    coarse = classifiers.digit_frame(redrawn(images, seed + 1))
     chance = tf.random.stateless_uniform((len(images), 1, 1, 1), seed + 2)
     return tf.where(chance < 1 / 3, coarse, images), tf.one_hot(labels, 10)
 
 
-def counted(images, seed):
-    """Digits as Alpaydin and Kaynak's 8x8: cut out, black on 32x32, counted in 4x4 blocks."""
+def redrawn(images, seed):
+    """Redraws digits in 8x8 pixels, as Alpaydin and Kaynak's digits were made.
+
+    The bounding box becomes a 32x32 bitmap, whose black pixels are counted in 4x4 blocks.
+    """
     count = len(images)
     rows, columns = (tf.reduce_max(images, (axis, 3)) > 0.3 for axis in (2, 1))
     top, left = (tf.reduce_min(tf.where(i, tf.range(28.0), 27.0), 1) for i in (rows, columns))
     bottom, right = (tf.reduce_max(tf.where(i, tf.range(28.0), 0.0), 1) for i in (rows, columns))
     unit = tf.random.stateless_uniform((5, count), seed)
     high = (bottom - top + 1) / 2
-    # Writers of a 1 with a flag and a foot are rare in MNIST: some narrow digits are stretched.
+    # A 1 with a flag and a foot is rare in MNIST: some narrow digits are stretched to imitate it.
     wide = tf.maximum(high * (0.6 + 0.8 * unit[0]), (right - left + 1) * 0.6)
     high *= 0.95 + 0.15 * unit[1]
     down, across = (bottom + top) / 2, (left + right) / 2 + (unit[2] - 0.5) * wide / 4
@@ -59,18 +62,26 @@ def counted(images, seed):
 
 
 def cifar10(images, labels, seed):
-    """CIFAR-10, flipped, moved by up to 4 pixels, a square of 10 pixels left out."""
+    """Augments CIFAR-10: flips, shifts of up to 4 pixels, and a blank square of 10x10 pixels."""
     count, side = len(images), 32
     images = tf.image.stateless_random_flip_left_right(images, seed)
-    images = moved(images, seed + 1, turn=0.0, scale=0.1, shift=4.0)
+    images = transformed(images, seed + 1, turn=0.0, scale=0.1, shift=4.0)
     corner = tf.random.stateless_uniform((count, 2, 1), seed + 2, -5, side - 5, tf.int32)
     inside = tf.math.logical_and(tf.range(side) >= corner, tf.range(side) < corner + 10)
     hole = tf.logical_and(inside[:, 0, :, None], inside[:, 1, None, :])[..., None]
     return tf.where(hole, 0.5, images), tf.one_hot(labels, 10)
 
 
-def moved(images, seed, turn, scale, shift):
-    """Each image under its own rotation (radians), scaling of both sides and shift (pixels)."""
+def transformed(images, seed, turn, scale, shift):
+    """Rotates, scales and shifts each image at random.
+
+    Args:
+        images: `(batch, height, width, channels)`, square, in [0, 1].
+        seed: seed of the random numbers.
+        turn: the largest rotation, in radians.
+        scale: the largest relative change of height and of width.
+        shift: the largest shift, in pixels.
+    """
     count, middle = len(images), (images.shape[1] - 1) / 2
     unit = tf.random.stateless_uniform((5, count), seed, -1.0, 1.0)
     angle, wide, high = unit[0] * turn, 1 + unit[1] * scale, 1 + unit[2] * scale
@@ -89,7 +100,7 @@ def moved(images, seed, turn, scale, shift):
     )
 
 
-# Data set, change of the images, epochs, batch, learning rate, weight decay, label smoothing.
+# Data set, augmentation, epochs, batch size, learning rate, weight decay, label smoothing.
 RECIPES = {
     "digits": ("mnist", digits, 14, 128, 3e-3, 0.02, 0.0),
     "cifar10": ("cifar10", cifar10, 40, 64, 3e-3, 0.1, 0.05),
@@ -97,7 +108,7 @@ RECIPES = {
 
 
 def arrays(name, split):
-    """Images in [0, 1] and labels, in the order of the data set."""
+    """Returns images in [0, 1] and labels, in the order of the data set."""
     data = kgan.data.load(
         name, split=split, batch_size=500, value_range=(0, 1), shuffle=False, drop_remainder=False
     )
@@ -106,7 +117,10 @@ def arrays(name, split):
 
 
 def train(network, images, labels, change, epochs, batch, rate, decay, smoothing):
-    """Fits the logits; AdamW whose rate rises for a twentieth of the steps and falls to 0."""
+    """Trains the logits by AdamW.
+
+    The learning rate rises for a twentieth of the steps and then falls to 0 by a cosine.
+    """
     steps = len(images) // batch
     seeds = tf.data.Dataset.counter().map(lambda n: tf.stack([tf.constant(SEED, tf.int64), 9 * n]))
     data = tf.data.Dataset.from_tensor_slices((images, labels))
@@ -129,8 +143,12 @@ def train(network, images, labels, change, epochs, batch, rate, decay, smoothing
     model.fit(data.prefetch(8), epochs=epochs, steps_per_epoch=steps, verbose=2)
 
 
-def judged(network, images, labels):
-    """Accuracy, and the features of each class: means `(classes, width)` and a pooled spread."""
+def measured(network, images, labels):
+    """Returns the accuracy and the statistics of the features.
+
+    These are the mean of each class `(classes, width)` and the pooled standard deviation within
+    the classes `(width,)`.
+    """
     features, logits = network.predict(images, batch_size=500, verbose=0)
     means = np.stack([features[labels == k].mean(axis=0) for k in range(logits.shape[1])])
     spread = np.sqrt(((features - means[labels]) ** 2).mean(axis=0))
@@ -166,11 +184,11 @@ def main():
     unseen, truth = arrays(name, "test")
     facts = {"data": name, "train": len(images), "test": len(unseen), "epochs": epochs}
     facts |= {"seed": SEED, "versions": versions}
-    facts["accuracy"], means, spread = judged(network, unseen, truth)
+    facts["accuracy"], means, spread = measured(network, unseen, truth)
     if arguments.classifier == "digits":
         small, truth = arrays("digits", "all")
         small = classifiers.digit_frame(small).numpy()
-        facts["accuracy_8x8"], _, _ = judged(network, small, truth)
+        facts["accuracy_8x8"], _, _ = measured(network, small, truth)
     classifiers.save(network, out, facts, means, spread)
     print(facts)
 

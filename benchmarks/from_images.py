@@ -1,16 +1,16 @@
-"""What the families that start from an image reach, on data whose truth is known.
+"""Measures the families that start from an image, on data whose true targets are known.
 
     python benchmarks/from_images.py pix2pix            # MNIST from its edges
     python benchmarks/from_images.py cyclegan           # MNIST, and other digits of it recoloured
     python benchmarks/from_images.py srgan --train photos/ --test set5/
 
-`pix2pix` compares PSNR with that of always saying the training mean. `cyclegan` translates digits
-that it has not seen between two domains whose mapping is known, and measures how far the
-translation is from the true one and whether kgan's classifier sees the same digit. `srgan` trains
-its first stage, then its second, and measures both on whole images beside bicubic enlargement,
-with how strong their edges are beside the true ones.
+`pix2pix` compares its PSNR with that of the mean training image. `cyclegan` translates test digits
+between two domains whose mapping is known, and measures the error of the translation and whether
+kgan's classifier gives it the same class. `srgan` trains its first stage, then its second. It
+compares the PSNR and SSIM of both on whole images with bicubic enlargement, and the strength of
+their edges with that of the true ones.
 
-Each writes its figures to `from_images.json` and a picture into `benchmarks/results/`.
+Each writes its figures to `from_images.json` and a picture, both into `benchmarks/results/`.
 """
 
 import argparse
@@ -34,7 +34,7 @@ PAPER, INK = np.array([0.95, 0.85, 0.60]), np.array([0.15, 0.20, 0.55])
 
 
 class Until(keras.callbacks.Callback):
-    """Ends a training after so many seconds, counted from the end of its first step."""
+    """Ends a training `seconds` after the end of its first step, which is mostly compilation."""
 
     def __init__(self, seconds):
         super().__init__()
@@ -47,7 +47,7 @@ class Until(keras.callbacks.Callback):
 
 
 def arrays(name, split):
-    """All images in [0, 1] and labels of a data set."""
+    """Returns all images in [0, 1] and all labels of a split."""
     data = kgan.data.load(
         name, split=split, value_range=(0, 1), shuffle=False, drop_remainder=False
     )
@@ -55,14 +55,14 @@ def arrays(name, split):
 
 
 def edges(images):
-    """Where images change: the length of Sobel's gradient of the luma, in [0, 1]."""
+    """Returns the length of Sobel's gradient of the luma, clipped to [0, 1]."""
     luma = tf.reduce_mean(images, -1, keepdims=True)
     length = tf.norm(tf.image.sobel_edges(luma), axis=-1)
     return np.clip(length, 0, 1).astype("float32")
 
 
 def pix2pix(arguments, work):
-    """MNIST, with a border that makes it 32x32, from its edges."""
+    """Trains Pix2Pix to draw MNIST digits, padded to 32x32, from their edges."""
     border = ((0, 0), (2, 2), (2, 2), (0, 0))
     real, held_out = (np.pad(arrays("mnist", part)[0], border) for part in ("train", "test[:2000]"))
     data = kgan.data.pairs(edges(real), real, batch_size=16)
@@ -78,12 +78,12 @@ def pix2pix(arguments, work):
 
 
 def recoloured(grey):
-    """The true counterpart of grey digits `(n, height, width, 1)` in [0, 1]: ink on paper."""
+    """Returns grey digits `(n, height, width, 1)` in [0, 1] in the colours of the second domain."""
     return (PAPER + grey * (INK - PAPER)).astype("float32")
 
 
 def cyclegan(arguments, work):
-    """MNIST digits, and other digits of it in blue ink on yellow paper."""
+    """Trains CycleGAN between MNIST digits and other MNIST digits in blue on yellow."""
     digits, _ = arrays("mnist", "train")
     held_out, labels = arrays("mnist", "test[:1000]")
     half = len(digits) // 2
@@ -104,7 +104,7 @@ def cyclegan(arguments, work):
     back = (gan.translate(ink * 2 - 1, "b2a") + 1) / 2
     classifier = metrics.extractors.Digits()
     classifier.prepare((28, 28, 1), (0.0, 1.0))
-    # Back to grey by the known mapping, along the line between the colours.
+    # For the classifier: converted to grey by projecting on the line between the two colours.
     line = INK - PAPER
     seen = {
         "a2b": np.clip(((there - PAPER) @ line / (line @ line))[..., None], 0, 1),
@@ -122,7 +122,7 @@ def cyclegan(arguments, work):
 
 
 def srgan(arguments, work):
-    """Photographs four times larger; measured on whole images that it was not trained on."""
+    """Trains SRGAN to enlarge photographs four times, and measures it on whole test images."""
     data = kgan.data.crops(arguments.train, scale=4, size=96, batch_size=16, per_image=16)
     test = kgan.data.crops(arguments.test, scale=4, size=None)
     gan = models.SRGAN(scale=4, preset="narrow", content=arguments.content, seed=0)
@@ -165,7 +165,7 @@ def only(figures):
 
 
 def edge(gan, test):
-    """How strong edges are beside the true ones: the mean length of gradients, as a ratio."""
+    """Returns the mean length of the gradients, divided by that of the true images."""
     ratios = [
         edges(gan.upscale(low.numpy()) / 8).mean() / edges(high.numpy() / 8).mean()
         for low, high in test
@@ -174,7 +174,7 @@ def edge(gan, test):
 
 
 def sheet(gan, test, path):
-    """Crops of the test images: bicubic, made, true."""
+    """Draws crops of the test images: bicubic, generated, true."""
     parts = [(low.numpy()[0], high.numpy()[0]) for low, high in test]
     low = np.stack([low[:48, :48] for low, _ in parts])
     high = np.stack([high[:192, :192] for _, high in parts])
@@ -195,11 +195,11 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("jobs", nargs="+", choices=JOBS)
-    parser.add_argument("--seconds", type=float, default=1800.0, help="of each training, at most")
-    parser.add_argument("--steps", type=int, help="of each training, where schedules end")
+    parser.add_argument("--seconds", type=float, default=1800.0, help="the most for each training")
+    parser.add_argument("--steps", type=int, help="of each training; schedules end there")
     parser.add_argument("--train", help="folder of photographs, for srgan")
     parser.add_argument("--test", help="folder of other photographs, for srgan")
-    parser.add_argument("--content", default="auto", help="of srgan")
+    parser.add_argument("--content", default="auto", help="network of srgan's content loss")
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("quality-runs"))
     parser.add_argument(
         "--out", type=pathlib.Path, default=pathlib.Path(__file__).parent / "results"

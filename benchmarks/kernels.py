@@ -1,10 +1,10 @@
-"""How long single layers take, by Keras's own forms and by kgan's faster ones.
+"""Compares the time of single layers in Keras's own form and in kgan's faster form.
 
     python benchmarks/kernels.py
 
-Each layer is run forward and back, for its input and its weights, without XLA and with it. The
-forms take turns; the figure is the median in milliseconds. With `TF_ENABLE_ONEDNN_OPTS=0`
-TensorFlow computes as on processors that it does not use oneDNN on.
+Each time covers a forward pass and the gradients for input and weights, without XLA and with it.
+The forms run in turns; the figure is the median in milliseconds. With `TF_ENABLE_ONEDNN_OPTS=0`
+TensorFlow computes as on processors on which it does not use oneDNN.
 """
 
 import os
@@ -32,7 +32,7 @@ ROUNDS, CALLS = 7, 3
 
 
 def work(network, x, xla, fast):
-    """A function that runs a network forward and back."""
+    """Returns a compiled function that computes a network's output and its gradients."""
 
     def run(x):
         with tf.GradientTape() as tape:

@@ -1,10 +1,10 @@
-"""What measuring costs: time and memory of every metric for 10,000 samples against 10,000.
+"""Measures time and memory of every metric, for 10,000 samples against 10,000.
 
     python benchmarks/metrics.py --data mnist --count 10000
 
-Two sets of real images stand in for generated and real ones, in memory before the clock starts.
-Each metric is timed alone, then all together, which share their features; the peak of memory is
-that of the whole process beyond what it held before. Loading TensorFlow and the networks is not
+Two sets of real images stand in for generated and real ones; they are loaded before the clock
+starts. Each metric is timed alone, then all together, which share their features. The memory is the
+growth of the process's peak during the measurement. Loading TensorFlow and the networks is not
 counted, nor are the features of the training samples, which `Memorisation` computes once.
 """
 
@@ -26,19 +26,19 @@ from kgan import metrics
 
 
 def images(data, split, count):
-    """So many images of a split, in one array."""
+    """Returns the first `count` images of a split as one array."""
     dataset = kgan.data.load(data, split=split, batch_size=500, drop_remainder=False)
     taken = [batch[0].numpy() for batch in dataset.take(-(-count // 500))]
     return np.concatenate(taken)[:count]
 
 
 def resident() -> float:
-    """The most memory the process has held so far, in MiB."""
+    """Returns the peak memory of the process so far, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def timed(found, real, fake):
-    """Seconds of an evaluation over these metrics, and its figures."""
+    """Returns the seconds that an evaluation of these metrics takes, and its figures."""
     dataset = tf.data.Dataset.from_tensor_slices((real, fake)).batch(250)
     shared = {}
     for metric in found:
@@ -82,7 +82,7 @@ def main():
         memory = metrics.Memorisation(training, extractor=arguments.extractor)
         return [*found, metrics.Diversity(), memory]
 
-    # The networks, their first compilation, and TensorFlow's own memory.
+    # Warm-up: loads and compiles the networks and allocates TensorFlow's own memory.
     timed(fresh(), real[:500], fake[:500])
     before = resident()
     print("| metric | seconds |\n| --- | --- |")

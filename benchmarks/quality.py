@@ -1,27 +1,27 @@
-"""The quality board: every model that ships, trained for a stated time and measured.
+"""The quality board: trains every family for a given time and measures its samples.
 
     python benchmarks/quality.py --short                   # 5 minutes a model, over 3 seeds
     python benchmarks/quality.py --seconds 1800            # half an hour a seed
     python benchmarks/quality.py --models stable --seeds 5
 
-Each training has so many seconds, counted from the end of its first step, and ends with the steps
-that the board states for it if those come first; a shorter one has its share of them, and its
-schedules end with it. `TF_NUM_INTRAOP_THREADS=1` keeps it to one core, so that several can run side
-by side; `--merge` brings their results together.
+Each training ends after `--seconds`, counted from the end of its first step, or after the steps
+that the board states for it, whichever comes first. If the time is shorter than the board's, the
+steps are reduced in proportion, and the schedules end with them. `TF_NUM_INTRAOP_THREADS=1` limits
+a training to one core, so that several can run side by side; `--merge` combines their results.
 
-Then as many samples are generated as the test split holds and measured against it; the row "real"
-is the same number of training images in their place, the floor no generator beats. Figures are
-mean ± standard deviation over the seeds.
+Then as many samples are generated as the test split holds, and measured against it. The row "real"
+has the same number of training images in their place: the floor. Figures are mean ± standard
+deviation over the seeds.
 
-Models that are told a class are also measured class by class: recall and coverage of each class
-against the test images of it, the least and the mean. Of InfoGAN the share of samples is counted
-whose categorical code agrees with the digit, under the best pairing of codes and digits.
+Conditional models are also measured class by class: the least and the mean over the classes of
+recall and coverage, against the test images of the class. For InfoGAN the code agreement is the
+fraction of samples whose categorical code agrees with the digit, for the best pairing of codes and
+digits.
 
-It writes `quality.md` (the table), `quality.json`, a sheet of samples for each model (of VAE/GAN
-also test images above their reconstructions) and
-`side_by_side.png`, with 64 samples of every unconditional MNIST model, into
-`benchmarks/results/`. What is finished is not trained again; a training that was broken off goes
-on from its last checkpoint under `--work`. `--again` starts anew.
+It writes into `benchmarks/results/`: `quality.md` (the table), `quality.json`, a sheet of samples
+for each model (for VAE/GAN also test images above their reconstructions) and `side_by_side.png`
+with 64 samples of every unconditional MNIST model. Finished trainings are not repeated, and an
+interrupted one is resumed from its last checkpoint under `--work`; `--again` starts all again.
 """
 
 import argparse
@@ -51,13 +51,13 @@ class Entry:
     """A row of the board.
 
     Attributes:
-        name: on the command line and in the table.
+        name: name on the command line and in the table.
         model: name in `kgan.models.CATALOGUE`.
-        options: of the model.
-        data: its natural data, by name.
-        steps: of a training in full, where its schedules end.
-        minutes: what it has for them in full; with less it has that share of the steps.
-        xla: whether the step is compiled with XLA, where "auto" chooses the slower.
+        options: options of the model.
+        data: name of the data set.
+        steps: steps of a full training, at which its schedules end.
+        minutes: time of a full training; with less time the steps are reduced in proportion.
+        xla: `jit_compile` of the training; False for models for which "auto" is slower.
     """
 
     name: str
@@ -70,11 +70,11 @@ class Entry:
 
     @property
     def extractor(self) -> str:
-        """What looks at the samples."""
+        """Name of the extractor that computes the features."""
         return EXTRACTORS.get(self.data, "auto")
 
     def steps_in(self, seconds: float) -> int:
-        """How many steps a training of that length has."""
+        """Returns the number of steps of a training of that length."""
         return max(10, round(self.steps * min(1.0, seconds / 60 / self.minutes)))
 
 
@@ -122,13 +122,13 @@ BOARD = [
     Entry("minimax-stacked", "vanilla", {"variant": "minimax"}, "stacked_mnist", 60_000, 5),
     Entry("r3gan-stacked", "r3gan", {}, "stacked_mnist", steps=5000),
     Entry("dcgan-cifar10", "dcgan", {"width": 32}, "cifar10", steps=6000),
-    # The paper's five steps of the discriminator: with one the samples are all alike here.
+    # The paper's five discriminator updates: with one, the samples are all alike on this data.
     Entry("sngan-cifar10", "sngan", {"width": 32}, "cifar10", steps=1500, xla=False),
     Entry("r3gan-cifar10", "r3gan", {}, "cifar10", steps=5000),
 ]
-# The features whose distances are compared: a classifier of the data's own kind.
+# Extractors that were trained on images of the same kind as the data.
 EXTRACTORS = {"stacked_mnist": "stacked_digits", "cifar10": "cifar10"}
-# Said in the head of a column of distances, for the figures of different features do not compare.
+# Named in the head of the column, because distances of different features are not comparable.
 FEATURES = {
     "digits": "kgan's digits features; not FID",
     "cifar10": "kgan's cifar10 features; not FID",
@@ -158,11 +158,12 @@ SAMPLES = 10_000
 
 
 class Clock(keras.callbacks.Callback):
-    """Ends a training after so many steps or seconds; the time spent before a break counts.
+    """Ends a training after a number of steps or seconds, including those before an interruption.
 
     Args:
-        steps, seconds: in all.
-        file: where the time spent is kept, and what the family logs of its game.
+        steps: the most steps in all.
+        seconds: the most seconds in all.
+        file: JSON file that keeps the seconds spent, and the family's own logs by epoch.
     """
 
     def __init__(self, steps, seconds, file):
@@ -189,18 +190,18 @@ class Clock(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.game.append({name: float(logs[name]) for name in self.model.game_logs})
-        # Beside the checkpoint, which is of the same moment or a little older.
+        # The checkpoint beside this file is of the same moment or slightly older.
         text = json.dumps({"seconds": self.spent, "game": self.game})
         replace(self.file, lambda part: part.write_text(text))
 
 
 def load(entry, split, **options):
-    """A part of the entry's data."""
+    """Loads a split of the entry's data."""
     return kgan.data.load(entry.data, split=split, **options)
 
 
 def test_part(entry, value_range):
-    """The samples that figures are measured against."""
+    """Loads the samples that figures are measured against."""
     options = {"n": SAMPLES} if entry.data in ("ring", "grid") else {}
     return load(
         entry, "test", batch_size=250, value_range=value_range, drop_remainder=False, **options
@@ -208,7 +209,7 @@ def test_part(entry, value_range):
 
 
 def measures(entry, info):
-    """The metrics that suit the data."""
+    """Returns the metrics that suit the data."""
     if entry.data == "stacked_mnist":
         return [metrics.ModeCoverage(info.modes)]
     names = ("frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage")
@@ -221,7 +222,10 @@ def measures(entry, info):
 
 
 def within_classes(entry, gan, test):
-    """Recall and coverage of each class against the test samples of it: the least, the mean."""
+    """Returns the least and the mean recall and coverage over the classes.
+
+    The samples of each class are measured against its test samples.
+    """
     real, labels = (np.concatenate(part) for part in zip(*test.as_numpy_iterator(), strict=True))
     figures = {}
     for label in range(gan.classes):
@@ -242,7 +246,7 @@ def within_classes(entry, gan, test):
 
 
 def code_agreement(gan):
-    """Share of samples whose categorical code agrees with the digit that a classifier sees."""
+    """Returns the fraction of samples whose categorical code agrees with the classifier's digit."""
     categories = gan.latents.categorical[0]
     counts = np.zeros((categories, 10))
     classifier = metrics.extractors.Digits()
@@ -256,7 +260,7 @@ def code_agreement(gan):
 
 
 def train(entry, seed, seconds, work):
-    """A trained model, and its seconds and logs."""
+    """Trains or resumes an entry; returns the model and the clock with its seconds and logs."""
     keras.utils.set_random_seed(seed)
     family = models.find(entry.model)
     batch_size, _ = family.recipe(**entry.options)
@@ -278,7 +282,7 @@ def train(entry, seed, seconds, work):
 
 
 def result(entry, seed, seconds, work):
-    """The figures of one training, and a picture of its samples."""
+    """Trains an entry, draws its samples and returns its figures."""
     gan, clock = train(entry, seed, seconds, work)
     test = test_part(entry, gan.data_range or (-1.0, 1.0))
     found = measures(entry, test.info)
@@ -291,7 +295,7 @@ def result(entry, seed, seconds, work):
         figures["code_agreement"] = code_agreement(gan)
     points = len(test.info.sample_shape) == 1
     if entry.model == "vaegan":
-        # What it reconstructs it has not seen.
+        # Reconstructs test images, which it was not trained on.
         gan.examples = next(iter(test))[0].numpy()
     reference = next(iter(test.unbatch().batch(2000)))[0] if points else None
     sheets = [
@@ -307,13 +311,13 @@ def result(entry, seed, seconds, work):
         "steps": int(gan.iterations),
         "seconds": clock.spent,
         "cores": cores(),
-        # Means over the first epoch and the last.
+        # Means over the first and over the last epoch.
         "game": [clock.game[0], clock.game[-1]] if gan.game_logs and clock.game else [],
     }
 
 
 def side_by_side(results, out):
-    """The sheets of the unconditional MNIST models on one page, each with its name."""
+    """Draws the sheets of the unconditional MNIST models on one page, each with its name."""
     entries = [
         entry
         for entry in BOARD
@@ -334,7 +338,7 @@ def side_by_side(results, out):
         with Image.open(out / f"{entry.name}.png") as sheet:
             samples = sheet.convert("RGB")
             if sheet.width >= 2 * sheet.height:
-                # The samples are the left one of two sheets.
+                # The left one of two sheets shows the samples.
                 samples = samples.crop((0, 0, sheet.width // 2, sheet.height))
             page.paste(samples.resize((side, side)), (left, top + caption))
         draw.text((left + 2, top + 3), entry.name, fill="black")
@@ -342,19 +346,19 @@ def side_by_side(results, out):
 
 
 def floor(entry):
-    """What as many training samples score in place of generated ones."""
+    """Measures as many training samples in place of generated ones."""
     test = test_part(entry, (-1.0, 1.0))
     training = load(entry, "train", batch_size=250, seed=1)
     return metrics.measure(measures(entry, test.info), test, training, test.info.size)
 
 
 def cores() -> int:
-    """How many cores a training has."""
+    """Returns the number of cores of a training."""
     return int(os.environ.get("TF_NUM_INTRAOP_THREADS") or os.cpu_count())
 
 
 def machine():
-    """What the figures were measured on."""
+    """Returns the machine and the versions as a line of text."""
     return (
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
         f"TensorFlow {tf.__version__}, Keras {keras.__version__}, kgan {kgan.__version__}"
@@ -362,7 +366,7 @@ def machine():
 
 
 def table(results) -> str:
-    """The board in Markdown: a table for each data set."""
+    """Returns the board as Markdown, with a table for each data set."""
     lines = []
     for data in dict.fromkeys(entry.data for entry in BOARD):
         rows = [entry for entry in BOARD if entry.data == data and entry.name in results["models"]]
@@ -399,7 +403,7 @@ def table(results) -> str:
 
 
 def _head(name, extractor):
-    """The head of a column."""
+    """Returns the heading of a column."""
     if name == "frechet_distance":
         return f"{COLUMNS[name]} ({FEATURES.get(extractor, f'{extractor} features')})"
     return COLUMNS[name]
@@ -419,14 +423,14 @@ def _figure(value):
 
 
 def write(results, out):
-    """The figures and the table."""
+    """Writes the figures and the table."""
     text, board = json.dumps(results, indent=1) + "\n", table(results)
     replace(out / "quality.json", lambda part: part.write_text(text))
     replace(out / "quality.md", lambda part: part.write_text(board))
 
 
 def merge(results, folders, out):
-    """Takes the rows and sheets of other runs of this command, on other cores or machines."""
+    """Adds rows and sheets of other runs of this script, from other cores or machines."""
     for folder in folders:
         other = json.loads((folder / "quality.json").read_text())
         results["floors"] = other["floors"] | results["floors"]
@@ -441,10 +445,10 @@ def main():
     )
     names = [entry.name for entry in BOARD]
     parser.add_argument("--models", nargs="+", choices=names, default=names, metavar="NAME")
-    parser.add_argument("--seconds", type=float, default=600.0, help="of each training")
+    parser.add_argument("--seconds", type=float, default=600.0, help="time of each training")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--short", action="store_true", help="5 minutes a model, in all")
-    parser.add_argument("--again", action="store_true", help="train anew what is finished")
+    parser.add_argument("--short", action="store_true", help="5 minutes a model, over all seeds")
+    parser.add_argument("--again", action="store_true", help="repeat finished trainings")
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path("quality-runs"))
     parser.add_argument(
         "--out", type=pathlib.Path, default=pathlib.Path(__file__).parent / "results"
@@ -455,7 +459,7 @@ def main():
         type=pathlib.Path,
         default=[],
         metavar="OUT",
-        help="take in what was written there; trains nothing",
+        help="combine the results in these folders; trains nothing",
     )
     arguments = parser.parse_args()
     seconds = 300.0 / arguments.seeds if arguments.short else arguments.seconds
@@ -482,7 +486,7 @@ def main():
             keras.backend.clear_session()
             print(f"{entry.name}, seed {seed}: {runs[key]}", flush=True)
             write(results, arguments.out)
-        # Runs of other seeds and budgets than those asked for would mix with these.
+        # Drops runs of more seeds than asked for, which would mix with these.
         results["models"][entry.name] = dict(sorted(list(runs.items())[: arguments.seeds]))
         shutil.copy(
             arguments.work / f"{entry.name}-{seconds:.0f}s-0" / "samples.png",

@@ -1,15 +1,15 @@
-"""How fast kgan trains, beside other ways to train the same networks on the same machine.
+"""Compares kgan's training speed with other ways to train the same networks on one machine.
 
     pip install -e '.[speed]'
     python benchmarks/speed.py --short           # within ten minutes
     python benchmarks/speed.py --works dcgan-28 --rounds 15
 
-Every peer trains the same layers with the same batch, optimizer and precision, in a process of its
-own with the same cores. They take turns: in every round each trains for some seconds, while the
-others wait, and a ratio is the median over the rounds of kgan's speed over a peer's in the same
-round. Starting and compiling is timed apart. Peers (`benchmarks/peers`):
+Every peer trains the same layers with the same batch, optimizer and precision, in its own process
+with the same cores. They train in turns: in every round each trains for some seconds while the
+others wait. A ratio is the median over the rounds of kgan's speed divided by the peer's in the same
+round. Start-up and compilation are timed separately. Peers (`benchmarks/peers`):
 
-- kgan: `gan.fit`, as a user has it; and with XLA off or on throughout
+- kgan: `gan.fit` with its own choice of XLA; and with XLA always off or on
 - Keras example: a `train_step` in the style of the Keras examples
 - classic loop: a session and a `feed_dict` for each update, as in the tutorials of TensorFlow 1
 - PyTorch: eager, with channels last, and compiled by `torch.compile`
@@ -37,13 +37,14 @@ FORMS = ("kgan without XLA", "kgan with XLA")
 
 
 class Peer:
-    """A process that trains on demand."""
+    """A process that trains on demand; it imports kgan from the folder `kgan`, if one is given."""
 
-    def __init__(self, work, name, threads):
+    def __init__(self, work, name, threads, kgan=None):
         self.name = name
+        folders = [str(HERE), *([str(kgan)] if kgan else []), os.environ.get("PYTHONPATH", "")]
         environment = {
             **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")]),
+            "PYTHONPATH": os.pathsep.join(folders),
             "OMP_NUM_THREADS": str(threads),
             "TF_CPP_MIN_LOG_LEVEL": "3",
         }
@@ -65,7 +66,7 @@ class Peer:
         return json.loads(line)
 
     def train(self, steps) -> float:
-        """Steps a second over so many steps."""
+        """Trains for `steps` steps and returns the steps a second."""
         self.process.stdin.write(f"{steps}\n")
         self.process.stdin.flush()
         self.last = self._answer()
@@ -77,16 +78,16 @@ class Peer:
 
 
 def suits(work, name) -> bool:
-    """Whether a peer can do the work."""
+    """Returns whether a peer can train the work."""
     if name == "classic loop":
         return len(work.sample) == 1
     if name == "Keras example":
-        return work.game == "logistic"
+        return work.method == "logistic"
     return name != "PyTorch, channels last" or len(work.sample) == 3
 
 
 def compare(work, names, rounds, seconds, threads) -> dict:
-    """Speeds of all peers at one work, by round."""
+    """Returns the speeds of all peers at one work, round by round."""
     peers, figures = [], {}
     for name in names:
         try:
@@ -100,7 +101,7 @@ def compare(work, names, rounds, seconds, threads) -> dict:
     steps = {peer: calibrated(peer, seconds) for peer in peers}
     speeds = {peer: [] for peer in peers}
     for number in range(rounds):
-        # Each goes first in its turn: what comes after a hot core finds a slower one.
+        # Another peer begins each round, because a core that is hot from training is slower.
         for peer in peers[number % len(peers) :] + peers[: number % len(peers)]:
             speeds[peer].append(peer.train(steps[peer]))
     for peer in peers:
@@ -119,29 +120,29 @@ def compare(work, names, rounds, seconds, threads) -> dict:
 
 
 def calibrated(peer, seconds) -> int:
-    """How many steps of a peer fill so many seconds; what is compiled late is compiled now."""
+    """Returns how many steps a peer takes in `seconds`; compiles all that is left to compile."""
     steps, taken = 2, 0.0
     for _ in range(12):
         taken = steps / peer.train(steps)
         if taken > 0.6 * seconds:
-            # Once more: that may have been compilation.
+            # Measured again, because the first time may include compilation.
             taken = steps / peer.train(steps)
         if taken > 0.6 * seconds:
             break
         steps = math.ceil(steps * min(8.0, seconds / taken))
-        # A number as an epoch of a user may have.
+        # A multiple of 100, so that fit can run several steps an execution.
         steps = math.ceil(steps / 100) * 100 if steps > 100 else steps
     return steps
 
 
 def ratio(kgan, peer) -> float:
-    """The median over the rounds of the one's speed over the other's."""
+    """Returns the median over the rounds of kgan's speed divided by the peer's."""
     pairs = zip(kgan["steps_per_second"], peer["steps_per_second"], strict=True)
     return statistics.median(one / other for one, other in pairs)
 
 
 def table(results) -> str:
-    """The figures as Markdown."""
+    """Returns the results as Markdown."""
     peak = results["peak"]
     lines = [
         f"{results['machine']}; {results['date']}.",
@@ -192,11 +193,17 @@ def main():
     parser.add_argument("--works", nargs="+", choices=WORKS, default=list(WORKS))
     parser.add_argument("--peers", nargs="+", choices=PEERS)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each peer in each round")
     parser.add_argument(
-        "--short", action="store_true", help="5 rounds of 2 seconds, and kgan as users have it only"
+        "--seconds", type=float, default=4.0, help="training time of each peer in a round"
     )
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of each process")
+    parser.add_argument(
+        "--short",
+        action="store_true",
+        help="5 rounds of 2 seconds, and kgan only with its own choice",
+    )
+    parser.add_argument(
+        "--threads", type=int, default=os.cpu_count(), help="threads of each process"
+    )
     parser.add_argument("--out", type=pathlib.Path, default=HERE / "results")
     arguments = parser.parse_args()
     if arguments.short:

@@ -1,11 +1,11 @@
-"""Whether the input keeps up: training speed and memory as the data grows, read from disk.
+"""Measures training speed and memory as the data on disk grows.
 
     python benchmarks/streaming.py
 
-Images of 28x28 in `.npy` files of 1,000 to 1,000,000 (784 MB) train the vanilla GAN's small
-networks, the fastest steps there are, in turn: in every round each file for some seconds. The
-memory is the process's own after training, without the pages of mapped files, which the system
-takes back when it needs them; each file is also trained in a process of its own for that.
+`.npy` files with 1,000 to 1,000,000 images of 28x28 (784 MB) train the vanilla GAN's small
+networks, whose steps are the fastest and so need the most data. The files take turns: each trains
+for `--steps` steps a round. The memory is the process's own after training, measured in a separate
+process for each file. It excludes the pages of mapped files, which the system can reclaim.
 """
 
 import argparse
@@ -26,7 +26,7 @@ BATCH = 100
 
 
 def write(path, size):
-    """A file of noise: speed does not depend on what images show."""
+    """Writes a file of noise: speed does not depend on what images show."""
     images = np.lib.format.open_memmap(path, "w+", np.uint8, (size, 28, 28, 1))
     generator = np.random.default_rng(0)
     for start in range(0, size, 10_000):
@@ -35,7 +35,7 @@ def write(path, size):
 
 
 def trainer(path):
-    """A function that trains for so many steps on a file."""
+    """Returns a function that trains on a file for a given number of steps."""
     import kgan
 
     gan = kgan.models.VanillaGAN(image_shape=(28, 28, 1), variant="relu", seed=0)
@@ -48,7 +48,7 @@ def trainer(path):
 
 
 def own_memory():
-    """MiB of the process that are no pages of files."""
+    """Returns the memory of this process without mapped files, in MiB."""
     with open("/proc/self/status") as file:
         lines = dict(line.split(":", 1) for line in file)
     return int(lines["RssAnon"].split()[0]) / 1024
@@ -59,7 +59,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=1000, help="of each file in each round")
+    parser.add_argument("--steps", type=int, default=1000, help="steps on each file in a round")
     parser.add_argument("--memory-of", type=pathlib.Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.memory_of:

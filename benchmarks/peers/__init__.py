@@ -1,1 +1,1 @@
-"""The same adversarial training by kgan and by others, each in a process of its own."""
+"""The same adversarial training by kgan and by others, each in its own process."""

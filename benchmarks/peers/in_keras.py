@@ -8,7 +8,7 @@ from peers.works import BETA_1, BETA_2, EPSILON, RATE, SLOPE
 
 
 def network(spec, shape):
-    """A Keras model of such layers."""
+    """Returns a Keras model of the layers in `spec`; see `peers.works`."""
     normalized = any(kind == "batch_norm" for kind, *_ in spec)
     last = max(i for i, (kind, *_) in enumerate(spec) if kind in ("dense", "conv", "up"))
     x = inputs = keras.Input(shape)
@@ -56,8 +56,8 @@ class _Trainer:
         self.model.fit(self.data, epochs=1, steps_per_epoch=steps, verbose=0)
 
 
-class _Begun(keras.callbacks.Callback):
-    """Ends a training as soon as it has begun."""
+class _StopAtOnce(keras.callbacks.Callback):
+    """Ends a training after its first execution."""
 
     steps_between = None
 
@@ -66,13 +66,13 @@ class _Begun(keras.callbacks.Callback):
 
 
 class Kgan(_Trainer):
-    """kgan's own `fit`. Form "plain" is without XLA, "auto" as a user has it."""
+    """Trains by kgan's `fit`. Form "plain" is without XLA, "xla" with it, "auto" kgan's choice."""
 
     def made(self, generator, discriminator, form):
         import kgan
 
         gan = kgan.GAN(generator, discriminator, data_range=None, seed=0)
-        game = {
+        settings = {
             "logistic": {"loss": "non_saturating", "shared_forward": True},
             "wgan_gp": {
                 "loss": "wasserstein",
@@ -83,16 +83,18 @@ class Kgan(_Trainer):
                 "loss": "relativistic",
                 "penalties": [kgan.penalties.R1(10.0), kgan.penalties.R2(10.0)],
             },
-        }[self.work.game]
-        gan.compile(adam(), adam(), **game, jit_compile="auto" if form == "auto" else form == "xla")
+        }[self.work.method]
+        xla = "auto" if form == "auto" else form == "xla"
+        gan.compile(adam(), adam(), **settings, jit_compile=xla)
         return gan
 
     def run(self, steps):
         if not int(self.model.iterations):
-            # What a long training settles for itself, it settles at its start.
-            begun = _Begun()
+            # The announced length makes fit choose XLA and the steps an execution as in a long
+            # training; it makes these choices at the start.
+            stop = _StopAtOnce()
             self.model.fit(
-                self.data, epochs=10_000, steps_per_epoch=100, verbose=0, callbacks=[begun]
+                self.data, epochs=10_000, steps_per_epoch=100, verbose=0, callbacks=[stop]
             )
         super().run(steps)
 

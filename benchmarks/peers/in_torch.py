@@ -1,7 +1,7 @@
-"""PyTorch, as its good user writes it.
+"""PyTorch, as an experienced user writes it.
 
-One forward pass of the generator serves both turns where the game allows it; the discriminator is
-frozen in the generator's turn; gradients are set to None; Adam is the fused one.
+One forward pass of the generator serves both updates if the loss allows it; the discriminator is
+frozen in the generator's update; gradients are set to None; Adam is the fused one.
 """
 
 import torch
@@ -14,7 +14,7 @@ GAMMA, LAMBDA = 10.0, 10.0
 
 
 def network(layers, shape):
-    """An `nn.Sequential`, channels first."""
+    """Returns an `nn.Sequential` of the layers, channels first; see `peers.works`."""
     made = []
     normalized = any(kind == "batch_norm" for kind, *_ in layers)
     last = max(i for i, (kind, *_) in enumerate(layers) if kind in ("dense", "conv", "up"))
@@ -69,7 +69,7 @@ def _product(shape):
 
 
 def penalty(discriminator, samples):
-    """Half the mean squared norm of the gradient of the scores with respect to the samples."""
+    """Returns the gradient of the scores with respect to the samples, and the scores."""
     samples = samples.detach().requires_grad_(True)
     scores = discriminator(samples)
     (gradient,) = torch.autograd.grad(scores.sum(), samples, create_graph=True)
@@ -83,6 +83,7 @@ class Trainer:
         work: a `Work`.
         data: samples `(n, ...)`, channels last.
         form: "eager", "channels_last" or "compiled".
+        threads: threads to compute with.
     """
 
     def __init__(self, work, data, form, threads):
@@ -111,7 +112,7 @@ class Trainer:
         self.order = iter(())
 
     def batch(self):
-        """The next real samples of a shuffled pass."""
+        """Returns the next batch of real samples; each pass is shuffled."""
         for part in self.order:
             if len(part) == self.work.batch:
                 return self.data[part]
@@ -123,7 +124,7 @@ class Trainer:
 
     def run(self, steps):
         for _ in range(steps):
-            getattr(self, self.work.game)()
+            getattr(self, self.work.method)()
 
     def _update(self, optimizer, loss):
         optimizer.zero_grad(set_to_none=True)

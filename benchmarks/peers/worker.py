@@ -1,4 +1,4 @@
-"""A process that trains on demand: a number of steps comes in, the seconds they took go out."""
+"""A process that trains on demand: reads a number of steps, writes the seconds they took."""
 
 import importlib
 import json
@@ -21,19 +21,19 @@ PEERS = {
     "PyTorch, channels last": ("peers.in_torch", "Trainer", "channels_last"),
     "PyTorch, compiled": ("peers.in_torch", "Trainer", "compiled"),
 }
-# Samples of noise: speed does not depend on what they show.
+# Number of samples. They are noise, because speed does not depend on what they show.
 SAMPLES = 2048
 
 
 def memory() -> float:
-    """MiB that the process has in memory."""
+    """Returns the memory of the process, in MiB."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * resource.getpagesize() / 2**20
 
 
 def main():
     name, peer, threads = sys.argv[1:]
-    # What libraries print must not come between the answers.
+    # Standard output carries the answers, so what libraries print goes to standard error.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     work = WORKS[name]

@@ -1,13 +1,13 @@
-"""What is trained: networks and games in words that every framework can build from.
+"""The works: networks and losses, described so that every framework can build them.
 
 A network is a tuple of layers, each a tuple of its name and its sizes:
 
     ("dense", units)  ("reshape", height, width, channels)  ("flatten",)
-    ("conv", channels, kernel, stride)  ("up", channels, kernel)   a transposed one of stride 2
-    ("batch_norm",)  ("relu",)  ("leaky_relu",)  ("tanh",)  ("sigmoid",)  ("max_pool",)   of all
+    ("conv", channels, kernel, stride)  ("up", channels, kernel)   transposed, of stride 2
+    ("batch_norm",)  ("relu",)  ("leaky_relu",)  ("tanh",)  ("sigmoid",)  ("max_pool",)   global
 
-Convolutions keep the size, or halve it with stride 2; only the last layer of a work's networks
-has a bias where a normalization follows the others.
+Convolutions keep the height and width, or halve them with stride 2. In a network with batch
+normalization only the last layer has a bias.
 """
 
 import math
@@ -22,11 +22,13 @@ class Work:
     """A pair of networks and how it is trained.
 
     Attributes:
-        batch: samples a player sees a turn.
-        latent: length of the noise.
+        name: name on the command line and in the table.
+        batch: batch size of an update.
+        latent: length of the latents.
         sample: shape of a sample, channels last.
-        game: "logistic" (non-saturating), "wgan_gp" or "r3gan" (relativistic, R1 and R2).
-        discriminator_steps: turns of the discriminator for one of the generator.
+        generator, discriminator: the networks, as tuples of layers.
+        method: "logistic" (non-saturating), "wgan_gp" or "r3gan" (relativistic, R1 and R2).
+        discriminator_steps: discriminator updates for each generator update.
     """
 
     name: str
@@ -35,31 +37,32 @@ class Work:
     sample: tuple
     generator: tuple
     discriminator: tuple
-    game: str = "logistic"
+    method: str = "logistic"
     discriminator_steps: int = 1
 
     def arithmetic(self) -> float:
-        """Floating-point operations of one training step, from the layers' multiplications.
+        """Returns the floating-point operations of a training step, from the layers' products.
 
-        Of a pass forward F, of the gradient for inputs and of that for weights F each; where no
-        one needs the gradient for the inputs of a first layer, it is not counted. A penalty is
-        a pass forward, the gradient for the sample, and once more the gradient of both, for
-        the weights and for what lies between: 6 F in all, its own pass included.
+        A forward pass takes F, the gradient for the inputs F, and that for the weights F; the
+        gradient for the inputs of a first layer is only counted if it is used. A gradient penalty
+        takes a forward pass, the gradient for the samples, and the gradients of both for the
+        weights and the values in between: 6 F in all.
         """
         g, g_first = forward(self.generator, (self.latent,))
         d, d_first = forward(self.discriminator, self.sample)
-        turn = 2 * (3 * d - d_first)
-        if self.game == "wgan_gp":
-            turn += 6 * d
-        if self.game == "r3gan":
-            turn += 2 * (3 * d + d_first)
-        generated = 1 if self.game == "logistic" else 1 + self.discriminator_steps
-        last = 2 * d + (2 * g - g_first) + (d if self.game == "r3gan" else 0)
-        return 2 * self.batch * (self.discriminator_steps * turn + generated * g + last)
+        d_update = 2 * (3 * d - d_first)
+        if self.method == "wgan_gp":
+            d_update += 6 * d
+        if self.method == "r3gan":
+            d_update += 2 * (3 * d + d_first)
+        generated = 1 if self.method == "logistic" else 1 + self.discriminator_steps
+        g_update = 2 * d + (2 * g - g_first) + (d if self.method == "r3gan" else 0)
+        products = self.discriminator_steps * d_update + generated * g + g_update
+        return 2 * self.batch * products
 
 
 def forward(network, shape) -> tuple[float, float]:
-    """(multiplications of a pass of one sample, those of the first layer that has any)."""
+    """Returns the multiplications of one sample's forward pass, and those of its first layer."""
     counts = []
     for kind, *sizes in network:
         if kind == "dense":
@@ -84,7 +87,7 @@ def forward(network, shape) -> tuple[float, float]:
 
 
 def _digits(normalized=False):
-    """The Keras example's DCGAN for 28x28 digits."""
+    """Returns the networks of the Keras example's DCGAN for 28x28 digits."""
     generator = (
         ("dense", 7 * 7 * 128),
         ("leaky_relu",),
@@ -108,7 +111,7 @@ def _digits(normalized=False):
 
 
 def _radford(width=64, kernel=5):
-    """Radford et al. 2016 for 64x64 images, with the widths of the authors' code."""
+    """Returns the DCGAN of Radford et al. 2016 for 64x64 images, with the authors' widths."""
     generator = [("dense", 4 * 4 * 8 * width), ("reshape", 4, 4, 8 * width)]
     generator += [("batch_norm",), ("relu",)]
     for factor in (4, 2, 1):
