@@ -1,0 +1,109 @@
+"""`kgan generate`, `kgan translate`, `kgan upscale` and `kgan export`: their options."""
+
+from pathlib import Path
+
+import click
+
+from kgan.cli.parameters import COUNT, POSITIVE
+from kgan.disk import marks
+from kgan.runs import RunFolder
+
+
+@click.command()
+@click.argument("run", type=click.Path())
+@click.option("-n", "--count", type=COUNT, metavar="N", default=64, show_default=True)
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="CLASS",
+    help="A class by name or number, for conditional models. May be repeated: the samples cycle "
+    "through the classes. Default: all classes.",
+)
+@click.option(
+    "--seed",
+    type=int,
+    metavar="N",
+    help="The same seed gives the same samples. Default: a new one.",
+)
+@click.option(
+    "--truncation",
+    type=POSITIVE,
+    metavar="X",
+    help="Keep latents near the centre: better samples, less variety.",
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(),
+    default="samples.png",
+    show_default=True,
+    help="FILE.png for one picture, FILE.npz for an array, a FOLDER for single images.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace --out if it exists.")
+def generate(run, count, labels, seed, truncation, out, overwrite):
+    """Draw new samples from the trained RUN.
+
+    The samples of a conditional model cycle through the classes; a picture shows one class a
+    column. An .npz also holds the labels.
+    """
+    from kgan.cli.sampling import write_samples
+
+    click.echo(write_samples(RunFolder(run), count, labels, seed, truncation, Path(out), overwrite))
+
+
+@click.command()
+@click.argument("run", type=click.Path())
+@click.argument("images", type=click.Path(), metavar="FILE|FOLDER")
+@click.option("--direction", type=click.Choice(["a2b", "b2a"]), help="For CycleGAN. Default: a2b.")
+@click.option(
+    "-o", "--out", type=click.Path(), help="FILE.png or FOLDER. Default: beside the input."
+)
+@click.option("--overwrite", is_flag=True, help="Replace --out if it exists.")
+def translate(run, images, direction, out, overwrite):
+    """Translate images of any size with the trained RUN."""
+    from kgan.cli.translating import translate as translate_files
+
+    click.echo(translate_files(RunFolder(run), images, direction, out, overwrite))
+
+
+@click.command()
+@click.argument("run", type=click.Path())
+@click.argument("images", type=click.Path(), metavar="FILE|FOLDER")
+@click.option(
+    "-o", "--out", type=click.Path(), help="FILE.png or FOLDER. Default: beside the input."
+)
+@click.option(
+    "--tile",
+    type=COUNT,
+    metavar="N",
+    default=192,
+    show_default=True,
+    help="Process large images in tiles of N pixels a side.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace --out if it exists.")
+def upscale(run, images, out, tile, overwrite):
+    """Enlarge images of any size with the trained RUN."""
+    from kgan.cli.translating import upscale as upscale_files
+
+    click.echo(upscale_files(RunFolder(run), images, out, tile, overwrite))
+
+
+@click.command()
+@click.argument("run", type=click.Path())
+@click.option("-o", "--out", type=click.Path(), help="Default: RUN/saved_model.")
+@click.option("--overwrite", is_flag=True, help="Replace the SavedModel in --out.")
+def export(run, out, overwrite):
+    """Write RUN's generator as a SavedModel."""
+    from kgan.arguments import utf8_path
+    from kgan.runs import trained
+    from kgan.runs.files import write_saved_model
+
+    folder = RunFolder(run)
+    folder.config()
+    target = Path(out) if out else folder.saved_model
+    utf8_path("-o", target)
+    marks.check_free(target, overwrite, marks.check_saved_model)
+    gan = trained(folder)
+    write_saved_model(gan, target)
+    click.echo(f"Exported to {target}: {gan.signatures}. It loads without kgan.")

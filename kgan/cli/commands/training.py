@@ -1,0 +1,170 @@
+"""`kgan train` and `kgan launch`: their options."""
+
+import click
+
+from kgan.cli import scaling
+from kgan.cli.parameters import COUNT, POSITIVE, SEED, Number, Size, on_several
+from kgan.errors import InputError
+
+
+@click.command()
+@click.argument("model", required=False)
+@click.option(
+    "--data",
+    default="digits",
+    show_default=True,
+    metavar="NAME|FOLDER|FILE.npz",
+    help="A data set by name (`kgan datasets`), a folder of images, or an .npz or .npy file.",
+)
+@click.option("--data-b", metavar="NAME|FOLDER|FILE.npz", help="The second domain of cyclegan.")
+@click.option("--epochs", type=COUNT, metavar="N", help="Passes over the data.")
+@click.option("--steps", type=COUNT, metavar="N", help="Training steps, in place of epochs.")
+@click.option("--batch-size", type=COUNT, metavar="N", help="Default: the paper's.")
+@click.option(
+    "--seed",
+    type=SEED,
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="The same seed and settings give the same run.",
+)
+@click.option(
+    "--out", type=click.Path(), metavar="RUN", help="The run's folder. Default: runs/MODEL-DATA."
+)
+@click.option("--resume", is_flag=True, help="Resume the run in --out.")
+@click.option("--overwrite", is_flag=True, help="Delete the run in --out and start a new one.")
+@click.option(
+    "--warm-start",
+    type=click.Path(),
+    metavar="RUN|FILE.keras",
+    help="Start from the weights of another run, as far as they fit.",
+)
+@click.option(
+    "--freeze",
+    type=COUNT,
+    metavar="N",
+    help="Freeze the discriminator's first N layers as --warm-start loaded them (FreezeD).",
+)
+@click.option(
+    "-O",
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="An option of the model, such as latent_size=32. May be repeated.",
+)
+@click.option(
+    "--preset",
+    "--variant",
+    metavar="NAME",
+    help="A named setting of the model; short for -O preset=NAME.",
+)
+@click.option("--loss", metavar="NAME", help="Such as hinge. Default: the paper's.")
+@click.option(
+    "--penalty",
+    "penalties",
+    multiple=True,
+    metavar="NAME[=WEIGHT]",
+    help="Such as r1=10. May be repeated. Default: the paper's.",
+)
+@click.option("--augment", metavar="NAME", help="For few images: diffaugment. Default: none.")
+@click.option("--learning-rate", type=POSITIVE, metavar="X", help="Learning rate of every player.")
+@click.option(
+    "--clip-norm", type=POSITIVE, metavar="X", help="Clip each player's gradient to this norm."
+)
+@click.option(
+    "--ema",
+    type=Number(0, 1, max_open=True),
+    metavar="X",
+    help="Decay of the generator's running average, such as 0.999; 0 for none.",
+)
+@click.option(
+    "--discriminator-steps",
+    type=COUNT,
+    metavar="N",
+    help="Discriminator updates for each generator update.",
+)
+@click.option(
+    "--accumulation-steps",
+    type=COUNT,
+    metavar="N",
+    help="Process each batch in N slices, to save memory.",
+)
+@click.option(
+    "--split",
+    default="train",
+    show_default=True,
+    metavar="NAME",
+    help='Part of the data set, such as test or "train[:1000]".',
+)
+@click.option("--size", type=Size(), metavar="N|HxW", help="Crop and resize images to this size.")
+@click.option("--channels", type=click.Choice(["1", "3"]), help="Make images grey (1) or RGB (3).")
+@click.option(
+    "--data-dir",
+    type=click.Path(),
+    metavar="FOLDER",
+    help="Where TensorFlow Datasets keeps its data.",
+)
+@click.option(
+    "--snapshot-every",
+    type=COUNT,
+    metavar="STEPS",
+    help="Steps between pictures of samples. Default: 30 pictures in all.",
+)
+@click.option(
+    "--checkpoint-every",
+    type=COUNT,
+    metavar="STEPS",
+    help="Steps between checkpoints. Default: 10 checkpoints in all.",
+)
+@on_several
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+@click.pass_context
+def train(
+    context, out, resume, overwrite, quiet, preset, channels, devices, workers, index, **settings
+):
+    """Train MODEL into a run folder.
+
+    MODEL is a name from `kgan models`. Without it the main job runs: the stable preset of the
+    vanilla GAN on handwritten digits that need no download, about two minutes on two cores.
+
+    The run folder holds config.json, samples/, checkpoints/, logs/ (TensorBoard), gan.keras,
+    saved_model/, history.csv and losses.png. Ctrl-C and SIGTERM save the state; --resume continues
+    from it. While it trains, no other process can train in the folder.
+
+    With several workers (--workers, or the environment variable TF_CONFIG) all run the same
+    command, and see the same data and the same run folder, which the first one writes.
+    """
+    if resume and overwrite:
+        raise InputError("--resume continues a run and --overwrite deletes it; give one.")
+    if settings["steps"] and settings["epochs"]:
+        raise InputError("--steps and --epochs both say how long to train; give one.")
+    from kgan.cli.training import train as run_training
+
+    settings["options"] = [*settings["options"], *([f"preset={preset}"] if preset else [])]
+    settings["penalties"] = list(settings["penalties"])
+    settings["channels"] = int(channels) if channels else None
+    given = {
+        name
+        for name in context.params
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    }
+    if preset:
+        given.add("options")
+    strategy = scaling.strategy(devices, workers, index)
+    with scaling.quiet_unless_first(strategy):
+        run_training(settings, given & settings.keys(), out, resume, overwrite, quiet, strategy)
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option(
+    "-n", "--count", type=click.IntRange(2, 64), default=2, show_default=True, metavar="N"
+)
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- train ...")
+def launch(count, words):
+    """Try a training or an evaluation of N workers on this machine.
+
+    Starts `kgan train ...` or `kgan evaluate ...` N times, as on N machines: `kgan launch -n 3 --
+    train dcgan`. Each line has the number of its worker.
+    """
+    return scaling.launch(count, list(words))
