@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
@@ -12,6 +13,11 @@ import numpy as np
 import pytest
 
 import kgan
+
+# A shell starts what it puts in the background (`pytest &`) with Ctrl-C ignored, which processes
+# inherit; tests interrupt some of theirs.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Python started by a test, in its own folder, imports the package that the test imports.
 _PACKAGE = str(pathlib.Path(kgan.__file__).resolve().parents[1])
