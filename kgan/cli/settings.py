@@ -41,9 +41,9 @@ def located(data: str) -> str:
         return data
     if path.name == data and path.suffix not in (".npz", ".npy"):
         # The name of a data set takes precedence over a folder.
-        from kgan.data import sources, tfds
+        from kgan.data import places, sources
 
-        if data in dict(sources()) or tfds.knows(data):
+        if data in dict(sources()) or places.knows(data):
             return data
     return os.path.abspath(path)
 

@@ -13,7 +13,7 @@ from kgan.gan import GAN, Recipe
 from kgan.latents import Uniform
 from kgan.losses import Loss
 from kgan.models.blocks import presets
-from kgan.models.blocks.strided import plan
+from kgan.models.blocks.sizes import plan
 from kgan.terms import Turn
 from kgan.training.players import Player
 from kgan.typing import Config, Tensor, Tensors
