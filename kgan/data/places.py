@@ -1,6 +1,7 @@
 """What a text names as data: a data set, a folder or a file; found without TensorFlow."""
 
 import difflib
+import functools
 import os
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from kgan.data import catalog
 from kgan.errors import InputError
 
 
+@functools.cache
 def names() -> list[str]:
     """Returns all names of TensorFlow Datasets, without their configurations."""
     # Slow to import, and so only when it is needed.
@@ -40,7 +42,8 @@ def path_of(source: object) -> Path | None:
     is_array_file = path.suffix.lower() in (".npz", ".npy")
     if (path.is_dir() and not bare) or (is_array_file and path.is_file()):
         return path
-    if isinstance(source, str) and knows(source):
+    # A name may hold a slash, as "cycle_gan/horse2zebra" does.
+    if isinstance(source, str) and not source.startswith((".", "~", "/", os.sep)) and knows(source):
         return None
     if path.is_dir():
         return path

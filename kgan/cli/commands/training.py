@@ -2,7 +2,8 @@
 
 import click
 
-from kgan.cli import scaling
+from kgan.cli import early, scaling
+from kgan.cli import settings as given_settings
 from kgan.cli.parameters import COUNT, POSITIVE, SEED, Number, Size, on_several
 from kgan.errors import InputError
 
@@ -151,6 +152,9 @@ def train(
     }
     if preset:
         given.add("options")
+    if not resume:
+        # The strategy of several devices loads TensorFlow.
+        early.check_training(given_settings.completed(settings))
     strategy = scaling.strategy(devices, workers, index)
     with scaling.quiet_unless_first(strategy):
         run_training(settings, given & settings.keys(), out, resume, overwrite, quiet, strategy)
