@@ -151,6 +151,10 @@ class RunFolder:
             self._locked = False
             locks.release(self.path)
 
+    def bytes(self) -> int:
+        """Returns how much all files in the folder take on disk together."""
+        return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
+
     def write_config(self, config: dict) -> None:
         """Writes `config.json`."""
         text = json.dumps(configuration.signed(config), indent=2) + "\n"
