@@ -250,6 +250,8 @@ def fit(job: Job, quiet: bool, trained: bool = False) -> None:
     checkpoint = callbacks.Checkpoint(
         run.checkpoints,
         every_steps=settings["checkpoint_every"] or max(1, total // 10),
+        # One to fall back on; each is as large as the finished model, often hundreds of megabytes.
+        keep=2,
         resume=job.resume,
     )
     snapshot = callbacks.ImageSnapshot(

@@ -152,8 +152,9 @@ class RunFolder:
             locks.release(self.path)
 
     def bytes(self) -> int:
-        """Returns how much all files in the folder take on disk together."""
-        return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
+        """Returns how large all files of the run are together."""
+        files = (path for path in self.path.rglob("*") if path.is_file())
+        return sum(p.stat().st_size for p in files if p.name not in (locks.LOCK, locks.HOLDER))
 
     def write_config(self, config: dict) -> None:
         """Writes `config.json`."""
