@@ -73,7 +73,7 @@ def names_in(module: str, table: str = "BUILT_IN") -> tuple[str, ...]:
         if isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(value, ast.Dict):
             target = node.targets[0] if isinstance(node, ast.Assign) else node.target
             if ast.unparse(target) == table:
-                found += [key.value for key in value.keys if isinstance(key, ast.Constant)]
+                found += [str(key.value) for key in value.keys if isinstance(key, ast.Constant)]
         elif isinstance(value, ast.Call) and ast.unparse(value.func) == f"{table}.update":
             found += [keyword.arg for keyword in value.keywords if keyword.arg]
     return tuple(found)

@@ -42,7 +42,7 @@ class LogFile:
     def __enter__(self) -> "LogFile":
         self._before = sys.stdout, sys.stderr
         self._tees = Tee(sys.stdout, self), Tee(sys.stderr, self)
-        sys.stdout, sys.stderr = self._tees  # type: ignore[assignment]
+        sys.stdout, sys.stderr = self._tees
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -114,7 +114,7 @@ class Line:
     def _put(self, stream: Any) -> None:
         """Makes a stream the standard output, or what stands beneath the log file's."""
         if self._tee is not None:
-            self._tee.beneath = stream  # type: ignore
+            self._tee.beneath = stream
         else:
             sys.stdout = stream
 

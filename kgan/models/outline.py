@@ -225,7 +225,9 @@ def _presets(tree: ast.Module) -> dict[str, dict[str, str]]:
         values |= {each.arg: each.value for each in call.keywords if each.arg}
         assert isinstance(recipe, ast.Call)
         counts = zip(("batch_size", "training_steps"), recipe.args, strict=True)
-        found[key.value] = {name: _written(value) for name, value in [*counts, *values.items()]}
+        found[str(key.value)] = {
+            name: _written(value) for name, value in [*counts, *values.items()]
+        }
     return found
 
 
@@ -233,7 +235,9 @@ def _fields(tree: ast.Module, name: str) -> list[str]:
     """Returns the fields that a module's preset class has beside the recipe."""
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and node.name == name:
-            return [each.target.id for each in node.body if isinstance(each, ast.AnnAssign)]
+            return [
+                ast.unparse(each.target) for each in node.body if isinstance(each, ast.AnnAssign)
+            ]
     return []
 
 
@@ -280,9 +284,10 @@ def _checks(constructor: ast.FunctionDef, options: set[str]) -> dict:
         check = getattr(arguments, ast.unparse(node.func).removeprefix("arguments."))
         parameters = list(inspect.signature(check).parameters)
         place = parameters.index("value") if "value" in parameters else len(node.args)
-        if place >= len(node.args) or not isinstance(node.args[place], ast.Name):
+        given = node.args[place] if place < len(node.args) else None
+        if not isinstance(given, ast.Name):
             continue
-        name = node.args[place].id
+        name = given.id
         try:
             others = [ast.literal_eval(a) for i, a in enumerate(node.args) if i != place]
             named = {k.arg: ast.literal_eval(k.value) for k in node.keywords if k.arg}
