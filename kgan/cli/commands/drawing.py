@@ -7,7 +7,6 @@ import click
 
 from kgan.cli.parameters import COUNT, POSITIVE, as_json
 from kgan.cli.reports import spoken
-from kgan.cli.terminal import working
 from kgan.disk import marks
 from kgan.runs import RunFolder
 
@@ -104,6 +103,7 @@ def upscale(run, images, out, tile, overwrite):
 def export(run, out, overwrite):
     """Write RUN's generator as a SavedModel."""
     from kgan.arguments import utf8_path
+    from kgan.cli.terminal import working
     from kgan.runs import trained
     from kgan.runs.files import write_saved_model
 
