@@ -99,6 +99,9 @@ def plain_warnings():
     def show(message, category, filename, lineno, file=None, line=None):
         if str(message) not in printed:
             printed.add(str(message))
+            if "kgan.cli.terminal" in sys.modules:
+                # Not in the middle of a line that moves.
+                sys.modules["kgan.cli.terminal"].make_room()
             click.echo(f"Warning: {message}", err=True)
 
     with warnings.catch_warnings():

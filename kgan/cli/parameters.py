@@ -53,3 +53,11 @@ def on_several(command):
     ):
         command = option(command)
     return command
+
+
+as_json = click.option(
+    "--json",
+    "json_lines",
+    is_flag=True,
+    help="Print JSON and nothing else on standard output.",
+)

@@ -42,3 +42,18 @@ def load(model_class, settings: dict, split: str, batch_size: int, measuring=Non
             training=measuring is None,
         )
     )
+
+
+def reference(dataset):
+    """Returns up to 2000 real points `(n, 1)` or `(n, 2)` to draw behind generated ones."""
+    import numpy as np
+
+    if len(dataset.info.sample_shape) != 1 or dataset.info.sample_shape[0] > 2:
+        return None
+    drawn = []
+    for batch in dataset:
+        drawn.append((batch[0] if isinstance(batch, tuple) else batch).numpy())
+        if sum(map(len, drawn)) >= 2000:
+            break
+    dataset.position.seek(0)
+    return np.concatenate(drawn)[:2000]

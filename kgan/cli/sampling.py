@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kgan.cli.terminal import working
 from kgan.data import kinds
 from kgan.disk import marks
 from kgan.errors import InputError
@@ -15,7 +16,7 @@ from kgan.runs.files import replace
 
 def write_samples(
     run: RunFolder, count, labels, seed, truncation, out: Path, overwrite: bool
-) -> str:
+) -> tuple[str, dict]:
     """Generates samples and writes them.
 
     Args:
@@ -28,7 +29,9 @@ def write_samples(
         overwrite: whether to replace what is at `out`.
 
     Returns:
-        The message for the user.
+        The message for the user, and the same as a dictionary for JSON: `out`, `count`, `shape` of
+        a sample, `seed`, `classes` (of the samples, in turn; None without) and `steps` (how far
+        the model was trained).
 
     Raises:
         InputError: if `out` cannot be written, or the run cannot draw these samples.
@@ -40,7 +43,8 @@ def write_samples(
         )
     config = run.config()
     marks.check_free(out, overwrite, _check_samples if suffix == "" else None)
-    gan = trained(run)
+    with working("loading TensorFlow and the run"):
+        gan = trained(run)
     kind = kinds.of(gan)
     if kind.from_images:
         raise InputError(
@@ -64,14 +68,20 @@ def write_samples(
     if seed is None:
         seed = random.SystemRandom().randrange(2**31)
     repeat = f"(--seed {seed} draws them again)"
-    samples = gan.generate(count, labels=labels, seed=seed, truncation=truncation)
+    with working("drawing samples"):
+        samples = gan.generate(count, labels=labels, seed=seed, truncation=truncation)
+    facts = {
+        **{"out": str(out), "count": count, "shape": samples.shape[1:], "seed": seed},
+        "classes": None if labels is None else classes.tolist(),
+        "steps": gan.steps_taken,
+    }
     if suffix == ".npz":
         replace(out, lambda part: _save_arrays(part, samples, labels))
-        return f"{count} samples of shape {samples.shape[1:]} in {out} {repeat}"
+        return f"{count} samples of shape {samples.shape[1:]} in {out} {repeat}", facts
     if suffix == ".png":
         picture = pictures.draw(samples, value_range=gan.data_range, columns=columns)
         write_png(out, picture, command="generate")
-        return f"A picture of {count} samples in {out} {repeat}"
+        return f"A picture of {count} samples in {out} {repeat}", facts
     if samples.ndim != 4:
         raise InputError(
             f"Single files are for images; these samples have shape {samples.shape[1:]}. "
@@ -87,7 +97,7 @@ def write_samples(
             write_png(path, image, command="generate")
 
     replace(out, write)
-    return f"{count} images in {out} {repeat}"
+    return f"{count} images in {out} {repeat}", facts
 
 
 def _class_index(label: str, names, classes: int) -> int:

@@ -141,9 +141,12 @@ def scope(found) -> contextlib.AbstractContextManager:
 @contextlib.contextmanager
 def quiet_unless_first(found):
     """In this context only the first worker prints its progress; all of them print errors."""
+    if found is None:
+        yield
+        return
     from kgan import replicas
 
-    if found is None or replicas.is_chief(found):
+    if replicas.is_chief(found):
         yield
         return
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):

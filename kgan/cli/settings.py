@@ -4,6 +4,7 @@ import inspect
 import json
 import math
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from kgan.errors import InputError, unknown
@@ -41,9 +42,9 @@ def located(data: str) -> str:
         return data
     if path.name == data and path.suffix not in (".npz", ".npy"):
         # The name of a data set takes precedence over a folder.
-        from kgan.data import sources, tfds
+        from kgan.data import places, sources
 
-        if data in dict(sources()) or tfds.knows(data):
+        if data in dict(sources()) or places.knows(data):
             return data
     return os.path.abspath(path)
 
@@ -116,6 +117,19 @@ def model_options(settings: dict, model_class) -> dict:
         # The others come from the data or have a command-line option of their own.
         if parameter not in ("self", "seed", "name", "image_shape", "kwargs")
     ]
+    options = option_values(settings, known)
+    if settings["discriminator_steps"] and "discriminator_steps" in known:
+        # The schedules of a model with this argument count discriminator updates.
+        options["discriminator_steps"] = settings["discriminator_steps"]
+    return options
+
+
+def option_values(settings: dict, known: Iterable[str]) -> dict:
+    """Returns the `NAME=VALUE` options with their values as Python has them.
+
+    Raises:
+        InputError: for a name that is not among `known`, or a malformed value.
+    """
     options = {}
     for pair in settings["options"]:
         key, separator, value = pair.partition("=")
@@ -129,9 +143,6 @@ def model_options(settings: dict, model_class) -> dict:
             options[key] = value
         if not isinstance(options[key], (str, int, float, type(None))):
             raise InputError(f"-O takes a word or a number as VALUE; got {pair!r}.")
-    if settings["discriminator_steps"] and "discriminator_steps" in known:
-        # The schedules of a model with this argument count discriminator updates.
-        options["discriminator_steps"] = settings["discriminator_steps"]
     return options
 
 

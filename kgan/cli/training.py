@@ -14,6 +14,8 @@ from kgan import records, signals
 from kgan.arguments import utf8_path
 from kgan.cli import scaling
 from kgan.cli import settings as given_settings
+from kgan.cli.reports import Reports
+from kgan.cli.terminal import working
 from kgan.data import kinds
 from kgan.errors import InputError
 from kgan.runs import RunFolder, provenance
@@ -34,6 +36,7 @@ class Job:
         resume: whether the run resumes from a checkpoint.
         transfer: report of the warm start; None if the run does not start from other weights.
         overwrite: whether a run that is in the folder is replaced.
+        reports: what reports the run as JSON, or None.
     """
 
     run: RunFolder
@@ -45,6 +48,7 @@ class Job:
     resume: bool
     transfer: Any = None
     overwrite: bool = False
+    reports: Reports | None = None
 
 
 def train(
@@ -55,6 +59,7 @@ def train(
     overwrite: bool,
     quiet: bool,
     strategy=None,
+    reports: Reports | None = None,
 ):
     """Trains a model into a run folder.
 
@@ -67,6 +72,7 @@ def train(
         quiet: whether to leave out the progress bar.
         strategy: the `tf.distribute` strategy of several devices or workers, or None. Of several
             workers the first one checks and writes the folder.
+        reports: what reports the run as JSON, or None.
 
     Raises:
         InputError: if an input cannot be used. An earlier run in the folder is then unchanged.
@@ -98,8 +104,9 @@ def train(
 
     try:
         _first_worker_first(strategy, check)
-        with scaling.scope(strategy):
+        with scaling.scope(strategy), working("loading TensorFlow and the data"):
             job = prepare(run, settings, resume, overwrite)
+        job.reports = reports
         _complete(job, quiet)
     finally:
         run.unlock()
@@ -227,20 +234,24 @@ def fit(job: Job, quiet: bool, trained: bool = False) -> None:
         click.exceptions.Exit: after Ctrl-C, SIGTERM or SIGHUP, with everything saved.
     """
     from kgan import callbacks
+    from kgan.cli import reading
     from kgan.cli.progress import Progress
     from kgan.cli.watchers import Begin, FirstStage, History, Stop
     from kgan.training import workers
 
     run, settings, total = job.run, job.settings, job.total
     epochs = math.ceil(total / job.per_epoch)
-    reference = _reference(job.dataset)
+    reference = reading.reference(job.dataset)
     # A picture shows a grid of 64 images, or a scatter of 1000 points.
     count = 64 if reference is None else 1000
-    progress = Progress(total)
+    chief = workers.writes(job.gan)
+    progress = Progress(total, job.reports)
     stop = Stop(total, job.per_epoch)
     checkpoint = callbacks.Checkpoint(
         run.checkpoints,
         every_steps=settings["checkpoint_every"] or max(1, total // 10),
+        # One to fall back on; each is as large as the finished model, often hundreds of megabytes.
+        keep=2,
         resume=job.resume,
     )
     snapshot = callbacks.ImageSnapshot(
@@ -256,7 +267,7 @@ def fit(job: Job, quiet: bool, trained: bool = False) -> None:
             watcher.steps_between = None
     watchers = [
         Begin(lambda: _write_record(job)),
-        FirstStage(job.dataset, run, job.resume, total, stop),
+        FirstStage(job.dataset, run, job.resume, total, stop, progress.says),
         stop,
         checkpoint,
         # Before History and TensorBoard, because it adds figures to their logs.
@@ -274,10 +285,14 @@ def fit(job: Job, quiet: bool, trained: bool = False) -> None:
             count=count,
             reference=reference,
         ),
-        *([] if quiet or not workers.writes(job.gan) else [progress]),
+        *([progress] if chief and not quiet else []),
     ]
     started = time.monotonic()
+    if job.reports is not None and chief:
+        job.reports.started(job)
     try:
+        if chief and not quiet and not trained:
+            progress.begin()
         with stop:
             job.gan.fit(job.dataset, epochs=0 if trained else epochs, verbose=0, callbacks=watchers)
     finally:
@@ -285,6 +300,8 @@ def fit(job: Job, quiet: bool, trained: bool = False) -> None:
     done = job.gan.steps_taken
     if done < total:
         _say(f"Stopped at step {done} of {total}; the state is saved. {_resume_hint(run)}")
+        if job.reports is not None and chief:
+            job.reports.ended(job, "stopped")
         raise click.exceptions.Exit(stop.status or 130)
     if not trained:
         click.echo(f"Trained for {time.monotonic() - started:.0f} s.")
@@ -333,21 +350,6 @@ def _resume_hint(run):
     return f"Resume with:\n    kgan train --resume --out {shlex.quote(str(run.path))}"
 
 
-def _reference(dataset):
-    """Returns up to 2000 real points `(n, 1)` or `(n, 2)` to draw behind generated ones."""
-    import numpy as np
-
-    if len(dataset.info.sample_shape) != 1 or dataset.info.sample_shape[0] > 2:
-        return None
-    drawn = []
-    for batch in dataset:
-        drawn.append((batch[0] if isinstance(batch, tuple) else batch).numpy())
-        if sum(map(len, drawn)) >= 2000:
-            break
-    dataset.position.seek(0)
-    return np.concatenate(drawn)[:2000]
-
-
 def finish(job: Job) -> None:
     """Writes the finished model, its SavedModel and the plot of its losses."""
     from kgan import pictures
@@ -365,8 +367,11 @@ def finish(job: Job) -> None:
         f"To serve it:          {run.saved_model}: {job.gan.signatures}\n"
         f"Its losses:           {run.plot}\n"
         f"TensorBoard:          tensorboard --logdir {run.logs}\n"
+        f"All of it:            {run.bytes() / 1e6:.1f} MB in {run.path}\n"
         f"{_next_command(job.gan, run.path)}"
     )
+    if job.reports is not None:
+        job.reports.ended(job, "finished", model=str(run.model), saved_model=str(run.saved_model))
     if rows and not all(math.isfinite(float(rows[-1][name])) for name in ("d_loss", "g_loss")):
         click.echo(
             "Warning: the losses are no longer finite; try a smaller --learning-rate.",

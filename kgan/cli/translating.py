@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kgan.cli.terminal import working
 from kgan.data import kinds
 from kgan.disk import marks
 from kgan.errors import InputError
@@ -74,7 +75,8 @@ def upscale(run: RunFolder, source: str, out, tile: int, overwrite: bool) -> str
 
 def _trained(run: RunFolder, command: str, verb: str):
     """Returns the model of a run and its kind of data, which must be the one of the command."""
-    gan = trained(run)
+    with working("loading TensorFlow and the run"):
+        gan = trained(run)
     kind = kinds.of(gan)
     if kind.command != command:
         raise InputError(

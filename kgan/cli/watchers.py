@@ -46,12 +46,21 @@ class FirstStage(keras.callbacks.Callback):
         resume: whether the run is resumed.
         total: adversarial training steps of the run.
         stop: the callback that handles Ctrl-C.
+        says: is told what is going on, and None when that is over.
     """
 
-    def __init__(self, dataset, run: RunFolder, resume: bool, total: int, stop: "Stop"):
+    def __init__(
+        self,
+        dataset,
+        run: RunFolder,
+        resume: bool,
+        total: int,
+        stop: "Stop",
+        says: Callable[[str | None], None] = lambda what: None,
+    ):
         super().__init__()
         self.dataset, self.run, self.resume, self.total = dataset, run, resume, total
-        self.stop = stop
+        self.stop, self.says = stop, says
 
     def on_train_begin(self, logs=None):
         from kgan import callbacks
@@ -71,6 +80,7 @@ class FirstStage(keras.callbacks.Callback):
         per_epoch = min(steps, data_epoch)
         epochs = math.ceil(steps / per_epoch)
         click.echo(f"First {epochs * per_epoch} steps on the pixels alone ...")
+        self.says("training on the pixels alone")
         history = self.model.pretrain(
             self.dataset,
             epochs=epochs,
@@ -79,6 +89,7 @@ class FirstStage(keras.callbacks.Callback):
             verbose=0,
             callbacks=[_StopFirstStage(self.stop)],
         )
+        self.says(None)
         losses = history.history["loss"]
         click.echo(f"Their mean error went from {losses[0]:.4g} to {losses[-1]:.4g}.")
         if self.stop.pressed:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kgan.data import arrays, checks, digits, folder, images, mixtures, stacked
+from kgan.data import arrays, checks, digits, folder, images, mixtures, places, stacked
 from kgan.data.info import Source
 from kgan.errors import InputError
 
@@ -47,7 +47,7 @@ def read(
         reading |= {"data_dir": data_dir, "download": download}
         return _stacked(split, reading, **options)
 
-    path = _path(source)
+    path = places.path_of(source)
     _check_options(path or source, options, ())
     if path is not None and path.is_dir():
         return folder.read(path, split, size=size, channels=channels, labels=labels, cache=cache)
@@ -99,48 +99,6 @@ def _check_options(source: object, options: dict, known: tuple[str, ...]) -> Non
     """Raises an `InputError` for an option that is neither known nor `source_range`."""
     name = str(source) if isinstance(source, (str, Path)) else "arrays"
     checks.options(name, options, ("source_range", *known))
-
-
-def _path(source: object) -> Path | None:
-    """Returns the folder, .npz or .npy file that `source` names; None for a name or arrays.
-
-    A bare name, without a slash, is a data set of TensorFlow Datasets if there is one of that
-    name, and else a folder in the working directory.
-
-    Raises:
-        InputError: if there is no such folder or file, or the file is of another format.
-    """
-    if isinstance(source, os.PathLike):
-        bare = False
-    elif isinstance(source, str) and source != "digits":
-        bare = "/" not in source and os.sep not in source and not source.startswith((".", "~"))
-    else:
-        return None
-    path = Path(source).expanduser()
-    is_array_file = path.suffix.lower() in (".npz", ".npy")
-    if (path.is_dir() and not bare) or (is_array_file and path.is_file()):
-        return path
-    if isinstance(source, str) and _tfds().knows(source):
-        return None
-    if path.is_dir():
-        return path
-    if path.is_file():
-        raise InputError(
-            f"{source} is a file, but not an .npz file of arrays. Give the folder that holds the "
-            "images, or an .npz or .npy file."
-        )
-    if path.exists():
-        raise InputError(
-            f"{source} is a pipe, device or socket. Give a folder of images, or an .npz or .npy "
-            "file."
-        )
-    if is_array_file or not bare:
-        kind = "file" if is_array_file else "folder"
-        raise InputError(
-            f"There is no {kind} {source} (looked for {path.absolute()}). Expected a folder of "
-            "images, an .npz file, or a data set by name, like 'digits'."
-        )
-    return None
 
 
 def fitted(source: Source, size, channels) -> Source:

@@ -1,6 +1,5 @@
 """Reads data sets of TensorFlow Datasets by name."""
 
-import difflib
 import math
 import os
 from typing import Any
@@ -10,21 +9,11 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from kgan import bridge
-from kgan.data import catalog, images, memory
+from kgan.data import images, memory, places
 from kgan.data.info import Source
 from kgan.data.stores import Records
 from kgan.errors import InputError, unknown
 from kgan.online import online
-
-
-def names() -> list[str]:
-    """Returns all names of TensorFlow Datasets, without their configurations."""
-    return tfds.list_builders(with_community_datasets=False)
-
-
-def knows(name: str) -> bool:
-    """Whether a name, also one like "cycle_gan/horse2zebra" or "mnist:3.0.1", is known."""
-    return name.split("/")[0].split(":")[0] in names()
 
 
 def read(
@@ -117,33 +106,21 @@ def _builder(name: str, data_dir):
     if data_dir is not None:
         data_dir = os.path.expanduser(data_dir)
     if not name.isprintable():
-        raise _unknown(name)
+        raise places.unknown_name(name)
     try:
         return tfds.builder(name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError as error:
-        raise _unknown(name) from error
+        raise places.unknown_name(name) from error
     except (ValueError, AssertionError) as error:
         first, _, config = name.partition("/")
         try:
             configs = tfds.builder_cls(first.split(":")[0]).builder_configs
         except (ValueError, AssertionError, tfds.core.DatasetNotFoundError):
             # A text that no data set could have as its name.
-            raise _unknown(name) from error
+            raise places.unknown_name(name) from error
         if config and config.split(":")[0] not in configs:
             raise unknown(f"configuration of {first!r}:", config, configs) from error
         raise InputError(f"TensorFlow Datasets cannot load {name!r}: {error}") from error
-
-
-def _unknown(name: str) -> InputError:
-    """Returns an error that names the nearest names, not all of the several hundred."""
-    known = [*catalog.BUILT_IN, *names()]
-    near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
-    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-    return InputError(
-        f"Unknown dataset {name!r}.{hint} Known: {', '.join(catalog.BUILT_IN)}, the {len(names())} "
-        "names of TensorFlow Datasets (https://www.tensorflow.org/datasets/catalog), or the path "
-        "of a folder of images or an .npz file."
-    )
 
 
 def _download(builder, name: str, allowed: bool) -> None:

@@ -36,6 +36,8 @@ class Family:
         paper: who proposed it, and where.
         data: what data it takes.
         target: the class, or its location as "module:Class".
+        sides: location of the function that refuses sizes which it cannot make; empty if it takes
+            any, or if that depends on its options.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Family:
     paper: str
     data: str
     target: Any = None
+    sides: str = ""
 
     def __post_init__(self):
         if self.target is None:
@@ -54,6 +57,8 @@ class Family:
         return Entry(self.name, self.target).load()
 
 
+_PLAN = "kgan.models.blocks.sizes:plan"
+_QUARTERS = "kgan.models.blocks.sizes:checked_image_shape"
 _SIZES = "images whose sides are 4 to 7 times a power of two (8, 28, 32, 64, ...)"
 
 _OWN = (
@@ -78,6 +83,7 @@ _OWN = (
         "Radford et al. 2016, Unsupervised representation learning with deep convolutional "
         "generative adversarial networks",
         _SIZES,
+        sides=_PLAN,
     ),
     Family(
         "wgan",
@@ -85,6 +91,7 @@ _OWN = (
         "kgan.models.wgan",
         "Arjovsky et al. 2017, Wasserstein generative adversarial networks",
         f"{_SIZES}; points",
+        sides=_PLAN,
     ),
     Family(
         "wgangp",
@@ -92,6 +99,7 @@ _OWN = (
         "kgan.models.wgan",
         "Gulrajani et al. 2017, Improved training of Wasserstein GANs",
         f"{_SIZES}; points",
+        sides=_PLAN,
     ),
     Family(
         "began",
@@ -99,6 +107,7 @@ _OWN = (
         "kgan.models.began",
         "Berthelot et al. 2017, BEGAN: boundary equilibrium generative adversarial networks",
         _SIZES,
+        sides=_PLAN,
     ),
     Family(
         "acgan",
@@ -106,6 +115,7 @@ _OWN = (
         "kgan.models.acgan",
         "Odena et al. 2017, Conditional image synthesis with auxiliary classifier GANs",
         f"labelled {_SIZES}",
+        sides=_PLAN,
     ),
     Family(
         "infogan",
@@ -114,6 +124,7 @@ _OWN = (
         "Chen et al. 2016, InfoGAN: interpretable representation learning by information "
         "maximizing generative adversarial nets",
         _SIZES,
+        sides=_PLAN,
     ),
     Family(
         "vaegan",
@@ -121,6 +132,7 @@ _OWN = (
         "kgan.models.vaegan",
         "Larsen et al. 2016, Autoencoding beyond pixels using a learned similarity metric",
         _SIZES,
+        sides=_PLAN,
     ),
     Family(
         "sngan",
@@ -129,6 +141,7 @@ _OWN = (
         "Miyato et al. 2018, Spectral normalization for GANs; with classes: Miyato & Koyama "
         "2018, cGANs with projection discriminator",
         f"{_SIZES}; labels with -O classes=N",
+        sides=_PLAN,
     ),
     Family(
         "sagan",
@@ -136,6 +149,7 @@ _OWN = (
         "kgan.models.sagan",
         "Zhang et al. 2019, Self-attention generative adversarial networks",
         f"{_SIZES}; labels with -O classes=N",
+        sides=_PLAN,
     ),
     Family(
         "r3gan",
@@ -143,6 +157,7 @@ _OWN = (
         "kgan.models.r3gan",
         "Huang et al. 2024, The GAN is dead; long live the GAN! A modern GAN baseline",
         f"{_SIZES}; points; labels with -O classes=N",
+        sides=_PLAN,
     ),
     Family(
         "lapgan",
@@ -151,6 +166,7 @@ _OWN = (
         "Denton et al. 2015, Deep generative image models using a Laplacian pyramid of "
         "adversarial networks",
         "images whose sides are multiples of 4; labels with -O classes=N",
+        sides=_QUARTERS,
     ),
     Family(
         "srgan",
@@ -166,6 +182,7 @@ _OWN = (
         "kgan.models.pix2pix",
         "Isola et al. 2017, Image-to-image translation with conditional adversarial networks",
         "pairs of images whose sides are multiples of 4",
+        sides=_QUARTERS,
     ),
     Family(
         "cyclegan",
@@ -174,6 +191,7 @@ _OWN = (
         "Zhu et al. 2017, Unpaired image-to-image translation using cycle-consistent "
         "adversarial networks",
         "two domains of images whose sides are multiples of 4",
+        sides=_QUARTERS,
     ),
 )
 
@@ -191,14 +209,23 @@ CATALOGUE = Registry("model", "kgan.families", _OWN, _family)
 __all__ = sorted(["CATALOGUE", "Family", "find", "register", *(f.class_name for f in _OWN)])
 
 
+def entry(name: str) -> Family:
+    """Returns the entry of a family by its name in the catalogue.
+
+    Raises:
+        InputError: for an unknown name; the message suggests similar ones.
+    """
+    lower = str(name).lower()
+    return CATALOGUE.find(lower if lower in CATALOGUE else name)
+
+
 def find(name: str) -> "type[Game]":
     """Returns the class of a family by its name in the catalogue.
 
     Raises:
         InputError: for an unknown name; the message suggests similar ones.
     """
-    lower = str(name).lower()
-    return CATALOGUE.find(lower if lower in CATALOGUE else name).load()
+    return entry(name).load()
 
 
 def register(

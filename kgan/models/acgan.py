@@ -31,7 +31,7 @@ class ACGAN(GAN):
     which the stride divides, rather than 5x5, as in `kgan.models.DCGAN`.
 
     Args:
-        image_shape: (height, width, channels); see `kgan.models.blocks.strided.plan` for the sizes.
+        image_shape: (height, width, channels); see `kgan.models.blocks.sizes.plan` for the sizes.
         classes: number of classes in the data.
         latent_size: length of the noise.
         width: channels of the generator's last hidden feature map. Other layers scale with it, and

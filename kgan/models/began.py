@@ -13,7 +13,7 @@ from kgan.gan import GAN, Recipe
 from kgan.latents import Uniform
 from kgan.losses import Loss
 from kgan.models.blocks import presets
-from kgan.models.blocks.strided import plan
+from kgan.models.blocks.sizes import plan
 from kgan.terms import Turn
 from kgan.training.players import Player
 from kgan.typing import Config, Tensor, Tensors
@@ -77,7 +77,7 @@ class Preset(presets.Preset):
     Attributes:
         width: filters of the generator and the decoder; the encoder has multiples of it.
         latent_size: length of a latent and of the autoencoder's embedding.
-        gamma, lambda_k: see `Equilibrium`.
+        gamma, lambda_k: the diversity ratio, in (0, 1], and the step size of k; see `Equilibrium`.
         rates: learning rates of the discriminator's and the generator's Adam.
         beta_1: beta_1 of both.
         cosine: final learning rate of a cosine decay over the training, as a fraction of the
@@ -143,7 +143,7 @@ class BEGAN(presets.WithPresets, GAN):
         image_shape: (height, width, channels).
         latent_size: length of a latent and of the autoencoder's embedding.
         width: n, 64 to 128 in the paper.
-        gamma, lambda_k: see `Equilibrium`.
+        gamma, lambda_k: the diversity ratio, in (0, 1], and the step size of k; see `Equilibrium`.
         preset: "paper" or "narrow"; the source of options that are None.
         seed, name: as in `kgan.GAN`.
 

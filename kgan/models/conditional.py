@@ -50,7 +50,7 @@ class ConditionalGAN(WithPresets, GAN):
 
     Args:
         image_shape: (height, width, channels). For `convolutional` see
-            `kgan.models.blocks.strided.plan`.
+            `kgan.models.blocks.sizes.plan`.
         classes: number of classes in the data.
         preset: one of the names above; None means "convolutional".
         latent_size: length of the noise, standard normal or, in `paper`, uniform in [0, 1).

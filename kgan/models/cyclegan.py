@@ -12,7 +12,7 @@ from kgan.data import kinds
 from kgan.data.info import DataInfo
 from kgan.errors import InputError
 from kgan.layers import History
-from kgan.models.blocks import image_networks
+from kgan.models.blocks import image_networks, sizes
 from kgan.models.blocks.image_to_image import ImageToImage
 from kgan.optimizers import ConstantThenLinear
 from kgan.terms import Term
@@ -103,7 +103,7 @@ class CycleGAN(ImageToImage):
         name: str | None = None,
     ):
         super().__init__(seed=seed, name=name)
-        self.image_shape = self.sample_shape = image_networks.checked_image_shape(image_shape)
+        self.image_shape = self.sample_shape = sizes.checked_image_shape(image_shape)
         height, image_width, channels = self.image_shape
         self.width = arguments.integer("width", width)
         blocks = (9 if min(height, image_width) >= 256 else 6) if blocks is None else blocks

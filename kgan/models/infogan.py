@@ -43,7 +43,7 @@ class InfoGAN(GAN):
     Images are in [-1, 1], by tanh; theirs are in [0, 1], by a sigmoid.
 
     Args:
-        image_shape: (height, width, channels); see `kgan.models.blocks.strided.plan` for the sizes.
+        image_shape: (height, width, channels); see `kgan.models.blocks.sizes.plan` for the sizes.
         noise_size: number of latents that are not codes.
         categorical: the number of categories of each categorical code: `(10,)`, `(10, 2)`, or 10.
         continuous: number of continuous codes, uniform in [-1, 1).

@@ -11,7 +11,8 @@ from kgan.gan import Game
 from kgan.inference.sampling import LatentSampling
 from kgan.latents import Uniform
 from kgan.layers import Downsample, Upsample
-from kgan.models.blocks.image_networks import checked_image_shape, halvings
+from kgan.models.blocks.image_networks import halvings
+from kgan.models.blocks.sizes import checked_image_shape
 from kgan.typing import Config, Tensor, Tensors
 
 # The shorter side of the coarsest level has at most this many pixels (section 3.1).

@@ -10,7 +10,7 @@ from kgan import arguments, losses
 from kgan.data import kinds
 from kgan.data.info import DataInfo
 from kgan.errors import InputError
-from kgan.models.blocks import image_networks
+from kgan.models.blocks import image_networks, sizes
 from kgan.models.blocks.image_to_image import ImageToImage
 from kgan.terms import Term
 from kgan.typing import ArrayLike, Config, PathLike, Self, Tensors
@@ -82,7 +82,7 @@ class Pix2Pix(ImageToImage):
         name: str | None = None,
     ):
         super().__init__(seed=seed, name=name)
-        height, image_width, channels = image_networks.checked_image_shape(image_shape)
+        height, image_width, channels = sizes.checked_image_shape(image_shape)
         input_channels = channels if input_channels is None else input_channels
         self.input_channels = arguments.integer("input_channels", input_channels)
         self.width = arguments.integer("width", width)

@@ -12,7 +12,7 @@ from kgan.gan import GAN, Recipe
 from kgan.latents import Normal
 from kgan.layers import Downsample, PixelShuffle, PixelUnshuffle, Upsample
 from kgan.models.blocks import presets
-from kgan.models.blocks.strided import plan
+from kgan.models.blocks.sizes import plan
 from kgan.optimizers import HalfLife, ScheduledAdam
 from kgan.typing import Config
 

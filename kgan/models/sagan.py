@@ -8,7 +8,7 @@ from kgan import arguments
 from kgan.gan import GAN
 from kgan.latents import Normal
 from kgan.models.blocks import residual
-from kgan.models.blocks.strided import plan
+from kgan.models.blocks.sizes import plan
 from kgan.typing import Config
 
 

@@ -76,7 +76,7 @@ class VAEGAN(GAN):
     paper does not give it.
 
     Args:
-        image_shape: (height, width, channels); see `kgan.models.blocks.strided.plan` for the sizes.
+        image_shape: (height, width, channels); see `kgan.models.blocks.sizes.plan` for the sizes.
         latent_size: length of a code.
         width: channels of the largest feature maps, 64 as in the paper; the dense layers scale with
             it. Less is faster.

@@ -151,6 +151,11 @@ class RunFolder:
             self._locked = False
             locks.release(self.path)
 
+    def bytes(self) -> int:
+        """Returns how large all files of the run are together."""
+        files = (path for path in self.path.rglob("*") if path.is_file())
+        return sum(p.stat().st_size for p in files if p.name not in (locks.LOCK, locks.HOLDER))
+
     def write_config(self, config: dict) -> None:
         """Writes `config.json`."""
         text = json.dumps(configuration.signed(config), indent=2) + "\n"

@@ -15,7 +15,8 @@ try:
     main(sys.argv[1:])
 except SystemExit as stop:
     assert not stop.code, stop.code
-slow = {"tensorflow", "keras", "sklearn", "matplotlib", "tensorflow_datasets"} & set(sys.modules)
+slow = {"tensorflow", "keras", "sklearn", "matplotlib", "tensorflow_datasets", "rich"}
+slow &= set(sys.modules)
 assert not slow, slow
 """
 
@@ -30,6 +31,8 @@ assert not slow, slow
         (["evaluate", "--help"], ["--metric", "--floor", "--extractor"]),
         (["export", "--help"], ["SavedModel"]),
         (["models"], ["vanilla", "Goodfellow et al. 2014"]),
+        (["models", "r3gan"], ["latent_size", "narrow", "R1(gamma 1 to 0.3)", "Huang et al. 2024"]),
+        (["models", "r3gan", "--json"], ['"latent_size"']),
         (["datasets"], ["digits", "ring", "mnist"]),
     ],
 )

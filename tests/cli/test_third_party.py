@@ -100,6 +100,9 @@ def installed(registries, tmp_path, monkeypatch):
 @pytest.mark.usefixtures("installed")
 def test_an_installed_package_trains_and_is_measured(tmp_path):
     assert "perceptrons  the package theirs" in done("models")
+    said = done("models", "perceptrons")
+    assert "the package theirs" in said and "theirs:Perceptrons, in another package" in said
+    assert json.loads(done("models", "--json"))[-2]["class"] == "theirs.Perceptrons"
     assert kgan.models.find("vanilla") is kgan.models.VanillaGAN
     assert "cannot be loaded" in refused("train", "lost", "--out", tmp_path / "run")
     assert "Did you mean 'perceptrons'?" in refused("train", "perceptron", "--out", tmp_path / "a")

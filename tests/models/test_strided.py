@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from kgan.errors import InputError
-from kgan.models.blocks import strided
-from kgan.models.blocks.strided import plan
+from kgan.models.blocks import sizes, strided
+from kgan.models.blocks.sizes import plan
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from kgan.models.blocks.strided import plan
     ],
 )
 def test_the_plan_halves_to_a_base_whose_shorter_side_has_4_to_7_pixels(size, base, doublings):
-    assert plan((*size, 3)) == strided.Plan(base, doublings, 3)
+    assert plan((*size, 3)) == sizes.Plan(base, doublings, 3)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_the_size_advised_is_one_that_can_be_made():
                 plan((height, width, 1))
             except InputError:
                 refused += 1
-                plan((*strided._nearest_size(height, width), 1))
+                plan((*sizes.nearest_size(height, width), 1))
     assert refused > 1000
 
 

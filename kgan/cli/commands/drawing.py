@@ -1,10 +1,12 @@
 """`kgan generate`, `kgan translate`, `kgan upscale` and `kgan export`: their options."""
 
+import json
 from pathlib import Path
 
 import click
 
-from kgan.cli.parameters import COUNT, POSITIVE
+from kgan.cli.parameters import COUNT, POSITIVE, as_json
+from kgan.cli.reports import spoken
 from kgan.disk import marks
 from kgan.runs import RunFolder
 
@@ -41,7 +43,8 @@ from kgan.runs import RunFolder
     help="FILE.png for one picture, FILE.npz for an array, a FOLDER for single images.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace --out if it exists.")
-def generate(run, count, labels, seed, truncation, out, overwrite):
+@as_json
+def generate(run, count, labels, seed, truncation, out, overwrite, json_lines):
     """Draw new samples from the trained RUN.
 
     The samples of a conditional model cycle through the classes; a picture shows one class a
@@ -49,7 +52,11 @@ def generate(run, count, labels, seed, truncation, out, overwrite):
     """
     from kgan.cli.sampling import write_samples
 
-    click.echo(write_samples(RunFolder(run), count, labels, seed, truncation, Path(out), overwrite))
+    with spoken(json_lines):
+        said, facts = write_samples(
+            RunFolder(run), count, labels, seed, truncation, Path(out), overwrite
+        )
+    click.echo(json.dumps(facts) if json_lines else said)
 
 
 @click.command()
@@ -96,6 +103,7 @@ def upscale(run, images, out, tile, overwrite):
 def export(run, out, overwrite):
     """Write RUN's generator as a SavedModel."""
     from kgan.arguments import utf8_path
+    from kgan.cli.terminal import working
     from kgan.runs import trained
     from kgan.runs.files import write_saved_model
 
@@ -104,6 +112,7 @@ def export(run, out, overwrite):
     target = Path(out) if out else folder.saved_model
     utf8_path("-o", target)
     marks.check_free(target, overwrite, marks.check_saved_model)
-    gan = trained(folder)
+    with working("loading TensorFlow and the run"):
+        gan = trained(folder)
     write_saved_model(gan, target)
     click.echo(f"Exported to {target}: {gan.signatures}. It loads without kgan.")

@@ -2,7 +2,7 @@
 
 import click
 
-from kgan.cli import scaling
+from kgan.cli import early, scaling
 from kgan.cli.parameters import COUNT, on_several
 from kgan.runs import RunFolder
 
@@ -64,6 +64,7 @@ def evaluate(
     """
     from kgan.cli.evaluation import evaluate as measure
 
+    early.check_evaluation(run, metrics)
     strategy = scaling.strategy(devices, workers, index)
     with scaling.quiet_unless_first(strategy), scaling.scope(strategy):
         measure(RunFolder(run), metrics, extractor, reference, split, data, count, floor)

@@ -2,8 +2,11 @@
 
 import click
 
-from kgan.cli import scaling
-from kgan.cli.parameters import COUNT, POSITIVE, SEED, Number, Size, on_several
+from kgan.cli import early, scaling
+from kgan.cli import settings as given_settings
+from kgan.cli.messages import in_options
+from kgan.cli.parameters import COUNT, POSITIVE, SEED, Number, Size, as_json, on_several
+from kgan.cli.reports import spoken
 from kgan.errors import InputError
 
 
@@ -119,9 +122,28 @@ from kgan.errors import InputError
 )
 @on_several
 @click.option("--quiet", is_flag=True, help="No progress bar.")
+@as_json
+@click.option(
+    "--log-file",
+    type=click.Path(),
+    metavar="FILE",
+    help="Append all that is said to a text file, each line with its time.",
+)
 @click.pass_context
 def train(
-    context, out, resume, overwrite, quiet, preset, channels, devices, workers, index, **settings
+    context,
+    out,
+    resume,
+    overwrite,
+    quiet,
+    json_lines,
+    log_file,
+    preset,
+    channels,
+    devices,
+    workers,
+    index,
+    **settings,
 ):
     """Train MODEL into a run folder.
 
@@ -131,6 +153,9 @@ def train(
     The run folder holds config.json, samples/, checkpoints/, logs/ (TensorBoard), gan.keras,
     saved_model/, history.csv and losses.png. Ctrl-C and SIGTERM save the state; --resume continues
     from it. While it trains, no other process can train in the folder.
+
+    With --json, standard output has one JSON object a line: {"event": "start"}, "progress" every
+    10 s, "epoch" after each, and "end" with what became of it. All else goes to standard error.
 
     With several workers (--workers, or the environment variable TF_CONFIG) all run the same
     command, and see the same data and the same run folder, which the first one writes.
@@ -151,9 +176,15 @@ def train(
     }
     if preset:
         given.add("options")
-    strategy = scaling.strategy(devices, workers, index)
-    with scaling.quiet_unless_first(strategy):
-        run_training(settings, given & settings.keys(), out, resume, overwrite, quiet, strategy)
+    if not resume:
+        # The strategy of several devices loads TensorFlow.
+        early.check_training(given_settings.completed(settings))
+    options = {option.name for option in context.command.params}
+    with spoken(json_lines, log_file, lambda said: in_options(said, options)) as reports:
+        strategy = scaling.strategy(devices, workers, index)
+        with scaling.quiet_unless_first(strategy):
+            given &= settings.keys()
+            run_training(settings, given, out, resume, overwrite, quiet, strategy, reports)
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

@@ -3,8 +3,6 @@
 import keras
 from keras import layers
 
-from kgan import arguments
-from kgan.errors import InputError
 from kgan.layers import ReflectionPadding2D
 
 
@@ -24,22 +22,6 @@ def halvings(height: int, width: int, most: int = 8) -> int:
     while count < most and height % 2 == width % 2 == 0:
         height, width, count = height // 2, width // 2, count + 1
     return count
-
-
-def checked_image_shape(image_shape) -> tuple[int, int, int]:
-    """Returns `image_shape` as three positive integers.
-
-    Raises:
-        InputError: for another shape, or sides that 4 does not divide.
-    """
-    height, width, channels = arguments.image_shape(image_shape)
-    if height % 4 or width % 4:
-        near = tuple(max(4, 4 * round(side / 4)) for side in (height, width))
-        raise InputError(
-            f"Images of {height}x{width} cannot be halved twice, as the networks do. Resize "
-            f"them, for instance with size={near}."
-        )
-    return height, width, channels
 
 
 def unet(channels: int, output_channels: int, width: int, depth: int) -> keras.Model:

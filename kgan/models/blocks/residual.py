@@ -7,7 +7,8 @@ import keras
 from keras import layers, ops
 
 from kgan.layers import ConditionalBatchNormalization, SelfAttention, SpectralNormalization
-from kgan.models.blocks.strided import batch_normalization, plan
+from kgan.models.blocks.sizes import plan
+from kgan.models.blocks.strided import batch_normalization
 
 
 @dataclass(frozen=True)

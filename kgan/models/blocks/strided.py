@@ -1,59 +1,11 @@
 """Strided convolutional networks like those of DCGAN, on which several papers build."""
 
-import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import keras
 from keras import layers
 
-from kgan import arguments
-from kgan.errors import InputError
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How an image grows from a small base by doublings.
-
-    Attributes:
-        base: (height, width) of the smallest feature map; the shorter side has 4 to 7 pixels.
-        doublings: how often both sides double on the way to the image.
-        channels: of the image.
-    """
-
-    base: tuple[int, int]
-    doublings: int
-    channels: int
-
-
-def plan(image_shape) -> Plan:
-    """Returns the plan of a network for an image shape: 32 = 4·2³, 28 = 7·2², 28x56 = (7x14)·2².
-
-    Raises:
-        InputError: if the shape is not that of an image, or cannot be made by doubling a base of 4
-            to 7 pixels.
-    """
-    height, width, channels = image_shape = arguments.image_shape(image_shape)
-    doublings = 0
-    while height % 2 == width % 2 == 0 and min(height, width) >= 8:
-        height, width, doublings = height // 2, width // 2, doublings + 1
-    if not doublings or not 4 <= min(height, width) <= 7:
-        height, width = _nearest_size(*image_shape[:2])
-        raise InputError(
-            f"Images of {image_shape[0]}x{image_shape[1]} cannot be made by doubling a base of 4 "
-            "to 7 pixels, as strided convolutions do. Powers of two from 8 on, 24, 28, 40, 48 and "
-            "the like can: resize the images, for instance with "
-            f"size={height if height == width else (height, width)}."
-        )
-    return Plan((height, width), doublings, channels)
-
-
-def _nearest_size(height, width):
-    """Returns the nearest size made by doubling a base whose shorter side has 4 to 7 pixels."""
-    for doublings in itertools.count(1):
-        base = [max(4, round(side / 2**doublings)) for side in (height, width)]
-        if min(base) <= 7:
-            return [side * 2**doublings for side in base]
+from kgan.models.blocks.sizes import plan
 
 
 def generated(
