@@ -360,3 +360,7 @@ def _shown(value) -> str:
     if not written:
         return f"a value of type {type(value).__name__}"
     return written if len(written) <= 200 else f"{written[:200]}..."
+
+def is_function(value: object) -> bool:
+    """Returns whether a value can be called, and is no class: `R1` in place of `R1()` is a slip."""
+    return callable(value) and not isinstance(value, type)

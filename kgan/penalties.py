@@ -53,7 +53,7 @@ def _squared_norms(gradients):
 
 def _strength(name, value):
     # A negative weight would reward what the term penalises.
-    if callable(value) or isinstance(value, dict):
+    if arguments.is_function(value) or isinstance(value, dict):
         return value
     return arguments.number(name, value, least=0, or_else="a schedule")
 

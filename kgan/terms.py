@@ -146,7 +146,7 @@ class Term:
     ):
         if isinstance(weight, dict):
             weight = arguments.config("weight", weight)
-        if not callable(weight):
+        if not arguments.is_function(weight):
             weight = arguments.number("weight", weight, or_else="a schedule")
         self.weight = weight
         self.every = arguments.integer("every", every)
@@ -197,7 +197,7 @@ class FunctionTerm(Term):
             function = keras.saving.get_registered_object(name) or _run_code(function, name)
         elif isinstance(function, dict):
             function = arguments.config("function", function)
-        if not callable(function):
+        if not arguments.is_function(function):
             raise InputError(f"A term's function takes a kgan.terms.Turn; got {function!r}.")
         super().__init__(name=_name_of(function) if name is None else name, **kwargs)
         self.function = function
@@ -285,6 +285,6 @@ def get(term: Any, player: str = "generator") -> Term:
         return arguments.config("term", term)
     if isinstance(term, Term):
         return term
-    if callable(term):
+    if arguments.is_function(term):
         return FunctionTerm(term, player=player)
     raise InputError(f"A term is a kgan.Term or a function of a turn; got {term!r}.")

@@ -126,6 +126,9 @@ def test_the_range_is_read_off_the_generator(activation, expected):
         ({"jit_compile": "yes"}, "jit_compile must be True, False or 'auto'"),
         ({"metrics": [keras.metrics.Mean(name="d_loss")]}, "'d_loss', which is taken"),
         ({"terms": [3]}, "A term is a kgan.Term"),
+        ({"terms": [int]}, "A term is a kgan.Term"),
+        ({"penalties": [kgan.penalties.R1]}, "R1"),
+        ({"augment": kgan.augment.Flip}, "An augmentation is"),
         ({"metrics": [3]}, "metrics takes names of kgan.metrics"),
     ],
 )

@@ -103,7 +103,7 @@ def get(augmentation: "str | list | tuple | dict | Callable") -> Callable:
         augmentation = arguments.config("augmentation", augmentation)
     if isinstance(augmentation, (list, tuple)):
         return Chain(*augmentation)
-    if not callable(augmentation):
+    if not arguments.is_function(augmentation):
         raise InputError(
             f"An augmentation is one of {', '.join(BUILT_IN)}, a kgan.augment object, a list of "
             f"them, or a function (samples, seed) -> samples; got {augmentation!r}."
