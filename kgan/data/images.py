@@ -66,17 +66,18 @@ class Facts:
 def inspect(path: Path) -> Facts:
     """Returns what the header of an image file tells."""
     with _opened(path) as image:
+        # Asking a PNG file for its EXIF data decodes it, and what the decoder was told is lost.
+        grey = image.mode in ("1", "L", "LA", "F") or depth.is_grey(image) or _is_grey_16(image)
+        deep, shortened = depth.is_deep(image), depth.is_shortened(image)
         width, height = image.size
         # A TIFF file is turned when Pillow decodes it, and its size is that of the upright image.
         if image.format != "TIFF" and image.getexif().get(ORIENTATION, 1) >= 5:
             width, height = height, width
-        grey = image.mode in ("1", "L", "LA", "F") or depth.is_grey(image) or _is_grey_16(image)
-        deep = depth.is_deep(image)
         return Facts(
             size=(height, width),
             channels=1 if grey else 3,
             deep=deep,
-            shortened=depth.is_shortened(image),
+            shortened=shortened,
             # The second picture of an MPO file is a part of the first, such as its depth.
             moving=image.format != "MPO" and getattr(image, "is_animated", False),
             profile_unused=deep and not grey and bool(image.info.get("icc_profile")),
