@@ -4,14 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from PIL import ImageColor
 
 from kgan import arguments
 from kgan.data import memory
 from kgan.data.info import Range
 from kgan.errors import InputError, unknown
-
-Colour = str | tuple[int, int, int]
 
 # Samples that are checked at once, which keeps the temporary arrays small.
 CHUNK = 4096
@@ -39,26 +36,6 @@ def channel_count(channels: object) -> int | None:
         return None
     meant = (1, 3, 4)
     return arguments.choice("channels", channels, meant, or_else="None: grey, colour, with alpha")
-
-
-def colour(name: str, given: Any) -> tuple[int, int, int]:
-    """Returns a colour as (red, green, blue) in 0..255, given so or by a name or "#rrggbb"."""
-    found = given
-    if isinstance(given, str):
-        try:
-            found = ImageColor.getrgb(given)
-        except ValueError:
-            found = None
-    whole = isinstance(found, (tuple, list)) and len(found) == 3
-    if not whole or not all(
-        isinstance(one, (int, np.integer)) and 0 <= one <= 255 for one in found
-    ):
-        raise InputError(
-            f"{name} is a colour: a name like 'white', '#rrggbb', or (red, green, blue) in 0..255; "
-            f"got {given!r}."
-        )
-    red, green, blue = map(int, found)
-    return red, green, blue
 
 
 def value_range(name: str, given: Any) -> Range | None:

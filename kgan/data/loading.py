@@ -10,10 +10,10 @@ import tensorflow as tf
 from kgan import arguments
 from kgan.data import arrays, checks, pipeline, ranges, reading
 from kgan.data import balance as balancing
-from kgan.data.checks import Colour
 from kgan.data.info import DataInfo, Range, Source
 from kgan.data.stores import Mapped, Memory
 from kgan.errors import InputError
+from kgan.typing import Colour
 
 
 def load(
@@ -120,7 +120,7 @@ def load(
         cache=cache,
         data_dir=data_dir,
         download=download,
-        background=checks.colour("background", background),
+        background=arguments.colour("background", background),
         options=options,
     )
     if balance is not None and not labels:

@@ -364,7 +364,9 @@ CASES = {
         says="1 of 1 images .*profile, which is not applied",
     ),
     "JPEG": saved(smooth(), "a.jpg", within=4, quality=95, subsampling=0),
-    "progressive JPEG": saved(smooth(), "a.jpeg", within=4, quality=95, subsampling=0, progressive=True),
+    "progressive JPEG": saved(
+        smooth(), "a.jpeg", within=4, quality=95, subsampling=0, progressive=True
+    ),
     "WebP": saved(noise(3), "a.webp", lossless=True),
     "lossy WebP": saved(smooth(), "a.webp", within=12, quality=95),
     "WebP with alpha": saved(smooth(4), "a.webp", lossless=True, exact=True),
