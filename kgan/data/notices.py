@@ -10,13 +10,16 @@ from kgan.data import images
 _LOOKED_AT = 64
 
 
-def warn(facts: list[images.Facts], paths: list[Path], folder: Path) -> None:
+def warn(
+    facts: list[images.Facts], paths: list[Path], folder: Path, in_bytes: bool = False
+) -> None:
     """Warns of images of which only a part is read.
 
     Args:
         facts: of each image.
         paths: their files.
         folder: the folder of the files, for the message.
+        in_bytes: whether all images are read as 8 bits, also those that could be read in full.
     """
     for name, what in (
         ("moving", "hold several pictures (animations or pages), and the first of each is read"),
@@ -25,6 +28,7 @@ def warn(facts: list[images.Facts], paths: list[Path], folder: Path) -> None:
             "have 16 bits a channel, of which the upper 8 are read. Save them as PNG of 16 bits to "
             "keep all",
         ),
+        *([("deep", "have more than 8 bits a channel, of which the upper 8 are read")] * in_bytes),
         (
             "profile_unused",
             "have more than 8 bits and a colour profile, which is not applied. Convert them to "

@@ -493,3 +493,18 @@ def test_backgrounds(tmp_path):
             kgan.data.load(tmp_path, background=wrong)
     with pytest.raises(InputError, match="is no folder"):
         kgan.data.load("digits", background="black")
+
+
+def test_pairs_domains_and_crops_keep_16_bits_or_say_what_they_lose(tmp_path):
+    for side, values in (("A", RGB16), ("B", RGB16[::-1])):
+        (tmp_path / side).mkdir()
+        written(None, f"{side}/a.png", png16(values)).make(tmp_path)
+    for dataset in (
+        kgan.data.pairs(tmp_path, value_range=(0, 255)),
+        kgan.data.domains(tmp_path, value_range=(0, 255)),
+    ):
+        first, second = next(iter(dataset))
+        np.testing.assert_allclose(first[0], RGB16 / 257, atol=1e-3)
+        np.testing.assert_allclose(second[0], RGB16[::-1] / 257, atol=1e-3)
+    with pytest.warns(UserWarning, match="1 of 1 images .*more than 8 bits .*upper 8 are read"):
+        kgan.data.crops(tmp_path / "A", size=4, scale=2, batch_size=1)
