@@ -373,7 +373,7 @@ def colour(name: str, given: Any) -> tuple[int, int, int]:
         except ValueError:
             found = None
     if isinstance(found, (tuple, list)) and len(found) == 3:
-        whole = all(isinstance(one, numbers.Integral) and 0 <= one <= 255 for one in found)
+        whole = all(isinstance(one, (int, np.integer)) and 0 <= one <= 255 for one in found)
         if whole and not any(isinstance(one, bool) for one in found):
             red, green, blue = map(int, found)
             return red, green, blue

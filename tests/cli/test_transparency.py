@@ -22,6 +22,7 @@ def stickers(tmp_path):
     return tmp_path / "stickers"
 
 
+@pytest.mark.slow
 def test_a_run_learns_transparency_and_writes_it(stickers, tmp_path):
     run = tmp_path / "run"
     done(*TRAIN, "--data", stickers, "--channels", 4, "--out", run)
