@@ -361,6 +361,28 @@ def _shown(value) -> str:
         return f"a value of type {type(value).__name__}"
     return written if len(written) <= 200 else f"{written[:200]}..."
 
+
 def is_function(value: object) -> bool:
     """Returns whether a value can be called, and is no class: `R1` in place of `R1()` is a slip."""
     return callable(value) and not isinstance(value, type)
+
+
+def colour(name: str, given: Any) -> tuple[int, int, int]:
+    """Returns a colour as (red, green, blue) in 0..255, given so or by a name or "#rrggbb"."""
+    from PIL import ImageColor
+
+    found = given
+    if isinstance(given, str):
+        try:
+            found = ImageColor.getrgb(given)
+        except ValueError:
+            found = None
+    if isinstance(found, (tuple, list)) and len(found) == 3:
+        whole = all(isinstance(one, (int, np.integer)) and 0 <= one <= 255 for one in found)
+        if whole and not any(isinstance(one, bool) for one in found):
+            red, green, blue = map(int, found)
+            return red, green, blue
+    raise InputError(
+        f"{name} is a colour: a name like 'white', '#rrggbb', or (red, green, blue) in 0..255; "
+        f"got {given!r}."
+    )

@@ -26,6 +26,8 @@ Range: TypeAlias = tuple[float, float]
 Config: TypeAlias = dict[str, Any]
 # The logs that Keras passes to callbacks.
 Logs: TypeAlias = dict[str, Any] | None
+# A name, "#rrggbb", or (red, green, blue) in 0..255.
+Colour: TypeAlias = str | tuple[int, int, int]
 PathLike: TypeAlias = str | os.PathLike[str]
 # A feature extractor of a metric: a name, a `kgan.metrics.Extractor` or a Keras model.
 ExtractorLike: TypeAlias = Any

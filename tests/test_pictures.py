@@ -62,6 +62,34 @@ def test_channels(pixel, colour):
     assert (draw(images, value_range=(0, 1))[5, 5] == colour).all()
 
 
+def test_transparency_shows_a_checkerboard_or_the_background():
+    images = np.zeros((1, 16, 16, 4))
+    images[0, :, 8:] = (1, 0, 0, 1)
+    sheet = draw(images, value_range=(0, 1))[GUTTER::5, GUTTER::5][:16, :16]
+    assert (sheet[:, 8:] == (255, 0, 0)).all()
+    squares = sheet[:, :8, 0].reshape(8, 2, 4, 2)
+    assert np.ptp(squares, axis=(1, 3)).max() == 0
+    whites = (np.indices((8, 4)).sum(0) % 2) == 0
+    assert ((squares[:, 0, :, 0] == 255) == whites).all() and set(np.unique(squares)) == {204, 255}
+
+    assert (pictures.to_rgb(images, (0, 1))[0, :, :8] == 255).all()
+    half = images + np.array([0, 0, 0, 0.5])
+    assert pictures.to_rgb(half, (0, 1), "#004080")[0, 0, 0].tolist() == [0, 32, 64]
+    with pytest.raises(InputError, match="background is a colour"):
+        pictures.to_rgb(images, (0, 1), "of wood")
+
+
+def test_a_picture_keeps_its_opacity(tmp_path):
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 5, 6, 4))
+    pixels = pictures.to_rgba(images, (-1, 1))
+    np.testing.assert_array_equal(pixels, np.round((images + 1) * 127.5).astype("uint8"))
+    with Image.open(pictures.save_png(tmp_path / "a.png", pixels[1])) as found:
+        assert found.mode == "RGBA"
+        np.testing.assert_array_equal(np.asarray(found), pixels[1])
+    with pytest.raises(InputError, match="four channels"):
+        pictures.to_rgba(images[..., :3])
+
+
 def test_integers_mean_pixels():
     images = np.full((1, 2, 2, 1), 7)
     assert (draw(images.astype("uint8"))[5, 5] == 7).all()

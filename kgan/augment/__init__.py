@@ -10,7 +10,18 @@ from kgan.augment.adaptive import Adaptive
 from kgan.augment.base import BUILT_IN, Augmentation, Chain, get
 from kgan.augment.diffaugment import DiffAugment
 from kgan.augment.moves import Flip, Shift
+from kgan.augment.preview import preview
 
 BUILT_IN.update(flip=Flip, shift=Shift, diffaugment=DiffAugment, adaptive=Adaptive)
 
-__all__ = ["BUILT_IN", "Adaptive", "Augmentation", "Chain", "DiffAugment", "Flip", "Shift", "get"]
+__all__ = [
+    "BUILT_IN",
+    "Adaptive",
+    "Augmentation",
+    "Chain",
+    "DiffAugment",
+    "Flip",
+    "Shift",
+    "get",
+    "preview",
+]

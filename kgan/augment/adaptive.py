@@ -63,6 +63,14 @@ class Adaptive(Augmentation):
         """The probability of each change, a scalar tensor."""
         return tf.convert_to_tensor(self._state.value)[0]
 
+    def begin_at(self, p: float) -> None:
+        """Sets the probability of each change, from which it adapts.
+
+        Raises:
+            InputError: if `p` is not in [0, 1].
+        """
+        self._state.assign([arguments.number("p", p, least=0, most=1), 0.0, 0.0, 0.0])
+
     def suited(self, value_range: tuple[float, float] | None) -> "Adaptive":
         # Anew, so that each compilation begins without augmentation.
         inner = suited(self.augmentation, value_range)

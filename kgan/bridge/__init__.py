@@ -119,6 +119,15 @@ def layers_within(layer: keras.layers.Layer, recursive: bool = True) -> list[ker
     return [layer, *(part for parts in below for part in parts)]
 
 
+def operations_within(network) -> list:
+    """Returns the layers within a network, and the operations that its graphs hold as nodes."""
+    found = layers_within(network)
+    for layer in list(found):
+        if isinstance(layer, Functional):
+            found.extend(part for part in layer.operations if part not in found)
+    return found
+
+
 def is_functional(network) -> bool:
     """Returns whether a network is a graph of layers, so that its last layer is known."""
     return isinstance(network, (keras.Sequential, Functional))

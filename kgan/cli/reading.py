@@ -40,6 +40,9 @@ def load(model_class, settings: dict, split: str, batch_size: int, measuring=Non
             data_dir=settings["data_dir"],
             scale=options.get("scale", 4),
             training=measuring is None,
+            # Runs of earlier releases have neither.
+            background=settings.get("background"),
+            balance=settings.get("balance") if measuring is None else None,
         )
     )
 

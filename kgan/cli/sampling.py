@@ -88,10 +88,11 @@ def write_samples(
             "Take -o FILE.npz or -o FILE.png."
         )
     digits = len(str(count - 1))
+    convert = pictures.to_rgba if samples.shape[-1] == 4 else pictures.to_rgb
 
     def write(folder):
         folder.mkdir()
-        for index, image in enumerate(pictures.to_rgb(samples, gan.data_range)):
+        for index, image in enumerate(convert(samples, gan.data_range)):
             of = "" if labels is None else f"-class{labels[index]}"
             path = folder / f"sample-{index:0{digits}}{of}.png"
             write_png(path, image, command="generate")

@@ -178,7 +178,8 @@ def prepare(run: RunFolder, settings: dict, resume: bool, overwrite: bool = Fals
     gan.compile(**arguments, optimizers=given_settings.optimizers(settings, gan))
     click.echo(
         f"{settings['model']} on {info.name}: {info.size} samples of "
-        f"{' x '.join(map(str, info.sample_shape))}, batch {info.batch_size}, {total} steps, "
+        f"{' x '.join(map(str, info.sample_shape))}, batch {info.batch_size}"
+        f"{', each class equally often' if info.balance else ''}, {total} steps, "
         f"into {run.path}"
     )
     if report is not None:

@@ -139,7 +139,9 @@ def _write_converted(files, target: Path, command, channels, convert, value_rang
             pixels = images.read(path, channels)
         except Exception as error:  # Pillow's decoders raise errors of many kinds
             raise InputError(f"{path} cannot be read as an image: {error}") from None
-        return pictures.to_rgb(convert(pixels)[None], value_range)[0]
+        found = convert(pixels)[None]
+        to_pixels = pictures.to_rgba if found.shape[-1] == 4 else pictures.to_rgb
+        return to_pixels(found, value_range)[0]
 
     if target.suffix.lower() == ".png":
         write_png(target, converted(next(iter(files))), command)

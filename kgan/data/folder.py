@@ -1,21 +1,18 @@
 """Reads a folder of images, whose sub-folders are classes."""
 
 import math
-import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kgan.data import images, memory
+from kgan.data import images, memory, notices
+from kgan.data.formats import SUFFIXES
 from kgan.data.info import Source
 from kgan.data.splits import bounds, parse
-from kgan.data.walking import SUFFIXES, find
+from kgan.data.walking import find
 from kgan.errors import InputError
-
-# Files that are looked at to tell whether images of 16 bits use them.
-_LOOKED_AT = 64
 
 # The most files, or sub-folders, that one message names.
 _NAMED = 5
@@ -29,8 +26,11 @@ def read(
     channels: int | None = None,
     labels: bool = True,
     cache: bool | str = "auto",
+    background: tuple[int, int, int] = images.WHITE,
 ) -> Source:
-    """Reads the images in and below `folder`, as uint8 `(height, width, channels)`.
+    """Reads the images in and below `folder`, as `(height, width, channels)` from 0 to 255.
+
+    They are uint8, or float32 if some file has more than 8 bits a channel.
 
     Sub-folders are classes, in alphabetical order; images in deeper folders belong to the class
     of the sub-folder at the top. With only one sub-folder the images have no labels. If `folder`
@@ -49,6 +49,8 @@ def read(
         labels: False leaves labels out, and accepts images beside class folders.
         cache: True keeps decoded images in memory, False reads them again each epoch,
             "auto" decides by their size.
+        background: the colour, 0 to 255, that transparent parts are laid on, unless `channels`
+            is 4.
 
     Raises:
         InputError: if there are no images, images are damaged (the message names them) or
@@ -68,7 +70,14 @@ def read(
         numbers = None if numbers is None else numbers[kept]
 
     source = decoded(
-        paths, folder, split, size=size, channels=channels, cache=cache, labels=numbers
+        paths,
+        folder,
+        split,
+        size=size,
+        channels=channels,
+        cache=cache,
+        labels=numbers,
+        background=background,
     )
     source.name, source.class_names = name, class_names
     return source
@@ -84,22 +93,25 @@ def decoded(
     cache: bool | str = True,
     labels: np.ndarray | None = None,
     half: int | None = None,
+    background: tuple[int, int, int] = images.WHITE,
 ) -> Source:
     """Decodes the images in `paths`; the other arguments and errors are those of `read`.
 
     With `half`, only the left (0) or right (1) half of each image is used, cut out before it is
     resized.
     """
-    headers = map_files(images.describe, paths, folder)
+    facts = map_files(images.inspect, paths, folder)
+    notices.warn(facts, paths, folder)
+    deep = any(fact.deep for fact in facts)
     if size is None:
-        height, width = _common_size(folder, paths, [header[0] for header in headers])
+        height, width = _common_size(folder, paths, [fact.size for fact in facts])
         size = (height, width if half is None else width // 2)
     if channels is None:
-        channels = 3 if 2 * sum(header[1] == 3 for header in headers) >= len(paths) else 1
-    shape = (*size, channels)
-    per_sample = math.prod(shape)
+        channels = 3 if 2 * sum(fact.channels == 3 for fact in facts) >= len(paths) else 1
+    shape, dtype = (*size, channels), np.dtype("float32" if deep else "uint8")
+    per_sample = math.prod(shape) * dtype.itemsize
     memory.must_fit(
-        4 * per_sample, f"One image of {size[0]}x{size[1]} pixels", "Give a smaller size."
+        4 * math.prod(shape), f"One image of {size[0]}x{size[1]} pixels", "Give a smaller size."
     )
     if cache == "auto":
         cache = images.fits_in_memory(len(paths) * per_sample)
@@ -109,19 +121,21 @@ def decoded(
             f"Keeping the {len(paths)} images of {folder}",
             "Leave cache out, so that they are read from disk, or give a smaller size.",
         )
-    _warn_of_dark(paths, folder)
+    notices.warn_of_dark(paths, folder, map_files)
 
     common: dict[str, Any] = {"name": str(folder), "split": split, "range": (0.0, 255.0)}
 
+    how: dict[str, Any] = {"background": background, "deep": deep}
+
     def decode(index):
         if half is None:
-            return images.read(paths[index], channels, size)
-        whole = images.read(paths[index], channels)
+            return images.read(paths[index], channels, size, **how)
+        whole = images.read(paths[index], channels, **how)
         middle = whole.shape[1] // 2
-        return images.resize(whole[:, middle * half : middle * (half + 1)], size)
+        return images.scaled(whole[:, middle * half : middle * (half + 1)], size)
 
     if cache:
-        values = np.empty((len(paths), *shape), "uint8")
+        values = np.empty((len(paths), *shape), dtype)
 
         def fill(index):
             values[index] = decode(index)
@@ -136,12 +150,12 @@ def decoded(
             raise InputError(f"{paths[index]} cannot be read: {error}") from error
 
     # Returns no images, so that they do not fill the memory.
-    map_files(lambda path: images.read(path, channels) is None, paths, folder)
+    map_files(lambda path: images.read(path, channels, **how) is None, paths, folder)
 
     def open_store(labelled):
         from kgan.data.stores import Files
 
-        return Files(decode_later, shape, labels if labelled else None)
+        return Files(decode_later, shape, labels if labelled else None, dtype)
 
     return Source(open=open_store, size=len(paths), shape=shape, labels=labels, **common)
 
@@ -211,21 +225,6 @@ def map_files(function, items, folder: Path, paths: list[Path] | None = None) ->
             f"short?): {named}{more}. Replace or remove them."
         )
     return [value for value, _ in outcomes]
-
-
-def _warn_of_dark(paths, folder) -> None:
-    """Warns if images of 16 bits use few of them, for example 12: they are nearly black."""
-    chosen = paths[:: -(-len(paths) // _LOOKED_AT)]
-    found = [value for value in map_files(images.brightest, chosen, folder) if value is not None]
-    bits = max(found, default=0).bit_length()
-    if found and bits <= 14:
-        warnings.warn(
-            f"The highest value in {len(found)} images of {folder} that have 16 bits is "
-            f"{max(found)}, which takes {bits}: as 8 bits their highest value is "
-            f"{max(found) >> 8} of 255. If the camera has {max(bits, 9)} bits, multiply the values "
-            f"by {2 ** (16 - max(bits, 9))} and write the files anew.",
-            stacklevel=4,
-        )
 
 
 def _common_size(folder, paths, sizes) -> tuple[int, int]:

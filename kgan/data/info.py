@@ -47,6 +47,7 @@ class DataInfo:
         shapes: the shapes of the images by role, if a batch holds several kinds of them: "input"
             and "target" of pairs, "a" and "b" of two domains, "low" and "high" of crops; else
             empty.
+        balance: "classes" if each class comes equally often in an epoch; else None.
     """
 
     name: str
@@ -61,6 +62,7 @@ class DataInfo:
     cached: bool = True
     modes: Modes | None = None
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    balance: str | None = None
 
 
 @dataclass

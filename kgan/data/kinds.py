@@ -61,6 +61,7 @@ class Wanted:
         scale: how many times smaller the low-resolution crops are.
         training: whether a model is trained on the data. If not, it is read in order and up to
             the last sample.
+        background, balance: as in `kgan.data.load`; None for its defaults.
     """
 
     family: Any
@@ -72,6 +73,8 @@ class Wanted:
     data_dir: str | None
     scale: int
     training: bool
+    background: str | None = None
+    balance: str | None = None
 
 
 def _samples(wanted: Wanted):
@@ -82,10 +85,13 @@ def _samples(wanted: Wanted):
         channels=wanted.channels,
         data_dir=wanted.data_dir,
         drop_remainder=wanted.training,
+        background=wanted.background or "white",
+        balance=wanted.balance,
     )
 
 
 def _domains(wanted: Wanted):
+    _only_samples(wanted)
     return data.domains(
         wanted.source,
         wanted.source_b,
@@ -99,7 +105,18 @@ def _domains(wanted: Wanted):
     )
 
 
+def _only_samples(wanted: Wanted) -> None:
+    """Raises an `InputError` for settings of data that is read one sample by one."""
+    for name in ("background", "balance"):
+        if getattr(wanted, name) is not None:
+            raise InputError(
+                f"--{name} is for models that learn from single images; "
+                f"{wanted.family.__name__} takes {wanted.family.takes}. Leave it out."
+            )
+
+
 def _pairs(wanted: Wanted):
+    _only_samples(wanted)
     return data.pairs(
         _folder(wanted),
         **wanted.common,
@@ -111,6 +128,7 @@ def _pairs(wanted: Wanted):
 
 
 def _crops(wanted: Wanted):
+    _only_samples(wanted)
     folder = _folder(wanted)
     if isinstance(wanted.size, (list, tuple)):
         raise InputError("Crops are square: --size takes one number.")

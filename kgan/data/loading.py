@@ -9,9 +9,11 @@ import tensorflow as tf
 
 from kgan import arguments
 from kgan.data import arrays, checks, pipeline, ranges, reading
+from kgan.data import balance as balancing
 from kgan.data.info import DataInfo, Range, Source
 from kgan.data.stores import Mapped, Memory
 from kgan.errors import InputError
+from kgan.typing import Colour
 
 
 def load(
@@ -29,6 +31,8 @@ def load(
     cache: bool | str = "auto",
     data_dir: str | os.PathLike | None = None,
     download: bool = True,
+    background: Colour = "white",
+    balance: str | None = None,
     **options: Any,
 ) -> tf.data.Dataset:
     """Loads a data set for `fit`: scaled, shuffled, batched and prefetched.
@@ -43,7 +47,8 @@ def load(
     The dataset yields float32 samples `(batch, *sample_shape)` in `value_range`, or
     `(samples, labels)` with int32 labels `(batch,)` if the source has labels. It is
     a `tf.data.Dataset` with two more attributes: `info` (a `DataInfo`) and `position`
-    (a `Position`). Its `cardinality()` is the number of batches in an epoch.
+    (a `Position`). Its `cardinality()` is the number of batches in an epoch. Which pictures of a
+    folder are read, and how, is said in docs/pictures.md.
 
     The order of epoch e is a function of (seed, e) alone; each new iterator reads the next
     epoch. Data in memory and in folders are shuffled completely. Data sets of TensorFlow
@@ -69,17 +74,24 @@ def load(
         size: `(height, width)` of the images, or one number for squares. They are
             resized (bicubic, antialiased; if proportions differ, the middle is cut
             out). Without it, all images must have the same size.
-        channels: 1 (grey), 3 (colour) or, in folders, 4. Without it, images keep the channels
-            of the source; a folder that mixes grey and colour takes those of most images.
+        channels: 1 (grey), 3 (colour) or, in folders, 4 (colour with opacity). Without it,
+            images keep the channels of the source; a folder that mixes grey and colour takes
+            those of most images.
         labels: False leaves labels out.
         seed: seed of the shuffle, and of the samples of mixtures and stacked digits.
         shuffle: False keeps the order of the source.
         drop_remainder: whether to leave out a last batch that is not full.
-        cache: whether decoded images are kept in memory, as uint8. "auto" keeps them if they
+        cache: whether decoded images are kept in memory, as uint8 (as float32 if some
+            have more than 8 bits). "auto" keeps them if they
             take at most 2 GiB and at most a quarter of the free memory.
         data_dir: the folder of TFDS data sets; else the environment variable
             TFDS_DATA_DIR, else the default of TFDS.
         download: whether to download a TFDS data set that is not on disk.
+        background: the colour that transparent parts of images in folders are laid on: a name,
+            "#rrggbb" or (red, green, blue) in 0..255. With `channels=4` they stay transparent.
+        balance: "classes" reads each class equally often, for data with few samples of some: an
+            epoch has as many samples as before, those of a rare class come several times in it,
+            and some of a frequent one only in a later epoch.
         **options: `source_range=(low, high)`, the range of the values at the source,
             for arrays whose values do not tell it; `n` and `std` for mixtures, and `radius`
             for the ring; for "stacked_mnist" `n` and `of`, the data set whose digits are
@@ -108,8 +120,11 @@ def load(
         cache=cache,
         data_dir=data_dir,
         download=download,
+        background=arguments.colour("background", background),
         options=options,
     )
+    if balance is not None and not labels:
+        raise InputError("balance takes the classes of the labels, which labels=False leaves out.")
     return _dataset(
         found,
         batch_size=batch_size,
@@ -119,6 +134,7 @@ def load(
         seed=seed,
         shuffle=shuffle,
         drop=drop_remainder,
+        balance=balance,
     )
 
 
@@ -133,6 +149,7 @@ def from_arrays(
     shuffle: bool = True,
     drop_remainder: bool = False,
     name: str = "arrays",
+    balance: str | None = None,
 ) -> tf.data.Dataset:
     """Returns a dataset like those of `load`, over arrays; samples may have any shape.
 
@@ -147,6 +164,7 @@ def from_arrays(
         shuffle: False keeps the order.
         drop_remainder: whether to leave out a last batch that is not full.
         name: the name of the data in messages and in `info`.
+        balance: as in `load`.
 
     Raises:
         InputError: as `load` does; for NaN and infinity it names the sample.
@@ -161,11 +179,12 @@ def from_arrays(
         seed=arguments.integer("seed", seed, least=0),
         shuffle=shuffle,
         drop=drop_remainder,
+        balance=balance,
     )
 
 
 def _dataset(
-    source: Source, *, batch_size, value_range, source_range, labels, seed, shuffle, drop
+    source: Source, *, batch_size, value_range, source_range, labels, seed, shuffle, drop, balance
 ) -> tf.data.Dataset:
     """Builds the pipeline over a source."""
     checks.enough(source.name, source.size, batch_size, drop)
@@ -189,6 +208,9 @@ def _dataset(
         factor = (target[1] - target[0]) / (original[1] - original[0])
         centres = ranges.scale(modes.centres, original, target)
         modes = replace(modes, centres=centres, spread=modes.spread * factor)
+    steps = source.size // batch_size if drop else -(-source.size // batch_size)
+    used = steps * batch_size if drop else source.size
+    order = balancing.order(balance, source, used, seed % 2**63, shuffle)
     info = DataInfo(
         name=source.name,
         split=source.split,
@@ -198,11 +220,14 @@ def _dataset(
         class_names=class_names,
         size=source.size,
         batch_size=batch_size,
-        steps_per_epoch=source.size // batch_size if drop else -(-source.size // batch_size),
+        steps_per_epoch=steps,
         cached=source.values is not None,
         modes=modes,
+        balance=balance,
     )
-    return pipeline.build(store, info, source_range=original, seed=seed, shuffle=shuffle, drop=drop)
+    return pipeline.build(
+        store, info, source_range=original, seed=seed, shuffle=shuffle, drop=drop, order=order
+    )
 
 
 def range_of(source: Source, given: Range | None, wanted: Range | None) -> Range | None:

@@ -10,7 +10,14 @@ from kgan.data.stores import Order
 
 
 def build(
-    store, info: DataInfo, *, source_range: Range | None, seed: int, shuffle: bool, drop: bool
+    store,
+    info: DataInfo,
+    *,
+    source_range: Range | None,
+    seed: int,
+    shuffle: bool,
+    drop: bool,
+    order: Order | None = None,
 ) -> tf.data.Dataset:
     """Builds the dataset over `store` that users get.
 
@@ -33,13 +40,14 @@ def build(
         seed: seed of the shuffle.
         shuffle: whether to shuffle.
         drop: whether to leave out a last batch that is not full.
+        order: the order of the samples; None means that of seed and shuffle.
     """
 
     def finish(samples, *labels):
         samples = scale(tf.cast(samples, tf.float32), source_range, info.value_range)
         return (samples, *labels) if labels else samples
 
-    order = Order(info.size, seed % 2**63, shuffle)
+    order = order or Order(info.size, seed % 2**63, shuffle)
     return build_over(store, info, finish, order, drop=drop)
 
 

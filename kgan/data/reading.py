@@ -29,8 +29,17 @@ def read(
     data_dir: str | os.PathLike | None,
     download: bool,
     options: dict,
+    background: tuple[int, int, int] = images.WHITE,
 ) -> Source:
     """Reads `source` with the reader for it; the arguments are those of `kgan.data.load`."""
+    path = None if isinstance(source, str) and _is_made(source) else places.path_of(source)
+    is_folder = path is not None and path.is_dir()
+    if background != images.WHITE and not is_folder:
+        raise InputError(
+            "background is laid under transparent images of folders; "
+            f"{source if isinstance(source, (str, Path)) else 'arrays'!r} is no folder. Leave it "
+            "out."
+        )
     if isinstance(source, str) and source in _MIXTURES:
         reader, known = _MIXTURES[source]
         _check_options(source, options, known)
@@ -47,10 +56,12 @@ def read(
         reading |= {"data_dir": data_dir, "download": download}
         return _stacked(split, reading, **options)
 
-    path = places.path_of(source)
     _check_options(path or source, options, ())
-    if path is not None and path.is_dir():
-        return folder.read(path, split, size=size, channels=channels, labels=labels, cache=cache)
+    if path is not None and is_folder:
+        return folder.read(
+            path, split, size=size, channels=channels, labels=labels, cache=cache,
+            background=background,
+        )  # fmt: skip
     if path is not None:
         read_file = arrays.read_npy if path.suffix.lower() == ".npy" else arrays.read_npz
         found = read_file(path, split, batch_size)
@@ -72,6 +83,11 @@ def read(
             download=download,
         )
     return fitted(found, size, channels)
+
+
+def _is_made(source: str) -> bool:
+    """Whether a name is that of data that is computed, and never of a folder."""
+    return source in _MIXTURES or source == stacked.NAME
 
 
 def _stacked(split, reading, n=None, of="mnist") -> Source:

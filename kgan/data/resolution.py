@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from kgan import arguments
-from kgan.data import checks, folder, images, memory, pipeline, ranges
+from kgan.data import checks, folder, images, memory, notices, pipeline, ranges
 from kgan.data.info import DataInfo, Range
 from kgan.data.splits import bounds, parse
 from kgan.data.stores import Crops, Order
@@ -137,7 +137,9 @@ def _images(source, split, channels):
         if parse(split)[1:] != (None, None):
             kept = np.random.RandomState(0).permutation(len(paths))[bounds(split, len(paths))]
             paths = [paths[place] for place in sorted(kept)]
-        pixels = sum(h * w for (h, w), _ in folder.map_files(images.describe, paths, root))
+        facts = folder.map_files(images.inspect, paths, root)
+        notices.warn(facts, paths, root, in_bytes=True)
+        pixels = sum(fact.size[0] * fact.size[1] for fact in facts)
         memory.must_fit(
             2 * pixels * channels,
             f"Keeping the {len(paths)} images of {root}",

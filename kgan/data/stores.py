@@ -191,9 +191,10 @@ class Files:
     """Samples that are read one by one from disk, by index.
 
     Args:
-        read: a function from an index to a uint8 array of `shape`; several threads call it.
+        read: a function from an index to an array of `shape`; several threads call it.
         shape: of one sample.
         labels: int32 array `(samples,)` or None.
+        dtype: of the arrays.
     """
 
     def __init__(
@@ -201,8 +202,10 @@ class Files:
         read: Callable[[int], np.ndarray],
         shape: tuple[int, ...],
         labels: np.ndarray | None,
+        dtype: np.dtype | str = "uint8",
     ):
         self._read = read
+        self._dtype = tf.as_dtype(dtype)
         self._shape = shape
         self._labels = labels
 
@@ -213,7 +216,7 @@ class Files:
 
         def sample(number):
             index = order(number // count, number % count)
-            values = bridge.numpy_function(self._read, [index], tf.uint8)
+            values = bridge.numpy_function(self._read, [index], self._dtype)
             values.set_shape(self._shape)
             if self._labels is None:
                 return (values,)

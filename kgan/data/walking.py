@@ -2,18 +2,14 @@
 
 import os
 import warnings
-from collections import deque
+from collections import Counter, deque
 from pathlib import Path
 
+from kgan.data.formats import OTHER_PICTURES, SUFFIXES, is_picture
 from kgan.errors import InputError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
-
-# Images of other formats, which a user may expect to be read.
-_OTHER_IMAGES = (
-    ".avif", ".cr2", ".dcm", ".dng", ".exr", ".hdr", ".heic", ".heif", ".j2k", ".jfif", ".jp2",
-    ".jpe", ".jxl", ".nef", ".pbm", ".pgm", ".pnm", ".ppm", ".psd", ".svg", ".tga", ".tif", ".tiff",
-)  # fmt: skip
+# So many files without the name of a picture are opened to see whether they are one.
+_OPENED = 256
 
 # A folder is taken for something else than data if it holds this many entries that are not
 # images, and fewer than one image in a hundred of them.
@@ -27,12 +23,13 @@ def find(folder: Path) -> list[Path]:
     """Returns the paths of all images in and below the folder, sorted, without hidden ones.
 
     Only regular files count, also behind symbolic links; links to folders are followed, and each
-    folder is read once. It warns of pipes, devices and sockets with the name of an image, of
-    images in formats that are not read, and of folders that it passes over.
+    folder is read once. It warns of what it passes over, and how much: pipes, devices and sockets
+    with the name of an image, pictures in formats that are not read, pictures without the name of
+    one, and folders.
 
     Raises:
-        InputError: if the folder cannot be read, is the root of a file system, or holds a great
-            many files of which hardly any is an image.
+        InputError: if the folder cannot be read, is the root of a file system, holds a great
+            many files of which hardly any is an image, or holds pictures and none that is read.
     """
     whole = folder.resolve()
     if whole == Path(whole.anchor):
@@ -61,6 +58,7 @@ def find(folder: Path) -> list[Path]:
             if walk.is_folder(entry):
                 (links if entry.is_symlink() else waiting).append(Path(entry.path))
         walk.check(folder)
+    walk.refuse(folder)
     walk.warn(folder)
     return sorted(walk.images)
 
@@ -73,6 +71,7 @@ class _Walk:
         self.others = 0
         self.special: list[Path] = []
         self.unread: list[Path] = []
+        self.misnamed: list[Path] = []
         self.unreadable: list[Path] = []
         self.repeated: list[Path] = []
         self._known: set[tuple[int, int]] = set()
@@ -97,10 +96,12 @@ class _Walk:
             # Reading will name a link that leads nowhere.
             lost = not regular and entry.is_symlink() and not path.exists()
             (self.images if regular or lost else self.special).append(path)
-        elif not folder and suffix in _OTHER_IMAGES:
+        elif not folder and suffix in OTHER_PICTURES:
             self.unread.append(path)
         else:
             self.others += 1
+            if regular and self.others <= _OPENED and is_picture(path):
+                self.misnamed.append(path)
         return folder
 
     def check(self, folder: Path) -> None:
@@ -111,14 +112,48 @@ class _Walk:
                 f"{len(self.images):,} images among them. Give the folder that holds the images."
             )
 
+    def refuse(self, folder: Path) -> None:
+        """Raises an `InputError` if the folder holds pictures, and none of them is read."""
+        if not self.images and (self.unread or self.misnamed):
+            raise InputError(
+                f"No images in the folder {folder} or below it that kgan reads. "
+                + " ".join(f"{text}." for text in self._unread())
+            )
+
+    def _unread(self) -> list[str]:
+        """Returns a sentence about the pictures in other formats, and one about other names."""
+        found = []
+        if self.unread:
+            counts = Counter(path.suffix.lower() for path in self.unread)
+            named = ", ".join(f"{count} {suffix}" for suffix, count in counts.most_common())
+            found.append(
+                f"{_some(self.unread)} is skipped ({named}): kgan reads {', '.join(SUFFIXES)}. "
+                "Convert pictures to PNG or JPEG, and films to single pictures"
+            )
+        if self.misnamed:
+            found.append(
+                f"{_some(self.misnamed)} is skipped: the content is a picture, the name is not. "
+                "Give it the ending of its format, such as .png"
+            )
+        return found
+
     def warn(self, folder: Path) -> None:
         """Warns of everything that was passed over."""
+        said = self._unread()
         for paths, what in (
             (self.special, "is no regular file (a pipe, device or socket), and is skipped"),
-            (self.unread, f"is skipped: kgan reads {', '.join(SUFFIXES)}. Convert it to PNG"),
             (self.unreadable, "cannot be read (no permission?), and is skipped"),
-            (self.repeated, "leads to a folder that is read already or lies above, and is skipped"),
+            (
+                self.repeated,
+                "leads to a folder that is read already or lies above, and is skipped",
+            ),
         ):
             if paths:
-                more = f" (and {len(paths) - 1} more like it)" if len(paths) > 1 else ""
-                warnings.warn(f"In {folder}: {paths[0]}{more} {what}.", stacklevel=4)
+                said.append(f"{_some(paths)} {what}")
+        for sentence in said:
+            warnings.warn(f"In {folder}: {sentence}.", stacklevel=4)
+
+
+def _some(paths: list[Path]) -> str:
+    """Returns the name of the first path, and how many more there are."""
+    return f"{paths[0]}" + (f" (and {len(paths) - 1} more like it)" if len(paths) > 1 else "")

@@ -1,8 +1,8 @@
 """Pictures of samples: grids of images, scatter plots of points, curves of signals.
 
 The package uses NumPy, Matplotlib and Pillow, but neither TensorFlow nor any GAN. Every
-picture is a uint8 array `(height, width, 3)`, which can be written to a PNG file, an animated
-GIF or TensorBoard.
+picture is a uint8 array `(height, width, 3)`, of `to_rgba` with opacity `(height, width, 4)`. It
+can be written to a PNG file, an animated GIF or TensorBoard.
 
 Example:
 
@@ -19,7 +19,7 @@ from kgan.errors import InputError
 from kgan.pictures.checks import checked_columns, checked_range, checked_size
 from kgan.pictures.curves import truncation_plot
 from kgan.pictures.files import save_gif, save_png
-from kgan.pictures.grids import grid, to_rgb
+from kgan.pictures.grids import grid, to_rgb, to_rgba
 from kgan.pictures.plots import histogram, lines, loss_plot, scatter
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "save_png",
     "scatter",
     "to_rgb",
+    "to_rgba",
     "truncation_plot",
 ]
 
@@ -52,7 +53,7 @@ def draw(
 
     | shape of `samples` | drawn as |
     | --- | --- |
-    | `(n, height, width, channels)` | a grid of images; see `to_rgb` for the channels |
+    | `(n, height, width, channels)` | a grid of images; see `grid` for the channels |
     | `(n, height, width)`, more than 8 wide | a grid of grey images |
     | `(n, length, channels)`, up to 8 channels | curves, a panel for each sample |
     | `(n, length)`, longer than 2 | curves, a panel for each sample |

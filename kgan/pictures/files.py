@@ -23,7 +23,7 @@ def save_png(path: str | os.PathLike, picture: np.ndarray) -> Path:
 
     Args:
         path: The file to write.
-        picture: uint8 array `(height, width, 3)`.
+        picture: uint8 array `(height, width, 3)`, or `(height, width, 4)` with opacity.
 
     Returns:
         The path of the file.
@@ -42,6 +42,7 @@ def write_png(path: str | os.PathLike, picture: np.ndarray, command: str = "") -
     mark = PngImagePlugin.PngInfo()
     mark.add_text("Software", f"{marks.PROGRAM} {command}".rstrip())
     image = _of_pixels(picture, "picture")
+    image = image if image.mode == "RGBA" else image.convert("RGB")
     return _write_whole(path, lambda temporary: image.save(temporary, "PNG", pnginfo=mark))
 
 
@@ -107,7 +108,7 @@ def _readable(frames) -> Iterator[Image.Image]:
     """Yields the frames; warns of files that cannot be read."""
     for frame in frames:
         if not isinstance(frame, str | os.PathLike):
-            yield _of_pixels(frame)
+            yield _of_pixels(frame).convert("RGB")
             continue
         try:
             with Image.open(frame) as image:
@@ -128,7 +129,7 @@ def _of_pixels(frame, name: str = "frames") -> Image.Image:
             f"{name} must be uint8 pictures (height, width, 3), such as kgan.pictures.draw makes "
             f"of samples; got dtype {pixels.dtype} and shape {pixels.shape}."
         )
-    return Image.fromarray(pixels).convert("RGB")
+    return Image.fromarray(pixels)
 
 
 def _write_whole(path: str | os.PathLike, write: Callable[[Path], None]) -> Path:

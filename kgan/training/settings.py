@@ -9,6 +9,7 @@ import keras
 
 from kgan import arguments, augment, bridge, checks, losses, penalties, terms
 from kgan.errors import InputError, unknown
+from kgan.training import second_derivatives
 from kgan.training.averaging import WeightAverage
 from kgan.training.logs import Logs
 from kgan.training.players import Player
@@ -119,6 +120,7 @@ def checked(model, given: dict[str, Any]) -> Settings:
     players = _players(model, defaults, given, discriminator_steps)
     for term in (*game_terms, *given_terms):
         _check_term(term, players)
+    second_derivatives.check(model, (*game_terms, *given_terms), augmentation)
     norms = [f"{player.prefix}_gradient_norm" for player in players]
     logs = Logs(
         [

@@ -90,7 +90,7 @@ def test_mixed_channels_follow_the_majority(tmp_path):
     assert kgan.data.load(tmp_path, batch_size=7, channels=3).info.sample_shape == (8, 8, 3)
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "gif", "webp"])
+@pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "gif", "webp", "tif"])
 @pytest.mark.parametrize("cache", [True, False])
 def test_a_truncated_image_is_named(tmp_path, suffix, cache):
     make(tmp_path, 5, size=(40, 40), suffix=suffix)

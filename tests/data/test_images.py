@@ -113,7 +113,7 @@ def test_resizing_while_reading_gives_the_same_pixels(tmp_path):
                 for size in ((8, 8), (5, 40), (100, 30)):
                     found = images.read(path, channels, size)
                     assert found.dtype == np.uint8
-                    np.testing.assert_array_equal(found, images.resize(whole, size))
+                    np.testing.assert_array_equal(found, images.scaled(whole, size))
 
 
 @pytest.mark.parametrize(("bits", "warns"), [(10, True), (12, True), (14, True), (16, False)])

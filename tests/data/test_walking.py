@@ -60,12 +60,29 @@ def test_links_to_nowhere_are_named_as_images_that_cannot_be_read(tmp_path):
 
 def test_images_of_other_formats_are_named(tmp_path):
     image(tmp_path / "a.png")
-    (tmp_path / "b.TIFF").write_bytes(b"II*")
-    with pytest.warns(UserWarning, match=r"b\.TIFF is skipped: kgan reads \.png.*Convert"):
+    (tmp_path / "b.HEIC").write_bytes(b"\0\0\0\x18ftyp")
+    (tmp_path / "c.heic").touch()
+    (tmp_path / "d.pdf").touch()
+    said = r"b\.HEIC \(and 2 more like it\) is skipped \(2 \.heic, 1 \.pdf\): kgan reads .*Convert"
+    with pytest.warns(UserWarning, match=said):
+        assert len(walking.find(tmp_path)) == 1
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(InputError, match=rf"No images in the folder .* that kgan reads.*{said}"):
+        kgan.data.load(tmp_path)
+
+
+def test_pictures_without_the_name_of_one_are_named_and_other_files_are_not(tmp_path):
+    image(tmp_path / "a.png").rename(tmp_path / "photo")
+    image(tmp_path / "b.png")
+    (tmp_path / "drawing.txt").write_text('<?xml version="1.0"?>\n<svg width="4"></svg>')
+    (tmp_path / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0")
+    (tmp_path / "notes.txt").write_text("II* is how a TIFF file begins")
+    with pytest.warns(UserWarning, match=r"drawing\.txt \(and 1 more like it\) is skipped: the"):
         assert len(walking.find(tmp_path)) == 1
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        (tmp_path / "b.TIFF").rename(tmp_path / "notes.txt")
+        (tmp_path / "photo").unlink()
+        (tmp_path / "drawing.txt").unlink()
         assert len(walking.find(tmp_path)) == 1
 
 

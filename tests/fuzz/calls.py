@@ -302,6 +302,7 @@ def targets() -> dict:
     statistics = {"mu": np.zeros(2), "sigma": np.eye(2)}
     valid = {
         "augment.get": {"augmentation": "flip"},
+        "augment.preview": {"images": IMAGES, "draws": 2},
         "callbacks.Checkpoint": {"folder": "run"},
         "callbacks.ImageSnapshot": {"folder": "run"},
         "callbacks.find_checkpoints": {"folder": "run"},
@@ -356,6 +357,7 @@ def targets() -> dict:
         "pictures.save_png": {"path": "a.png", "picture": np.zeros((4, 4, 3), "uint8")},
         "pictures.scatter": {"points": POINTS},
         "pictures.to_rgb": {"images": IMAGES},
+        "pictures.to_rgba": {"images": np.zeros((2, 4, 4, 4), "float32")},
         "pictures.truncation_plot": {"rows": [{"truncation": 1.0, "precision": 1, "recall": 1}]},
         "terms.FunctionTerm": {"function": lambda turn: 0.0},
         "terms.get": {"term": kgan.Term(player="generator")},

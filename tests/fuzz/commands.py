@@ -121,6 +121,7 @@ VALID = {
     "export": [["run", "-o", "new"], ["conditional"], ["run", "--overwrite"]],
     "translate": [["translator", "pictures/cats", "-o", "new"], ["translator", "pictures"]],
     "upscale": [["enlarger", "pictures/cats/0.png"], ["enlarger", "pictures", "-o", "new"]],
+    "augment": [["pictures", "-o", "new.png", "-n", "2", "--draws", "2", "--size", "8"]],
     "models": [[]],
     "datasets": [[]],
 }

@@ -8,6 +8,7 @@ import click
 
 import kgan
 from kgan import signals
+from kgan.cli.commands.augmenting import augment
 from kgan.cli.commands.drawing import export, generate, translate, upscale
 from kgan.cli.commands.evaluating import evaluate
 from kgan.cli.commands.listing import datasets, models
@@ -28,6 +29,7 @@ def cli():
 for command in (
     train,
     launch,
+    augment,
     generate,
     translate,
     upscale,
@@ -39,7 +41,7 @@ for command in (
     cli.add_command(command)
 
 # The commands that load TensorFlow.
-_HEAVY = ("train", "generate", "evaluate", "export", "translate", "upscale")
+_HEAVY = ("train", "generate", "evaluate", "export", "translate", "upscale", "augment")
 
 
 def main(arguments=None):

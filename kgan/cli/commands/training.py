@@ -101,7 +101,22 @@ from kgan.errors import InputError
     help='Part of the data set, such as test or "train[:1000]".',
 )
 @click.option("--size", type=Size(), metavar="N|HxW", help="Crop and resize images to this size.")
-@click.option("--channels", type=click.Choice(["1", "3"]), help="Make images grey (1) or RGB (3).")
+@click.option(
+    "--channels",
+    type=click.Choice(["1", "3", "4"]),
+    help="Make images grey (1) or RGB (3), or keep the transparency of a folder's (4).",
+)
+@click.option(
+    "--background",
+    metavar="COLOUR",
+    help='What transparent images of a folder are laid on, such as black or "#ff8000". Default: '
+    "white.",
+)
+@click.option(
+    "--balance",
+    type=click.Choice(["classes"]),
+    help="Show each class equally often. Default: each image equally often.",
+)
 @click.option(
     "--data-dir",
     type=click.Path(),
