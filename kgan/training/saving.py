@@ -13,7 +13,7 @@ import tensorflow as tf
 from kgan import bridge, records
 from kgan.disk import marks, writing
 from kgan.errors import InputError
-from kgan.training import frozen, state
+from kgan.training import frozen, second_derivatives, state
 from kgan.typing import Config, PathLike
 
 # Upper bounds, in bytes, of what HDF5 adds to a file and to each array in it.
@@ -117,9 +117,10 @@ class Stored(keras.Model):
         config = dict(config)
         if (places := config.pop("frozen", None)) is not None:
             frozen.restore(self.networks, places)
-        self.compile(
-            **{name: keras.saving.deserialize_keras_object(v) for name, v in config.items()}
-        )
+        with second_derivatives.only_warned():
+            self.compile(
+                **{name: keras.saving.deserialize_keras_object(v) for name, v in config.items()}
+            )
 
     # Training.
 

@@ -1,8 +1,10 @@
 """Finds layers of a discriminator through which a gradient penalty cannot be trained."""
 
+import contextlib
+import contextvars
 import re
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import keras
@@ -34,6 +36,21 @@ _INSTEAD = (
 # Samples of the trial; normalization over a batch needs more than one.
 _BATCH = 2
 
+_only_warned = contextvars.ContextVar("only_warned", default=False)
+
+
+@contextlib.contextmanager
+def only_warned() -> Iterator[None]:
+    """A context in which `check` warns instead of raising an error.
+
+    A model that was saved by a release without this check has to load.
+    """
+    token = _only_warned.set(True)
+    try:
+        yield
+    finally:
+        _only_warned.reset(token)
+
 
 def check(model: Any, terms: Iterable, augmentation: Callable | None) -> None:
     """Checks that gradient penalties can be differentiated through a model's discriminator.
@@ -46,8 +63,8 @@ def check(model: Any, terms: Iterable, augmentation: Callable | None) -> None:
         augmentation: what the discriminator sees samples through, or None.
 
     Raises:
-        InputError: if a layer that the gradient passes has no second derivative; it names the
-            layer. It warns if one has an inexact one.
+        InputError: if a layer that the gradient passes has no second derivative, unless within
+            `only_warned`; it names the layer. It warns if one has an inexact one.
     """
     of_gradients = [term for term in terms if isinstance(term, _OF_GRADIENTS)]
     discriminator = model.networks.get("discriminator")
@@ -60,10 +77,14 @@ def check(model: Any, terms: Iterable, augmentation: Callable | None) -> None:
     for kind, place in _gradient_operations(model, own):
         where = _place(place, discriminator)
         if kind in _MISSING:
-            raise InputError(
+            message = (
                 f"{where} makes a {_MISSING[kind]}, which has no second derivative in TensorFlow; "
                 f"the penalty {name!r} needs one. {_INSTEAD}, or leave the penalty out."
             )
+            if not _only_warned.get():
+                raise InputError(message)
+            warnings.warn(message, stacklevel=5)
+            return
         warnings.warn(
             f"{where} makes a projective transform (a turn, shift or zoom), whose derivatives in "
             f"TensorFlow are inexact, so that those of the penalty {name!r} are too. Augment by "

@@ -144,3 +144,12 @@ def test_an_augmentation_of_ones_own_is_looked_through():
         gan(discriminator(), augment=smaller)
     gan(discriminator(), augment=lambda samples, seed: samples * 0.5)
     gan(discriminator(), augment="diffaugment")
+
+
+def test_a_model_that_was_saved_so_loads_with_a_warning():
+    """A release without this check has trained and saved such models."""
+    config = gan(discriminator()).get_compile_config()
+    model = gan(discriminator(layers.Resizing(6, 6)), penalties=[])
+    with pytest.warns(UserWarning, match="has no second derivative"):
+        model.compile_from_config(config)
+    assert model.get_compile_config() == config
