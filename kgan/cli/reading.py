@@ -40,5 +40,7 @@ def load(model_class, settings: dict, split: str, batch_size: int, measuring=Non
             data_dir=settings["data_dir"],
             scale=options.get("scale", 4),
             training=measuring is None,
+            # Runs of earlier releases do not have it.
+            mirror=measuring is None and bool(settings.get("mirror")),
         )
     )

@@ -61,6 +61,7 @@ class Wanted:
         scale: how many times smaller the low-resolution crops are.
         training: whether a model is trained on the data. If not, it is read in order and up to
             the last sample.
+        mirror: whether half of the images are mirrored left to right, and pairs alike.
     """
 
     family: Any
@@ -72,6 +73,7 @@ class Wanted:
     data_dir: str | None
     scale: int
     training: bool
+    mirror: bool = False
 
 
 def _samples(wanted: Wanted):
@@ -82,6 +84,7 @@ def _samples(wanted: Wanted):
         channels=wanted.channels,
         data_dir=wanted.data_dir,
         drop_remainder=wanted.training,
+        mirror=wanted.mirror,
     )
 
 
@@ -93,7 +96,7 @@ def _domains(wanted: Wanted):
         size=wanted.size,
         channels=wanted.channels,
         data_dir=wanted.data_dir,
-        flip=False,
+        flip=wanted.mirror,
         shuffle=wanted.training,
         drop_remainder=wanted.training,
     )
@@ -105,6 +108,7 @@ def _pairs(wanted: Wanted):
         **wanted.common,
         size=wanted.size,
         channels=wanted.channels,
+        flip=wanted.mirror,
         shuffle=wanted.training,
         drop_remainder=wanted.training,
     )

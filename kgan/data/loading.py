@@ -10,6 +10,7 @@ import tensorflow as tf
 from kgan import arguments
 from kgan.data import arrays, checks, pipeline, ranges, reading
 from kgan.data.info import DataInfo, Range, Source
+from kgan.data.mirroring import Mirrored
 from kgan.data.stores import Mapped, Memory
 from kgan.errors import InputError
 
@@ -29,6 +30,7 @@ def load(
     cache: bool | str = "auto",
     data_dir: str | os.PathLike | None = None,
     download: bool = True,
+    mirror: bool = False,
     **options: Any,
 ) -> tf.data.Dataset:
     """Loads a data set for `fit`: scaled, shuffled, batched and prefetched.
@@ -80,6 +82,9 @@ def load(
         data_dir: the folder of TFDS data sets; else the environment variable
             TFDS_DATA_DIR, else the default of TFDS.
         download: whether to download a TFDS data set that is not on disk.
+        mirror: whether to mirror half of the images left to right, other images in every epoch:
+            twice as many pictures, from which a generator learns to draw mirrored ones too. Not
+            for digits and text.
         **options: `source_range=(low, high)`, the range of the values at the source,
             for arrays whose values do not tell it; `n` and `std` for mixtures, and `radius`
             for the ring; for "stacked_mnist" `n` and `of`, the data set whose digits are
@@ -93,6 +98,7 @@ def load(
     seed = arguments.integer("seed", seed, least=0)
     size, channels = checks.image_size(size), checks.channel_count(channels)
     labels, download = arguments.flag("labels", labels), arguments.flag("download", download)
+    mirror = arguments.flag("mirror", mirror)
     if not (isinstance(cache, bool) or (isinstance(cache, str) and cache == "auto")):
         raise InputError(f'cache must be True, False or "auto"; got {cache!r}.')
     given_range = checks.value_range("source_range", options.pop("source_range", None))
@@ -119,6 +125,7 @@ def load(
         seed=seed,
         shuffle=shuffle,
         drop=drop_remainder,
+        mirror=mirror,
     )
 
 
@@ -165,7 +172,16 @@ def from_arrays(
 
 
 def _dataset(
-    source: Source, *, batch_size, value_range, source_range, labels, seed, shuffle, drop
+    source: Source,
+    *,
+    batch_size,
+    value_range,
+    source_range,
+    labels,
+    seed,
+    shuffle,
+    drop,
+    mirror=False,
 ) -> tf.data.Dataset:
     """Builds the pipeline over a source."""
     checks.enough(source.name, source.size, batch_size, drop)
@@ -183,6 +199,9 @@ def _dataset(
         store = kind(values, source.labels if labelled else None)
     else:
         store = source.open(labelled)
+    if mirror:
+        checks.are_images("mirror", source)
+        store = Mirrored(store, seed)
 
     modes = source.modes
     if modes is not None and modes.centres is not None and original and target:

@@ -1,0 +1,250 @@
+"""What `kgan train` decides before it trains: the recipe, its length, what is held out."""
+
+import shlex
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from kgan.errors import InputError
+
+# The name in place of a family's, for which the data decides.
+AUTO = "auto"
+
+# Of a folder this part is trained on, and the rest is held out, unless it is small.
+_TRAINED, _LEAST_TO_HOLD_OUT = "train[:90%]", 20
+# Seconds that are kept for what is written when training ends: the model, its SavedModel (which is
+# traced anew), the last pictures and the plots.
+_CLOSING = 20.0
+# Seconds of steps that are timed: a share of the time, within bounds.
+_TIMED_SHARE, _TIMED_LEAST, _TIMED_MOST = 0.03, 3.0, 30.0
+# The length of the schedules while steps are timed.
+_FOR_TIMING = 10_000
+# What the printed command does not repeat.
+_LEFT_OUT = {"model", "minutes", "epochs", "out", "index", "workers", "devices"}
+
+
+def is_wanted(settings: dict, dry_run: bool) -> bool:
+    """Returns whether steps are to be timed, or more decided, before the training."""
+    return settings["model"] == AUTO or bool(settings.get("minutes")) or dry_run
+
+
+def check_workers(strategy: Any) -> None:
+    """Raises an `InputError` if several workers would each time steps of their own."""
+    from kgan import replicas
+
+    if strategy is not None and replicas.has_several_workers(strategy):
+        raise InputError(
+            "Several workers cannot time steps, as each would find another number: try auto, "
+            "--minutes and --dry-run on one machine, and give what it prints, with --steps."
+        )
+
+
+def planned(
+    settings: dict, given: set[str], build: Callable[[dict], tuple[Any, Any]], begun: float
+) -> tuple[dict, Any]:
+    """Returns (the settings with everything that was left open, the `Plan`).
+
+    Args:
+        settings: settings of the command line; `model` may be "auto".
+        given: the names in `settings` that the user wrote out, which are kept.
+        build: returns (the compiled model, its dataset) for settings.
+        begun: when the command began, by `time.monotonic`.
+
+    Raises:
+        InputError: if the data or the settings do not do, or the time is too short.
+    """
+    from kgan.models import recipe
+    from kgan.training import timing
+
+    minutes = settings["minutes"] or recipe.MINUTES
+    automatic = settings["model"] == AUTO
+    if automatic:
+        settings, plan = _chosen(settings, given, minutes)
+    else:
+        plan = recipe.Plan(None, minutes, (), settings["model"])
+    gan, dataset = build(settings | {"steps": _FOR_TIMING, "epochs": None})
+    if hasattr(gan, "pretrain"):
+        raise InputError(
+            f"{settings['model']} first trains on pixels alone, and the time of that is not known "
+            "before. Give --steps."
+        )
+    plan = replace(plan, batch_size=dataset.info.batch_size)
+    seconds = min(_TIMED_MOST, max(_TIMED_LEAST, _TIMED_SHARE * 60 * minutes))
+    timed = timing.measure(gan, dataset, seconds)
+    spent = time.monotonic() - begun
+    asked = settings["steps"] or (settings["epochs"] or 0) * dataset.info.steps_per_epoch
+    if asked:
+        plan = recipe.lasting(plan, timed, asked)
+    else:
+        # With a time given all of it is used.
+        most = 0 if settings["minutes"] else recipe.most_steps(plan)
+        plan = recipe.fitted(plan, timed, spent, _CLOSING, most)
+        plan = replace(plan, clocked=bool(settings["minutes"]))
+        settings = settings | {"steps": plan.steps}
+    parts = (
+        f"{spent:.0f} s until now, {plan.seconds:.0f} s to train, about {_CLOSING:.0f} s to write "
+        "the model"
+    )
+    whole = (spent + plan.seconds + _CLOSING) / 60
+    plan = plan.with_choice(recipe.Choice("time", f"{whole:.1f} minutes", parts))
+    return settings, recipe.with_expectation(plan) if automatic else plan
+
+
+def minutes_left(plan: Any, begun: float) -> float | None:
+    """Returns the minutes after which `fit` has to end; None if its steps end it.
+
+    A training with a given time is ended by the clock: with more steps than planned if the machine
+    has become faster (learning rates then stay at their last values), and with fewer if slower.
+    """
+    if plan is None or not plan.clocked:
+        return None
+    return max(1.0, 60 * plan.minutes - _CLOSING - (time.monotonic() - begun)) / 60
+
+
+def command(settings: dict, given: set[str]) -> str:
+    """Returns the command that trains the same without looking or timing."""
+    named = given | {"size", "batch_size", "augment", "mirror", "steps", "options"}
+    words = ["kgan", "train", settings["model"]]
+    for name in sorted(named - _LEFT_OUT):
+        value, option = settings.get(name), f"--{name.replace('_', '-')}"
+        if value in (None, False, []):
+            continue
+        if name in ("options", "penalties"):
+            option = {"options": "-O", "penalties": "--penalty"}[name]
+            words += [word for one in value for word in (option, str(one))]
+        elif value is True:
+            words.append(option)
+        else:
+            words += [option, "x".join(map(str, value)) if isinstance(value, list) else str(value)]
+    return shlex.join(words)
+
+
+def _chosen(settings: dict, given: set[str], minutes: float) -> tuple[dict, Any]:
+    """Returns (settings, plan) of the table of rules, without the number of steps."""
+    from kgan import models
+    from kgan.data import kinds
+    from kgan.models import recipe
+
+    source = Path(settings["data"]).expanduser()
+    kind = "domains" if settings["data_b"] else _kind_of(source) if source.is_dir() else "samples"
+    families = {"pairs": models.Pix2Pix, "domains": models.CycleGAN, "samples": models.R3GAN}
+
+    def load(size):
+        held, _ = held_out(settings, 1)
+        common = {"split": held["split"], "batch_size": 1, "seed": settings["seed"]}
+        return kinds.KINDS[kind].load(
+            kinds.Wanted(
+                family=families[kind],
+                source=settings["data"],
+                source_b=settings["data_b"],
+                common=common | ({"batch_size": 50} if kind == "samples" else {}),
+                size=size,
+                channels=settings["channels"],
+                data_dir=settings["data_dir"],
+                scale=4,
+                training=False,
+            )
+        )
+
+    size, line = settings["size"], None
+    if size is None and source.is_dir():
+        size, line = recipe.size(_sizes(source), minutes)
+    dataset = load(size)
+    if size is None and not source.is_dir() and len(dataset.info.sample_shape) == 3:
+        size, line = recipe.size([dataset.info.sample_shape[:2]], minutes)
+        dataset = load(size) if size else dataset
+    plan = recipe.plan(
+        dataset,
+        minutes,
+        options=dict(pair.partition("=")[::2] for pair in settings["options"]),
+        compile={"augment": settings["augment"]} if "augment" in given else {},
+        batch_size=settings["batch_size"],
+        mirror=settings["mirror"] if "mirror" in given else None,
+    )
+    if line is not None:
+        plan = replace(plan, choices=(plan.choices[0], line, *plan.choices[1:]))
+    classes = plan.options.get("classes")
+    named = any(pair.startswith("classes=") for pair in settings["options"])
+    return settings | {
+        "model": plan.family,
+        "size": size,
+        "batch_size": plan.batch_size or None,
+        "augment": plan.compile.get("augment"),
+        "mirror": plan.mirror,
+        "options": settings["options"] + ([f"classes={classes}"] if classes and not named else []),
+    }, plan
+
+
+def _part(source: Path) -> Path:
+    return source / "train" if (source / "train").is_dir() else source
+
+
+def _kind_of(source: Path) -> str:
+    """Returns the kind of data in a folder: "pairs", "domains" or "samples"."""
+    from kgan.data import walking
+
+    root = _part(source)
+    present = {path.name for path in root.iterdir() if path.is_dir()} - {"test", "val"}
+    if present == {"trainA", "trainB"} or {"trainA", "trainB", "testA", "testB"} == present:
+        return "domains"
+    for sides in ({"A", "B"}, {"input", "target"}):
+        if present == sides:
+            stems = [
+                {
+                    path.relative_to(root / side).with_suffix("")
+                    for path in walking.find(root / side)
+                }
+                for side in sides
+            ]
+            # Two domains are called A and B too, but their files have names of their own.
+            return "pairs" if stems[0] == stems[1] or "input" in sides else "domains"
+    return "samples"
+
+
+def _sizes(source: Path) -> list[tuple[int, int]]:
+    """Returns (height, width) of the pictures in a folder."""
+    from kgan.data import folder, images, walking
+
+    root = _part(source)
+    paths = walking.find(root)
+    return [size for size, _ in folder.map_files(images.describe, paths, root)]
+
+
+def held_out(settings: dict, batch_size: int) -> tuple[dict, str]:
+    """Settles the split of a training, if none was given.
+
+    A tenth of a folder is held out, unless it has a part to test with, or is small.
+
+    Args:
+        settings: settings of the run; `split` is None if the user gave none.
+        batch_size: samples in a batch, which what is left has to fill.
+
+    Returns:
+        (the settings with a split, what there is to say about it).
+    """
+    if settings["split"] is not None:
+        return settings, ""
+    source = Path(settings["data"]).expanduser()
+    count = _divisible(source) if source.is_dir() else 0
+    held = count - round(0.9 * count)
+    if count < _LEAST_TO_HOLD_OUT or count - held < batch_size:
+        return settings | {"split": "train"}, ""
+    return settings | {"split": _TRAINED}, (
+        f"{held} of {count} pictures are held out, to measure against with `kgan evaluate`; "
+        "--split train trains on all."
+    )
+
+
+def _divisible(source: Path) -> int:
+    """Returns how many pictures a folder has to divide; 0 if it has a part to test with already."""
+    from kgan.data import walking
+
+    if any((source / name).is_dir() for name in ("test", "testA", "val")):
+        return 0
+    with warnings.catch_warnings():
+        # The reader says it again.
+        warnings.simplefilter("ignore")
+        return len(walking.find(_part(source)))
