@@ -3,12 +3,13 @@
     python benchmarks/recipes.py photos/ --minutes 5
     python benchmarks/recipes.py crops/ --held-out more_crops/ --recipes r3gan dcgan --size 64
 
-It is what the rules of `kgan/models/rules.py` rest on. The pictures of `--held-out`, by default a
-tenth of the folder, are not trained on; as many samples are generated and compared with them. The
-features are those of kgan's classifier of CIFAR-10, which resizes to 32x32, so that sizes can be
-compared with each other, and figures not with published FIDs. A few seconds of each training are
-timed first, so that the schedules end with its minutes. The table and a sheet of 64 samples of each
-recipe are written into `--out`.
+It is what the rules of `kgan/models/recipe/rules.py` rest on. The pictures of `--held-out`, by
+default a tenth of the folder, are not trained on; as many samples are generated and compared with
+them. The features are those of kgan's classifier of CIFAR-10, which resizes to 32x32, so that sizes
+can be compared with each other, and figures not with published FIDs. A few seconds of each training
+are timed first, so that the schedules end with its minutes, which are those of the processor: with
+TF_NUM_INTRAOP_THREADS=1 a busy machine gives the same table, later. The table and a sheet of 64
+samples of each recipe are written into `--out`.
 """
 
 import argparse
@@ -82,17 +83,17 @@ def trained(given, name: str) -> dict[str, float]:
     def made():
         return family.for_data(data.info, seed=given.seed, **options)
 
-    begun = time.perf_counter()
+    begun = time.process_time()
     gan = made()
     gan.compile(**candidate.compile)
-    timed = timing.measure(gan, data, seconds=0.05 * 60 * given.minutes)
-    left = 60 * given.minutes - (time.perf_counter() - begun) - timed.start
+    timed = timing.measure(gan, data, 0.05 * 60 * given.minutes, time.process_time)
+    left = 60 * given.minutes - (time.process_time() - begun) - timed.start
     gan = made()
     gan.training_steps = max(10, int(left / timed.step))
     gan.compile(**candidate.compile)
     epochs = -(-gan.training_steps // data.info.steps_per_epoch)
     gan.fit(data, epochs=epochs, verbose=0)
-    seconds = time.perf_counter() - begun
+    seconds = time.process_time() - begun
     held_out = kgan.data.load(
         given.held_out or given.folder,
         split="train" if given.held_out else "train[90%:]",
@@ -115,7 +116,7 @@ def table(results: dict, given) -> str:
     """Returns the table of the figures."""
     columns = list(next(iter(results.values())))
     lines = [
-        f"`{given.name}`, {given.minutes:g} minutes a recipe, with {os.cpu_count()} cores, "
+        f"`{given.name}`, {given.minutes:g} minutes of the processor a recipe, "
         f"TF_NUM_INTRAOP_THREADS={os.environ.get('TF_NUM_INTRAOP_THREADS', 'unset')}. Features of "
         "kgan's `cifar10` extractor, not FID.",
         "",

@@ -43,12 +43,12 @@ def compile_as(gan, settings: dict) -> None:
     gan.compile(**arguments, optimizers=given_settings.optimizers(settings, gan))
 
 
-def trial(settings: dict) -> tuple[Any, Any]:
-    """Returns a model that is compiled as the run's will be, and its dataset."""
-    gan, dataset, _ = made(settings)
+def trial(settings: dict) -> tuple[Any, Any, dict]:
+    """Returns what `made` does, with the model compiled as the run's will be."""
+    gan, dataset, settings = made(settings)
     gan.training_steps = settings["steps"]
     compile_as(gan, settings)
-    return gan, dataset
+    return gan, dataset, settings
 
 
 def warm_started(gan, settings: dict, warm: bool):

@@ -18,8 +18,6 @@ _TRAINED, _LEAST_TO_HOLD_OUT = "train[:90%]", 20
 # Seconds that are kept for what is written when training ends: the model, its SavedModel (which is
 # traced anew), the last pictures and the plots.
 _CLOSING = 20.0
-# Seconds of steps that are timed: a share of the time, within bounds.
-_TIMED_SHARE, _TIMED_LEAST, _TIMED_MOST = 0.03, 3.0, 30.0
 # The length of the schedules while steps are timed.
 _FOR_TIMING = 10_000
 # What the printed command does not repeat.
@@ -43,45 +41,45 @@ def check_workers(strategy: Any) -> None:
 
 
 def planned(
-    settings: dict, given: set[str], build: Callable[[dict], tuple[Any, Any]], begun: float
+    settings: dict, given: set[str], build: Callable[[dict], tuple[Any, Any, dict]], begun: float
 ) -> tuple[dict, Any]:
     """Returns (the settings with everything that was left open, the `Plan`).
 
     Args:
         settings: settings of the command line; `model` may be "auto".
         given: the names in `settings` that the user wrote out, which are kept.
-        build: returns (the compiled model, its dataset) for settings.
+        build: returns (the compiled model, its dataset, the settings with a split).
         begun: when the command began, by `time.monotonic`.
 
     Raises:
         InputError: if the data or the settings do not do, or the time is too short.
     """
-    from kgan.models import recipe
+    from kgan.models.recipe import fitting, plans
     from kgan.training import timing
 
-    minutes = settings["minutes"] or recipe.MINUTES
+    minutes = settings["minutes"] or plans.MINUTES
     automatic = settings["model"] == AUTO
     if automatic:
         settings, plan = _chosen(settings, given, minutes)
     else:
-        plan = recipe.Plan(None, minutes, (), settings["model"])
-    gan, dataset = build(settings | {"steps": _FOR_TIMING, "epochs": None})
+        plan = plans.Plan(None, minutes, (), settings["model"])
+    gan, dataset, tried = build(settings | {"steps": _FOR_TIMING, "epochs": None})
+    settings = settings | {"split": tried["split"]}
     if hasattr(gan, "pretrain"):
         raise InputError(
             f"{settings['model']} first trains on pixels alone, and the time of that is not known "
             "before. Give --steps."
         )
     plan = replace(plan, batch_size=dataset.info.batch_size)
-    seconds = min(_TIMED_MOST, max(_TIMED_LEAST, _TIMED_SHARE * 60 * minutes))
-    timed = timing.measure(gan, dataset, seconds)
+    timed = timing.measure(gan, dataset, fitting.seconds_to_time(minutes))
     spent = time.monotonic() - begun
     asked = settings["steps"] or (settings["epochs"] or 0) * dataset.info.steps_per_epoch
     if asked:
-        plan = recipe.lasting(plan, timed, asked)
+        plan = fitting.lasting(plan, timed, asked)
     else:
         # With a time given all of it is used.
-        most = 0 if settings["minutes"] else recipe.most_steps(plan)
-        plan = recipe.fitted(plan, timed, spent, _CLOSING, most)
+        most = 0 if settings["minutes"] else fitting.most_steps(plan)
+        plan = fitting.fitted(plan, timed, spent, _CLOSING, most)
         plan = replace(plan, clocked=bool(settings["minutes"]))
         settings = settings | {"steps": plan.steps}
     parts = (
@@ -89,8 +87,8 @@ def planned(
         "the model"
     )
     whole = (spent + plan.seconds + _CLOSING) / 60
-    plan = plan.with_choice(recipe.Choice("time", f"{whole:.1f} minutes", parts))
-    return settings, recipe.with_expectation(plan) if automatic else plan
+    plan = plan.with_choice(plans.Choice("time", f"{whole:.1f} minutes", parts))
+    return settings, fitting.with_expectation(plan) if automatic else plan
 
 
 def minutes_left(plan: Any, begun: float) -> float | None:
@@ -126,15 +124,16 @@ def _chosen(settings: dict, given: set[str], minutes: float) -> tuple[dict, Any]
     """Returns (settings, plan) of the table of rules, without the number of steps."""
     from kgan import models
     from kgan.data import kinds
-    from kgan.models import recipe
+    from kgan.models.recipe import plans
 
     source = Path(settings["data"]).expanduser()
     kind = "domains" if settings["data_b"] else _kind_of(source) if source.is_dir() else "samples"
     families = {"pairs": models.Pix2Pix, "domains": models.CycleGAN, "samples": models.R3GAN}
 
+    settings, said = held_out(settings, settings["batch_size"] or 1)
+
     def load(size):
-        held, _ = held_out(settings, 1)
-        common = {"split": held["split"], "batch_size": 1, "seed": settings["seed"]}
+        common = {"split": settings["split"], "batch_size": 1, "seed": settings["seed"]}
         return kinds.KINDS[kind].load(
             kinds.Wanted(
                 family=families[kind],
@@ -151,12 +150,12 @@ def _chosen(settings: dict, given: set[str], minutes: float) -> tuple[dict, Any]
 
     size, line = settings["size"], None
     if size is None and source.is_dir():
-        size, line = recipe.size(_sizes(source), minutes)
+        size, line = plans.size(_sizes(source), minutes)
     dataset = load(size)
     if size is None and not source.is_dir() and len(dataset.info.sample_shape) == 3:
-        size, line = recipe.size([dataset.info.sample_shape[:2]], minutes)
+        size, line = plans.size([dataset.info.sample_shape[:2]], minutes)
         dataset = load(size) if size else dataset
-    plan = recipe.plan(
+    plan = plans.plan(
         dataset,
         minutes,
         options=dict(pair.partition("=")[::2] for pair in settings["options"]),
@@ -164,8 +163,9 @@ def _chosen(settings: dict, given: set[str], minutes: float) -> tuple[dict, Any]
         batch_size=settings["batch_size"],
         mirror=settings["mirror"] if "mirror" in given else None,
     )
-    if line is not None:
-        plan = replace(plan, choices=(plan.choices[0], line, *plan.choices[1:]))
+    lines = [line] if line else []
+    lines += [plans.Choice("split", settings["split"], said)] if said else []
+    plan = replace(plan, choices=(plan.choices[0], *lines, *plan.choices[1:]))
     classes = plan.options.get("classes")
     named = any(pair.startswith("classes=") for pair in settings["options"])
     return settings | {

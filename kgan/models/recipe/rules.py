@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from kgan.models.facts import Facts
+from kgan.models.recipe.facts import Facts
 
 
 @dataclass(frozen=True)
@@ -124,9 +124,9 @@ RULES = (
     Rule("mirror", False, _always, "it is not known whether they may be mirrored"),
 
     # Penalties, and the average of the generator's weights that draws the samples.
-    Rule("penalties", "R1 and R2", lambda k: k.family == "r3gan", "R3GAN's, falling with the steps"),
+    Rule("penalties", "R1 and R2", lambda k: k.family == "r3gan", "R3GAN's, falling to the end"),
     Rule("penalties", None, _always, ""),
-    Rule("average", "the last 40th of the steps", lambda k: k.family == "r3gan", "R3GAN's half-life"),
+    Rule("average", "1/40 of the steps", lambda k: k.family == "r3gan", "R3GAN's half-life"),
     Rule("average", None, _always, ""),
 )  # fmt: skip
 

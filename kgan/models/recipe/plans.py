@@ -1,29 +1,25 @@
-"""`auto`: a model, its settings and the length of its training, chosen from the data."""
+"""What is chosen for a data set, line by line."""
 
 import math
 import os
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import tensorflow as tf
-
 from kgan import arguments, bridge
 from kgan.data.info import DataInfo
-from kgan.data.loading import from_arrays
 from kgan.errors import InputError
-from kgan.models import facts as found
-from kgan.models import rules
 from kgan.models.blocks import strided
-from kgan.models.facts import Facts
-from kgan.training import timing
+from kgan.models.recipe import facts as found
+from kgan.models.recipe import rules
+from kgan.models.recipe.facts import Facts
 
 # Minutes, where none are given.
 MINUTES = 30.0
-# The schedules end a little before the time does, as callbacks take some of it.
-_SHARE = 0.95
+# Of the printed plan: its columns, and the longest value beside which a reason stands.
+_COLUMNS, _SHORT = 100, 18
 _LEAST_SAMPLES = 8
-_LEAST_STEPS = 20
 # What the printed reason is where a choice was not made here.
 GIVEN = "as you said"
 # A GPU counts as so many processor cores in the rules.
@@ -93,13 +89,20 @@ class Plan:
         }
 
     def __str__(self) -> str:
-        names = max((len(choice.name) for choice in self.choices), default=0)
-        values = max((len(choice.value) for choice in self.choices if len(choice.value) < 24),
-                     default=0)  # fmt: skip
-        return "\n".join(
-            f"{choice.name:{names}}  {choice.value:{values}}  {choice.reason}".rstrip()
-            for choice in self.choices
-        )
+        names = max((len(choice.name) for choice in self.choices), default=0) + 2
+        # A long value has a line of its own, so that the reasons stay aligned.
+        short = [len(choice.value) for choice in self.choices if len(choice.value) <= _SHORT]
+        values = max(short, default=0) + 2
+        lines = []
+        for choice in self.choices:
+            first, reason = f"{choice.name:{names}}{choice.value:{values}}", choice.reason
+            if len(choice.value) > _SHORT and reason:
+                first, reason = f"{choice.name:{names}}{choice.value}; {reason}", ""
+            indent = " " * (names if not reason else names + values)
+            lines += textwrap.wrap(
+                first + reason, _COLUMNS, subsequent_indent=indent, drop_whitespace=True
+            )
+        return "\n".join(lines)
 
 
 def plan(
@@ -182,7 +185,7 @@ def size(sizes: Sequence[tuple[int, int]], minutes: float) -> tuple[int | None, 
     known = rules.Known(Facts("images", "", len(sizes), ()), minutes, _cores(), side)
     value, reason = rules.chosen("size", known)
     same = len(set(sizes)) == 1
-    if same and max(sizes[0]) <= value and _can_be_made(sizes[0]):
+    if same and max(sizes[0]) <= max(value, 32) and _can_be_made(sizes[0]):
         return None, Choice("size", f"{sizes[0][0]}x{sizes[0][1]}", "all pictures have it")
     if not same:
         reason = f"they have {len(set(sizes))} sizes; {reason}"
@@ -197,142 +200,6 @@ def _can_be_made(size: tuple[int, int]) -> bool:
     except InputError:
         return False
     return True
-
-
-def fitted(
-    begun: Plan, timed: timing.Timing, spent: float = 0.0, closing: float = 0.0, most: int = 0
-) -> Plan:
-    """Returns the plan with the number of steps that its minutes hold.
-
-    Args:
-        begun: the plan.
-        timed: how long steps took.
-        spent: seconds of the minutes that are gone.
-        closing: seconds to be kept for what is written at the end.
-        most: the most steps; 0 for as many as there is time for.
-
-    Raises:
-        InputError: if there is time for hardly any step.
-    """
-    left = 60 * begun.minutes - spent - closing - timed.start
-    steps = int(_SHARE * left / timed.step)
-    if steps < _LEAST_STEPS:
-        least = (spent + closing + timed.start + _LEAST_STEPS * timed.step) / 60
-        raise InputError(
-            f"minutes={begun.minutes:g} is too short: to prepare takes "
-            f"{spent + timed.start:.0f} s, to write the model {closing:.0f} s, and a step "
-            f"{timed.step:.2g} s. Give at least {10 * math.ceil(least / 10)} minutes."
-        )
-    reason = f"what {begun.minutes:g} minutes hold"
-    if most and steps > most:
-        steps, reason = most, "those of the quality board; more hardly help"
-    return lasting(begun, timed, steps, reason)
-
-
-def lasting(begun: Plan, timed: timing.Timing, steps: int, reason: str = GIVEN) -> Plan:
-    """Returns the plan with a number of steps, and the time that they take."""
-    speed = f"{1 / timed.step:.3g} steps a second" if timed.step < 1 else f"{timed.step:.3g} s each"
-    line = Choice("steps", f"{steps:,}", f"{reason}, {speed} (timed now, {timed.steps} of them)")
-    # Callbacks take what the schedules leave.
-    seconds = timed.start + steps * timed.step / _SHARE
-    return begun.with_choice(line, steps=steps, seconds=seconds)
-
-
-def most_steps(begun: Plan) -> int:
-    """Returns the steps after which the chosen model hardly becomes better."""
-    from kgan import models
-
-    points = begun.facts is not None and begun.facts.kind == "points"
-    options = begun.options | ({"preset": "points"} if points else {})
-    return models.find(begun.family).recipe(**options).training_steps
-
-
-def with_expectation(done: Plan) -> Plan:
-    """Returns the plan with a last line: what the samples will be like."""
-    shown = done.steps * done.batch_size
-    text = rules.expectation(done.facts, shown)
-    return done.with_choice(Choice("expect", text, f"after {shown:,} pictures shown"))
-
-
-def auto(
-    data: Any,
-    minutes: float = MINUTES,
-    *,
-    steps: int | None = None,
-    seed: int | None = None,
-    **given: Any,
-) -> Any:
-    """Returns a compiled model for a data set, with the attribute `plan`: what was chosen and why.
-
-    ```python
-    photos = kgan.data.load("photos/", size=32, batch_size=16)
-    gan = kgan.models.auto(photos, minutes=30)
-    print(gan.plan)
-    gan.fit(photos, epochs=gan.plan.epochs(photos.info))
-    ```
-
-    The rules are the table in `kgan/models/rules.py`; `kgan train auto` goes by the same. Some
-    steps are timed on a second model, so that the schedules of this one end with its minutes. The
-    dataset stays as it was loaded: its batch size is kept, and whether to mirror its pictures is
-    said by `plan.mirror`, for `kgan.data.load(mirror=True)`.
-
-    Args:
-        data: a dataset of `kgan.data`, or its `info` alone; then rules that look at the pictures
-            do without.
-        minutes: how long the training may take.
-        steps: training steps in place of the minutes; nothing is timed then.
-        seed: seed of the model.
-        **given: what is kept instead of chosen: `family`, and the dictionaries `options` (of the
-            family) and `compile` (arguments of `compile`).
-
-    Raises:
-        InputError: for data that no family takes, too few samples, or too little time.
-    """
-    info: DataInfo = data if isinstance(data, DataInfo) else data.info
-    unknown = given.keys() - {"family", "options", "compile"}
-    if unknown:
-        raise InputError(
-            f"auto takes family, options and compile; got {', '.join(sorted(unknown))}. Arguments "
-            "of a family go into options={...}, those of compile into compile={...}."
-        )
-    made = plan(data, minutes, batch_size=info.batch_size, **given)
-    if steps is None:
-        trial = _model(made, info, seed, 10_000)
-        timed = timing.measure(trial, _example(info) if data is info else data, made.minutes)
-        made = fitted(made, timed)
-    else:
-        steps = arguments.integer("steps", steps)
-        made = made.with_choice(Choice("steps", f"{steps:,}", GIVEN), steps=steps)
-    gan = _model(made, info, seed, made.steps)
-    gan.plan = with_expectation(made)
-    return gan
-
-
-def _model(made: Plan, info: DataInfo, seed: int | None, steps: int) -> Any:
-    from kgan import models
-
-    gan: Any = models.find(made.family).for_data(info, seed=seed, **made.options)
-    gan.training_steps = steps
-    gan.compile(**made.compile)
-    return gan
-
-
-def _example(info: DataInfo) -> Any:
-    """Returns a dataset of noise that looks like the one of `info`."""
-    if info.shapes:
-        raise InputError(
-            f"Steps on {info.name!r} can only be timed with the data itself: give the dataset in "
-            "place of its info."
-        )
-    low, high = info.value_range or (-1.0, 1.0)
-    samples = tf.random.stateless_uniform(
-        (info.batch_size, *info.sample_shape), [0, 0], low, high
-    ).numpy()
-    labels = [place % info.classes for place in range(info.batch_size)] if info.classes else None
-    return from_arrays(
-        samples, labels, batch_size=info.batch_size,
-        value_range=info.value_range, source_range=info.value_range,
-    )  # fmt: skip
 
 
 def _cores() -> int:
