@@ -227,8 +227,10 @@ def fit(job: Job, quiet: bool, trained: bool = False) -> None:
     # A picture shows a grid of 64 images, or a scatter of 1000 points.
     count = 64 if reference is None else 1000
     progress = Progress(total)
-    stop = Stop(total, job.per_epoch) if job.minutes is None else Stop(math.inf, 1)
-    limit = None if job.minutes is None else callbacks.TimeLimit(job.minutes)
+    stop, limit = Stop(total, job.per_epoch), None
+    if job.minutes is not None:
+        limit = callbacks.TimeLimit(job.minutes)
+        stop.total, stop.steps_between = math.inf, None
     checkpoint = callbacks.Checkpoint(
         run.checkpoints,
         every_steps=settings["checkpoint_every"] or max(1, total // 10),

@@ -107,6 +107,8 @@ RULES = (
     # Batches.
     Rule("batch", None, lambda k: k.family != "r3gan", ""),
     Rule("batch", 256, lambda k: k.kind == "points", "points are cheap"),
+    Rule("batch", 16, lambda k: k.passes * k.facts.count < 100_000,
+         "more steps in the time: a step of 64 taught hardly more in these few minutes"),
     Rule("batch", 64, _always, "the family's own"),
 
     # Augmentation of what the discriminator sees.

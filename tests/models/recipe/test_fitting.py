@@ -65,13 +65,23 @@ def test_auto_keeps_what_is_given():
         kgan.models.auto(pictures(), steps=6, width=3)
 
 
-def test_auto_times_steps_without_touching_model_or_data():
+def test_auto_times_steps_without_touching_model_or_data(monkeypatch):
+    seen = []
+
+    def measure(model, dataset, seconds):
+        seen.append(tuple(next(iter(dataset))[0].shape))
+        dataset.position.seek(0)
+        return Timing(0.1, 2.0, 5)
+
+    monkeypatch.setattr(fitting.timing, "measure", measure)
     data = pictures()
     gan = kgan.models.auto(data, minutes=0.5, family="vanilla", seed=1)
     assert gan.steps_taken == 0 and data.position.epoch == 0
-    assert gan.plan.steps > 100 and 10 < gan.plan.seconds <= 31
+    assert gan.plan.steps == gan.training_steps == int(0.95 * 280)
     same = kgan.models.VanillaGAN.for_data(data.info, seed=1)
     for mine, yours in zip(gan.generator.weights, same.generator.weights, strict=True):
         np.testing.assert_array_equal(mine, yours)
+    # Of the facts alone, with noise of the same shape.
     of_info = kgan.models.auto(data.info, minutes=0.5, family="vanilla")
-    assert of_info.plan.steps > 100
+    assert of_info.plan.steps == gan.plan.steps
+    assert seen == [(8, 8, 3)] * 2
