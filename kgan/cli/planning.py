@@ -210,6 +210,11 @@ def _sizes(source: Path) -> list[tuple[int, int]]:
 
     root = _part(source)
     paths = walking.find(root)
+    if not paths:
+        raise InputError(
+            f"No images in the folder {root} or below it. Expected files ending in "
+            f"{', '.join(walking.SUFFIXES)}."
+        )
     return [size for size, _ in folder.map_files(images.describe, paths, root)]
 
 

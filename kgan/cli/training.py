@@ -274,7 +274,7 @@ def fit(job: Job, quiet: bool, trained: bool = False) -> None:
     try:
         with stop:
             # The clock may leave time for more than was planned.
-            longest = epochs if limit is None else 1_000_000
+            longest = epochs if limit is None else 100 * epochs
             job.gan.fit(
                 job.dataset, epochs=0 if trained else longest, verbose=0, callbacks=watchers
             )
