@@ -15,7 +15,9 @@ class TimeLimit(keras.callbacks.Callback):
     choose them first: `kgan.models.auto(dataset, minutes=...)` does.
 
     Args:
-        minutes: how long `fit` may take, tracing and compiling included.
+        minutes: how long it may take.
+        begun: when the time began, by `time.monotonic()`; None means when training begins, which is
+            after `fit` has tried how to run the steps fastest.
 
     Attributes:
         reached: whether the latest `fit` was ended so.
@@ -32,14 +34,16 @@ class TimeLimit(keras.callbacks.Callback):
 
     steps_between = None
 
-    def __init__(self, minutes: float):
+    def __init__(self, minutes: float, begun: float | None = None):
         super().__init__()
         self.minutes = arguments.number("minutes", minutes, above=0)
+        self.begun = begun
         self.reached = False
 
     def on_train_begin(self, logs=None):
         self.reached = False
-        self._end = time.monotonic() + 60 * self.minutes
+        begun = time.monotonic() if self.begun is None else self.begun
+        self._end = begun + 60 * self.minutes
 
     def on_train_batch_end(self, batch, logs=None):
         if workers.any_asks(self.model, time.monotonic() >= self._end):

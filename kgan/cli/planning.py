@@ -91,15 +91,16 @@ def planned(
     return settings, fitting.with_expectation(plan) if automatic else plan
 
 
-def minutes_left(plan: Any, begun: float) -> float | None:
-    """Returns the minutes after which `fit` has to end; None if its steps end it.
+def minutes_to_train(plan: Any) -> float | None:
+    """Returns the minutes from the beginning of the command until training has to end.
 
-    A training with a given time is ended by the clock: with more steps than planned if the machine
-    has become faster (learning rates then stay at their last values), and with fewer if slower.
+    None if its steps end it. A training with a given time is ended by the clock: with more steps
+    than planned if the machine has become faster (learning rates then stay at their last values),
+    and with fewer if slower.
     """
     if plan is None or not plan.clocked:
         return None
-    return max(1.0, 60 * plan.minutes - _CLOSING - (time.monotonic() - begun)) / 60
+    return plan.minutes - _CLOSING / 60
 
 
 def command(settings: dict, given: set[str]) -> str:

@@ -36,6 +36,7 @@ class Job:
         overwrite: whether a run that is in the folder is replaced.
         plan: what was decided before, and why; None if nothing was.
         minutes: after which the clock ends training; None if the steps do.
+        begun: when the command began, by `time.monotonic`.
     """
 
     run: RunFolder
@@ -49,6 +50,7 @@ class Job:
     overwrite: bool = False
     plan: Any = None
     minutes: float | None = None
+    begun: float = 0.0
 
 
 def train(
@@ -118,7 +120,7 @@ def train(
             if dry_run:
                 return
             job = prepare(run, settings, resume, overwrite)
-        job.plan, job.minutes = plan, planning.minutes_left(plan, begun)
+        job.plan, job.minutes, job.begun = plan, planning.minutes_to_train(plan), begun
         _complete(job, quiet)
     finally:
         run.unlock()
@@ -229,7 +231,7 @@ def fit(job: Job, quiet: bool, trained: bool = False) -> None:
     progress = Progress(total)
     stop, limit = Stop(total, job.per_epoch), None
     if job.minutes is not None:
-        limit = callbacks.TimeLimit(job.minutes)
+        limit = callbacks.TimeLimit(job.minutes, job.begun)
         stop.total, stop.steps_between = math.inf, None
     checkpoint = callbacks.Checkpoint(
         run.checkpoints,

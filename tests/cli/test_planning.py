@@ -150,7 +150,7 @@ def test_steps_fill_the_minutes(tmp_path, timed, prepared):
     # 300 s less what it took until here, what is kept for the end and 2 s to start.
     left = 300 - 2 - planning._CLOSING
     assert 0.95 * 10 * (left - 60) <= job.total <= 0.95 * 10 * left
-    assert job.gan.training_steps == job.total and 0 < job.minutes < 5
+    assert job.gan.training_steps == job.total and job.minutes == 5 - planning._CLOSING / 60
     free = prepared("train", "auto", "--data", "ring", "--out", tmp_path / "points")
     assert free.total <= 12_000 and free.minutes is None
     assert free.gan.sample_shape == (2,)
@@ -158,10 +158,11 @@ def test_steps_fill_the_minutes(tmp_path, timed, prepared):
 
 @pytest.mark.parametrize(("minutes", "longer"), [(0.001, False), (0.1, True)])
 def test_the_clock_ends_a_training_with_a_time(tmp_path, monkeypatch, minutes, longer):
-    """Of a plan of 28 steps of a second, as it seemed: the clock leaves time for one, or for more."""
+    """Of a plan of 28 steps the clock leaves time for one, or for many more."""
     monkeypatch.setattr(choice, "_LEAST_SECONDS_FOR_XLA", math.inf)
     monkeypatch.setattr(timing, "measure", lambda *given: Timing(120.0, 2.0, 3))
-    monkeypatch.setattr(planning, "minutes_left", lambda plan, begun: minutes if plan else None)
+    limit = kgan.callbacks.TimeLimit
+    monkeypatch.setattr(kgan.callbacks, "TimeLimit", lambda given, begun: limit(minutes))
     run = tmp_path / "run"
     # Executions of a step, so that the first of them does not hold the whole plan.
     monkeypatch.setattr(choice, "_EXECUTION_SECONDS", 0.0)
