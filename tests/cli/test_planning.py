@@ -156,13 +156,19 @@ def test_steps_fill_the_minutes(tmp_path, timed, prepared):
     assert free.gan.sample_shape == (2,)
 
 
-@pytest.mark.parametrize(("minutes", "longer"), [(0.001, False), (0.1, True)])
-def test_the_clock_ends_a_training_with_a_time(tmp_path, monkeypatch, minutes, longer):
+@pytest.mark.parametrize(("steps", "longer"), [(1, False), (40, True)])
+def test_the_clock_ends_a_training_with_a_time(tmp_path, monkeypatch, steps, longer):
     """Of a plan of 28 steps the clock leaves time for one, or for many more."""
     monkeypatch.setattr(choice, "_LEAST_SECONDS_FOR_XLA", math.inf)
     monkeypatch.setattr(timing, "measure", lambda *given: Timing(120.0, 2.0, 3))
-    limit = kgan.callbacks.TimeLimit
-    monkeypatch.setattr(kgan.callbacks, "TimeLimit", lambda given, begun: limit(minutes))
+
+    class Clock(kgan.callbacks.TimeLimit):
+        """The time is up after some steps, however long they take."""
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training = self.model.steps_taken >= steps
+
+    monkeypatch.setattr(kgan.callbacks, "TimeLimit", Clock)
     run = tmp_path / "run"
     # Executions of a step, so that the first of them does not hold the whole plan.
     monkeypatch.setattr(choice, "_EXECUTION_SECONDS", 0.0)
@@ -170,7 +176,8 @@ def test_the_clock_ends_a_training_with_a_time(tmp_path, monkeypatch, minutes, l
     assert "Resume with" not in out and "The trained model" in out
     found = config(run)
     assert 25 <= found["total_steps"] <= 30 and found["settings"]["minutes"] == 60
-    assert (found["finished_steps"] > found["total_steps"]) is longer
+    assert found["finished_steps"] == steps
+    assert (steps > found["total_steps"]) is longer
     assert [choice["name"] for choice in found["plan"]["choices"]] == ["steps", "time"]
     assert kgan.load(run / "gan.keras").steps_taken == found["finished_steps"]
     if longer:

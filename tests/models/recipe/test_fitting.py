@@ -77,7 +77,7 @@ def test_auto_times_steps_without_touching_model_or_data(monkeypatch):
     data = pictures()
     gan = kgan.models.auto(data, minutes=0.5, family="vanilla", seed=1)
     assert gan.steps_taken == 0 and data.position.epoch == 0
-    assert gan.plan.steps == gan.training_steps == int(0.95 * 280)
+    assert gan.plan.steps == gan.training_steps == int(0.95 * 28 / 0.1)
     same = kgan.models.VanillaGAN.for_data(data.info, seed=1)
     for mine, yours in zip(gan.generator.weights, same.generator.weights, strict=True):
         np.testing.assert_array_equal(mine, yours)
