@@ -114,8 +114,8 @@ def before():
 
 
 # What is written otherwise today, and takes all that it took: `observe` is called by place;
-# `preset` and `variant` are one; `--lr` is `--learning-rate`; the catalogue is a mapping still; the rest are attributes of
-# models.
+# `preset` and `variant` are one; `--lr` is `--learning-rate`; the catalogue is a mapping still; the
+# rest are attributes of models.
 WRITTEN_ANEW = re.compile(
     r".*\.observe took|kgan\.models\.\w+\.recipe took|kgan\.models\.(Vanilla|Conditional)GAN took"
     r"|kgan\.models\.CATALOGUE was dict|kgan\.models\.VanillaGAN\.settings is gone"
