@@ -44,8 +44,12 @@ def compile_as(gan, settings: dict) -> None:
 
 
 def trial(settings: dict) -> tuple[Any, Any, dict]:
-    """Returns what `made` does, with the model compiled as the run's will be."""
+    """Returns what `made` does, with the model compiled as the run's will be.
+
+    The settings have one more entry, `usual_steps`: those of the family for such data.
+    """
     gan, dataset, settings = made(settings)
+    settings = settings | {"usual_steps": gan.training_steps}
     gan.training_steps = settings["steps"]
     compile_as(gan, settings)
     return gan, dataset, settings

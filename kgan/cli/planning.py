@@ -76,9 +76,11 @@ def planned(
     asked = settings["steps"] or (settings["epochs"] or 0) * dataset.info.steps_per_epoch
     if asked:
         plan = fitting.lasting(plan, timed, asked)
+    elif not automatic and not settings["minutes"]:
+        plan = fitting.lasting(plan, timed, tried["usual_steps"], "the family's own")
     else:
         # With a time given all of it is used.
-        most = 0 if settings["minutes"] else fitting.most_steps(plan)
+        most = 0 if settings["minutes"] else tried["usual_steps"]
         plan = fitting.fitted(plan, timed, spent, _CLOSING, most)
         plan = replace(plan, clocked=bool(settings["minutes"]))
         settings = settings | {"steps": plan.steps}

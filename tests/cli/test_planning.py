@@ -154,6 +154,9 @@ def test_steps_fill_the_minutes(tmp_path, timed, prepared):
     free = prepared("train", "auto", "--data", "ring", "--out", tmp_path / "points")
     assert free.total <= 12_000 and free.minutes is None
     assert free.gan.sample_shape == (2,)
+    # Without a time, what the run would be.
+    out = done(*RELU, "--data", "ring", "--dry-run", "--out", tmp_path / "usual")
+    assert f"{kgan.models.VanillaGAN.recipe('relu').training_steps:,}" in out
 
 
 @pytest.mark.parametrize(("steps", "longer"), [(1, False), (40, True)])

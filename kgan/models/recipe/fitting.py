@@ -64,15 +64,6 @@ def lasting(begun: Plan, timed: timing.Timing, steps: int, reason: str = GIVEN) 
     return begun.with_choice(line, steps=steps, seconds=seconds)
 
 
-def most_steps(begun: Plan) -> int:
-    """Returns the steps after which the chosen model hardly becomes better."""
-    from kgan import models
-
-    points = begun.facts is not None and begun.facts.kind == "points"
-    options = begun.options | ({"preset": "points"} if points else {})
-    return models.find(begun.family).recipe(**options).training_steps
-
-
 def with_expectation(done: Plan) -> Plan:
     """Returns the plan with a last line: what the samples will be like."""
     shown = done.steps * done.batch_size
