@@ -69,6 +69,6 @@ def test_whether_splits_share_samples(one, other, shared):
 def test_what_a_slice_leaves(split, expected):
     assert rest(split) == expected
     if expected:
-        left = set(range(57)) - set(range(57)[bounds(split, 57)])
-        assert set(range(57)[bounds(expected, 57)]) == left or "1000" in split
+        left = set(range(1057)) - set(range(1057)[bounds(split, 1057)])
+        assert set(range(1057)[bounds(expected, 1057)]) == left
         assert rest(expected) == split

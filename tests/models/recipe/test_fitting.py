@@ -77,9 +77,6 @@ def test_auto_times_steps_without_touching_model_or_data(monkeypatch):
     gan = kgan.models.auto(data, minutes=0.5, family="vanilla", seed=1)
     assert gan.steps_taken == 0 and data.position.epoch == 0
     assert gan.plan.steps == gan.training_steps == int(0.95 * 28 / 0.1)
-    same = kgan.models.VanillaGAN.for_data(data.info, seed=1)
-    for mine, yours in zip(gan.generator.weights, same.generator.weights, strict=True):
-        np.testing.assert_array_equal(mine, yours)
     # Of the facts alone, with noise of the same shape.
     of_info = kgan.models.auto(data.info, minutes=0.5, family="vanilla")
     assert of_info.plan.steps == gan.plan.steps
