@@ -84,6 +84,7 @@ def test_a_named_data_set_is_trained_on_whole(prepared, tmp_path):
     assert prepared(*SHORT, "--out", tmp_path / "run").settings["split"] == "train"
 
 
+@pytest.mark.slow
 def test_a_run_that_was_begun_on_all_is_resumed_on_all(pictures, tmp_path, monkeypatch):
     run = tmp_path / "run"
     words = (*RELU, "--data", pictures(count=120), "--batch-size", 10, "--out", run)
@@ -96,6 +97,7 @@ def test_a_run_that_was_begun_on_all_is_resumed_on_all(pictures, tmp_path, monke
 # Mirrored pictures.
 
 
+@pytest.mark.slow
 def test_a_run_with_mirrored_pictures_is_resumed_bit_for_bit(pictures, tmp_path):
     words = (*RELU, "--data", pictures(count=60), "--batch-size", 10, "--mirror", "--lr", 0.01)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
@@ -122,6 +124,7 @@ def test_auto_says_what_it_chose_and_stops(pictures, tmp_path, timed):
     assert isinstance(model, kgan.models.R3GAN) and model.image_shape == (32, 32, 3)
 
 
+@pytest.mark.slow
 def test_the_printed_command_makes_the_same_run(pictures, tmp_path, timed, prepared):
     folder = classes_of(tmp_path / "data", ("one", "two"), 60)
     words = ("--data", folder, "--out", tmp_path / "run", "--seed", 5)
@@ -159,7 +162,9 @@ def test_steps_fill_the_minutes(tmp_path, timed, prepared):
     assert f"{kgan.models.VanillaGAN.recipe('relu').training_steps:,}" in out
 
 
-@pytest.mark.parametrize(("steps", "longer"), [(1, False), (40, True)])
+@pytest.mark.parametrize(
+    ("steps", "longer"), [(1, False), pytest.param(40, True, marks=pytest.mark.slow)]
+)
 def test_the_clock_ends_a_training_with_a_time(tmp_path, monkeypatch, steps, longer):
     """Of a plan of 28 steps the clock leaves time for one, or for many more."""
     monkeypatch.setattr(choice, "_LEAST_SECONDS_FOR_XLA", math.inf)
@@ -217,6 +222,7 @@ def test_what_auto_cannot_train_on(tmp_path, pictures):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_ten_pictures_pairs_and_many_classes(tmp_path, pictures, timed):
     def plan(folder):
         return done("train", "auto", "--data", folder, "--dry-run", "--out", tmp_path / "run")
