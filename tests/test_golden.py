@@ -114,12 +114,14 @@ def before():
 
 
 # What is written otherwise today, and takes all that it took: `observe` is called by place;
-# `preset` and `variant` are one; the catalogue is a mapping still; the rest are attributes of
-# models.
+# `preset` and `variant` are one; `--lr` is `--learning-rate`; the catalogue is a mapping still; the
+# rest are attributes of models.
 WRITTEN_ANEW = re.compile(
     r".*\.observe took|kgan\.models\.\w+\.recipe took|kgan\.models\.(Vanilla|Conditional)GAN took"
     r"|kgan\.models\.CATALOGUE was dict|kgan\.models\.VanillaGAN\.settings is gone"
     r"|kgan train: variant was"
+    # A shorter name beside it.
+    r"|kgan train: learning_rate was .*'--learning-rate', '--lr'"
 )
 
 

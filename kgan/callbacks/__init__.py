@@ -39,6 +39,7 @@ from .guard import Guard
 from .image_snapshot import ImageSnapshot
 from .states import Resumable
 from .tensorboard import TensorBoard
+from .time_limit import TimeLimit
 
 __all__ = [
     "Checkpoint",
@@ -49,6 +50,7 @@ __all__ = [
     "Resumable",
     "SavedState",
     "TensorBoard",
+    "TimeLimit",
     "find_checkpoints",
     "latest",
 ]

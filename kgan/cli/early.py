@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 from kgan import models
+from kgan.cli import planning
 from kgan.cli import settings as given_settings
 from kgan.data import catalog, kinds, places
 from kgan.errors import InputError, unknown
@@ -29,8 +30,11 @@ def check_training(settings: dict) -> None:
             a value of the wrong type, a size that the model cannot make, or a place that is not
             there.
     """
-    family = models.entry(settings["model"])
-    known = outline(family)
+    # `auto` chooses the family by the data.
+    decided = settings["model"] != planning.AUTO
+    known = outline(models.entry(settings["model"])) if decided else None
+    if not decided:
+        _check_names(settings)
     if known is not None:
         options = given_settings.option_values(settings, [option.name for option in known.options])
         known.check(options)

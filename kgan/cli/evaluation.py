@@ -6,7 +6,7 @@ import math
 import click
 
 from kgan.data import kinds
-from kgan.data.splits import overlap
+from kgan.data.splits import overlap, rest
 from kgan.disk import locks
 from kgan.errors import InputError
 from kgan.runs import RunFolder, provenance, trained
@@ -47,7 +47,7 @@ def evaluate(
         extractor: name of the extractor for all metrics; "auto" lets each metric choose.
         reference: statistics file in place of real samples, for the Fréchet distance.
         split: part of the data to measure against; None means "test" if there is one, else the
-            part that the run was trained on.
+            part that was held out, else the part that the run was trained on.
         data: another data set than the run's; None means the run's.
         count: the most samples to generate and to compare with.
         floor: whether to also measure training samples in place of generated ones.
@@ -198,7 +198,9 @@ def _load(settings, data, split, gan):
     try:
         return load("test"), "test"
     except InputError:
-        return load(settings["split"]), settings["split"]
+        # What was held out, or if nothing was, what the model was trained on.
+        split = rest(settings["split"]) or settings["split"]
+        return load(split), split
 
 
 def _first(real, count):

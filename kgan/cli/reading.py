@@ -43,6 +43,8 @@ def load(model_class, settings: dict, split: str, batch_size: int, measuring=Non
             # Runs of earlier releases have neither.
             background=settings.get("background"),
             balance=settings.get("balance") if measuring is None else None,
+            # Runs of earlier releases do not have it.
+            mirror=measuring is None and bool(settings.get("mirror")),
         )
     )
 

@@ -159,7 +159,7 @@ def compile_arguments(settings: dict) -> dict:
         "discriminator_steps": settings["discriminator_steps"],
         "accumulation_steps": settings["accumulation_steps"] or 1,
         # Runs of earlier releases do not have it.
-        "augment": settings.get("augment"),
+        "augment": None if settings.get("augment") == "none" else settings.get("augment"),
     }
     if settings["penalties"]:
         arguments["penalties"] = [_penalty(text) for text in settings["penalties"]]

@@ -12,7 +12,7 @@ import click
 
 from kgan import records, signals
 from kgan.arguments import utf8_path
-from kgan.cli import scaling
+from kgan.cli import making, planning, scaling
 from kgan.cli import settings as given_settings
 from kgan.cli.reports import Reports
 from kgan.cli.terminal import working
@@ -37,6 +37,9 @@ class Job:
         transfer: report of the warm start; None if the run does not start from other weights.
         overwrite: whether a run that is in the folder is replaced.
         reports: what reports the run as JSON, or None.
+        plan: what was decided before, and why; None if nothing was.
+        minutes: after which the clock ends training; None if the steps do.
+        begun: when the command began, by `time.monotonic`.
     """
 
     run: RunFolder
@@ -49,6 +52,9 @@ class Job:
     transfer: Any = None
     overwrite: bool = False
     reports: Reports | None = None
+    plan: Any = None
+    minutes: float | None = None
+    begun: float = 0.0
 
 
 def train(
@@ -60,6 +66,7 @@ def train(
     quiet: bool,
     strategy=None,
     reports: Reports | None = None,
+    dry_run: bool = False,
 ):
     """Trains a model into a run folder.
 
@@ -73,11 +80,13 @@ def train(
         strategy: the `tf.distribute` strategy of several devices or workers, or None. Of several
             workers the first one checks and writes the folder.
         reports: what reports the run as JSON, or None.
+        dry_run: whether to only say what would be trained, and for how long.
 
     Raises:
         InputError: if an input cannot be used. An earlier run in the folder is then unchanged.
         click.exceptions.Exit: after Ctrl-C, SIGTERM or SIGHUP.
     """
+    begun = time.monotonic()
     places = {name: settings[name] for name in ("data", "data_b") if settings.get(name)}
     settings = settings | {name: given_settings.located(place) for name, place in places.items()}
     if settings["warm_start"]:
@@ -87,14 +96,18 @@ def train(
     # The event files and the SavedModel.
     utf8_path("--out", run.path)
     if resume:
+        given = given - ({"model"} if settings["model"] == planning.AUTO else set())
         settings = given_settings.continued(run.config()["settings"], settings, given)
     else:
-        settings = complete
+        settings = complete if "split" in given else complete | {"split": None}
         given_settings.check_start(settings)
+    decides = not resume and planning.is_wanted(settings, dry_run)
+    if decides:
+        planning.check_workers(strategy)
 
     def check(of_first: int | None) -> int:
         if of_first is None:
-            if not resume:
+            if not (resume or dry_run):
                 run.check_free(overwrite)
             # Refused before the data is loaded, where another process already trains there.
             # A new folder is locked when it is made.
@@ -105,8 +118,16 @@ def train(
     try:
         _first_worker_first(strategy, check)
         with scaling.scope(strategy), working("loading TensorFlow and the data"):
+            plan = None
+            if decides:
+                click.echo(f"Looking at {settings['data']} and timing steps ...")
+                settings, plan = planning.planned(settings, given, making.trial, begun)
+                click.echo(f"{plan}\n\n    {planning.command(settings, given)}\n")
+            if dry_run:
+                return
             job = prepare(run, settings, resume, overwrite)
         job.reports = reports
+        job.plan, job.minutes, job.begun = plan, planning.minutes_to_train(plan), begun
         _complete(job, quiet)
     finally:
         run.unlock()
@@ -141,41 +162,23 @@ def _complete(job: Job, quiet: bool) -> None:
 
 def prepare(run: RunFolder, settings: dict, resume: bool, overwrite: bool = False) -> Job:
     """Loads the data, and builds and compiles the model. Writes nothing."""
+    from kgan import callbacks, transfer
+
     click.echo(f"Loading {settings['data']} ...")
-    import keras
-
-    from kgan import callbacks, models, transfer
-    from kgan.cli import reading
-
-    model_class = models.find(settings["model"])
-    options = given_settings.model_options(settings, model_class)
-    # Checked before the data, which may take long to load.
-    arguments = given_settings.compile_arguments(settings)
     # A resumed run with a checkpoint takes its weights from there.
     warm = settings["warm_start"] and not (resume and callbacks.latest(run.checkpoints))
     if warm:
         transfer.find(settings["warm_start"])
-    batch_size, _ = model_class.recipe(**options)
-    keras.utils.set_random_seed(settings["seed"])
-
-    def load(batch_size):
-        batch_size = settings["batch_size"] or batch_size
-        return reading.load(model_class, settings, settings["split"], batch_size)
-
-    dataset = load(batch_size)
-    gan = model_class.for_data(dataset.info, seed=settings["seed"], **options)
-    if gan.batch_size != batch_size and not settings["batch_size"]:
-        # Some families have another batch size for points than for images.
-        dataset = load(gan.batch_size)
+    gan, dataset, settings = making.made(settings)
     info = dataset.info
-    report = _warm_start(gan, settings, warm)
+    report = making.warm_started(gan, settings, warm)
     critics = settings["discriminator_steps"] or gan.defaults()["discriminator_steps"]
     per_epoch = max(1, info.steps_per_epoch // critics)
     epochs = settings["epochs"] or math.ceil(gan.training_steps / per_epoch)
     total = settings["steps"] or epochs * per_epoch
     # The model's schedules end with the run.
     gan.training_steps = total
-    gan.compile(**arguments, optimizers=given_settings.optimizers(settings, gan))
+    making.compile_as(gan, settings)
     click.echo(
         f"{settings['model']} on {info.name}: {info.size} samples of "
         f"{' x '.join(map(str, info.sample_shape))}, batch {info.batch_size}"
@@ -186,17 +189,6 @@ def prepare(run: RunFolder, settings: dict, resume: bool, overwrite: bool = Fals
         click.echo(report.summary(most=3))
     settings = settings | {"batch_size": info.batch_size}
     return Job(run, gan, dataset, settings, total, per_epoch, resume, report, overwrite)
-
-
-def _warm_start(gan, settings: dict, warm: bool):
-    """Loads the weights of another run and freezes layers; returns the report, or None."""
-    from kgan import transfer
-
-    if warm:
-        return transfer.warm_start(gan, settings["warm_start"], freeze=settings["freeze"] or 0)
-    if settings["freeze"]:
-        transfer.freeze(gan.networks["discriminator"], settings["freeze"])
-    return None
 
 
 def _all_steps_taken(job: Job) -> bool:
@@ -247,7 +239,10 @@ def fit(job: Job, quiet: bool, trained: bool = False) -> None:
     count = 64 if reference is None else 1000
     chief = workers.writes(job.gan)
     progress = Progress(total, job.reports)
-    stop = Stop(total, job.per_epoch)
+    stop, limit = Stop(total, job.per_epoch), None
+    if job.minutes is not None:
+        limit = callbacks.TimeLimit(job.minutes, job.begun)
+        stop.total, stop.steps_between = math.inf, None
     checkpoint = callbacks.Checkpoint(
         run.checkpoints,
         every_steps=settings["checkpoint_every"] or max(1, total // 10),
@@ -287,6 +282,7 @@ def fit(job: Job, quiet: bool, trained: bool = False) -> None:
             reference=reference,
         ),
         *([progress] if chief and not quiet else []),
+        *([] if limit is None else [limit]),
     ]
     started = time.monotonic()
     if job.reports is not None and chief:
@@ -295,11 +291,15 @@ def fit(job: Job, quiet: bool, trained: bool = False) -> None:
         if chief and not quiet and not trained:
             progress.begin()
         with stop:
-            job.gan.fit(job.dataset, epochs=0 if trained else epochs, verbose=0, callbacks=watchers)
+            # The clock may leave time for more than was planned.
+            longest = epochs if limit is None else 100 * epochs
+            job.gan.fit(
+                job.dataset, epochs=0 if trained else longest, verbose=0, callbacks=watchers
+            )
     finally:
         progress.close()
     done = job.gan.steps_taken
-    if done < total:
+    if done < total and (limit is None or stop.pressed):
         _say(f"Stopped at step {done} of {total}; the state is saved. {_resume_hint(run)}")
         if job.reports is not None and chief:
             job.reports.ended(job, "stopped")
@@ -321,6 +321,8 @@ def _write_record(job: Job) -> None:
         job.run.check_free(job.overwrite)
         job.run.clear()
         config = provenance()
+    if job.plan is not None:
+        config["plan"] = job.plan.record()
     if job.transfer is not None:
         config["warm_start"] = job.transfer.record()
     info = job.dataset.info

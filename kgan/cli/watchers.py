@@ -143,7 +143,7 @@ class Stop(keras.callbacks.Callback):
 
     def __init__(self, total: int, per_epoch: int):
         super().__init__()
-        self.total = total
+        self.total: float = total
         self.pressed = False
         self.status = 0
         self.steps_between = total if total % per_epoch else None

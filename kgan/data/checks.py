@@ -7,7 +7,7 @@ import numpy as np
 
 from kgan import arguments
 from kgan.data import memory
-from kgan.data.info import Range
+from kgan.data.info import Range, Source
 from kgan.errors import InputError, unknown
 
 # Samples that are checked at once, which keeps the temporary arrays small.
@@ -49,6 +49,15 @@ def options(source: str, given: Iterable[str], known: Iterable[str]) -> None:
     for name in given:
         if name not in known:
             raise unknown(f"option of data source {source!r}:", name, known)
+
+
+def are_images(argument: str, source: Source) -> None:
+    """Raises an `InputError` if an argument for images is given with other samples."""
+    if len(source.shape) != 3:
+        raise InputError(
+            f"{argument} is for images (height, width, channels); the samples of {source.name!r} "
+            f"have the shape {tuple(source.shape)}. Leave it out."
+        )
 
 
 def enough(name: str, size: int, batch_size: int, drop_remainder: bool) -> None:

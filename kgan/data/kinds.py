@@ -62,6 +62,7 @@ class Wanted:
         training: whether a model is trained on the data. If not, it is read in order and up to
             the last sample.
         background, balance: as in `kgan.data.load`; None for its defaults.
+        mirror: whether half of the images are mirrored left to right, and pairs alike.
     """
 
     family: Any
@@ -75,6 +76,7 @@ class Wanted:
     training: bool
     background: str | None = None
     balance: str | None = None
+    mirror: bool = False
 
 
 def _samples(wanted: Wanted):
@@ -87,6 +89,7 @@ def _samples(wanted: Wanted):
         drop_remainder=wanted.training,
         background=wanted.background or "white",
         balance=wanted.balance,
+        mirror=wanted.mirror,
     )
 
 
@@ -99,7 +102,7 @@ def _domains(wanted: Wanted):
         size=wanted.size,
         channels=wanted.channels,
         data_dir=wanted.data_dir,
-        flip=False,
+        flip=wanted.mirror,
         shuffle=wanted.training,
         drop_remainder=wanted.training,
     )
@@ -122,6 +125,7 @@ def _pairs(wanted: Wanted):
         **wanted.common,
         size=wanted.size,
         channels=wanted.channels,
+        flip=wanted.mirror,
         shuffle=wanted.training,
         drop_remainder=wanted.training,
     )

@@ -11,6 +11,7 @@ from kgan import arguments
 from kgan.data import arrays, checks, pipeline, ranges, reading
 from kgan.data import balance as balancing
 from kgan.data.info import DataInfo, Range, Source
+from kgan.data.mirroring import Mirrored
 from kgan.data.stores import Mapped, Memory
 from kgan.errors import InputError
 from kgan.typing import Colour
@@ -33,6 +34,7 @@ def load(
     download: bool = True,
     background: Colour = "white",
     balance: str | None = None,
+    mirror: bool = False,
     **options: Any,
 ) -> tf.data.Dataset:
     """Loads a data set for `fit`: scaled, shuffled, batched and prefetched.
@@ -92,6 +94,9 @@ def load(
         balance: "classes" reads each class equally often, for data with few samples of some: an
             epoch has as many samples as before, those of a rare class come several times in it,
             and some of a frequent one only in a later epoch.
+        mirror: whether to mirror half of the images left to right, other images in every epoch:
+            twice as many pictures, from which a generator learns to draw mirrored ones too. Not
+            for digits and text.
         **options: `source_range=(low, high)`, the range of the values at the source,
             for arrays whose values do not tell it; `n` and `std` for mixtures, and `radius`
             for the ring; for "stacked_mnist" `n` and `of`, the data set whose digits are
@@ -105,6 +110,7 @@ def load(
     seed = arguments.integer("seed", seed, least=0)
     size, channels = checks.image_size(size), checks.channel_count(channels)
     labels, download = arguments.flag("labels", labels), arguments.flag("download", download)
+    mirror = arguments.flag("mirror", mirror)
     if not (isinstance(cache, bool) or (isinstance(cache, str) and cache == "auto")):
         raise InputError(f'cache must be True, False or "auto"; got {cache!r}.')
     given_range = checks.value_range("source_range", options.pop("source_range", None))
@@ -135,6 +141,7 @@ def load(
         shuffle=shuffle,
         drop=drop_remainder,
         balance=balance,
+        mirror=mirror,
     )
 
 
@@ -184,7 +191,17 @@ def from_arrays(
 
 
 def _dataset(
-    source: Source, *, batch_size, value_range, source_range, labels, seed, shuffle, drop, balance
+    source: Source,
+    *,
+    batch_size,
+    value_range,
+    source_range,
+    labels,
+    seed,
+    shuffle,
+    drop,
+    balance,
+    mirror=False,
 ) -> tf.data.Dataset:
     """Builds the pipeline over a source."""
     checks.enough(source.name, source.size, batch_size, drop)
@@ -202,6 +219,9 @@ def _dataset(
         store = kind(values, source.labels if labelled else None)
     else:
         store = source.open(labelled)
+    if mirror:
+        checks.are_images("mirror", source)
+        store = Mirrored(store, seed)
 
     modes = source.modes
     if modes is not None and modes.centres is not None and original and target:

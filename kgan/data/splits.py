@@ -49,6 +49,18 @@ def _slice(split, size):
     return slice(edge(start), edge(stop))
 
 
+def rest(split: str) -> str | None:
+    """Returns the split of what a slice at the start or the end leaves; None if it leaves nothing.
+
+    >>> rest("train[:90%]"), rest("train[1000:]"), rest("train")
+    ('train[90%:]', 'train[:1000]', None)
+    """
+    name, start, stop = parse(split)
+    if (start is None) == (stop is None) or (start or stop) == "0":
+        return None
+    return f"{name}[{stop}:]" if start is None else f"{name}[:{start}]"
+
+
 def overlap(one: str, other: str) -> bool:
     """Whether two splits of a data set share samples, judged by their names alone.
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from kgan import arguments, bridge
 from kgan.data import memory
-from kgan.random import tensorflow_uniform
+from kgan.data.mirroring import mirrored
 
 # Encoded samples in the shuffle buffer of records, which cannot be read by index.
 SHUFFLE_BUFFER = 10_000
@@ -303,7 +303,7 @@ class SideBySide:
         def mirror_and_finish(number, *batches):
             if self._flip is not None:
                 batches = [
-                    _mirrored(batch, self._flip + (0 if self._together else side), number)
+                    mirrored(batch, self._flip + (0 if self._together else side), number)
                     for side, batch in enumerate(batches)
                 ]
             return finish(*batches)
@@ -364,16 +364,6 @@ class Crops:
             turns, flip = random.integers(4), random.integers(2)
             low, high = (np.rot90(part, turns)[:, :: 1 - 2 * flip] for part in (low, high))
         return np.ascontiguousarray(low), np.ascontiguousarray(high)
-
-
-def _mirrored(batch, seed, number):
-    """Mirrors half of the images `(batch, height, width, channels)` left to right.
-
-    Which images are mirrored is a function of (seed, number of the batch).
-    """
-    seed = tf.stack([tf.constant(seed % 2**31, tf.int64), number])
-    chosen = tensorflow_uniform([tf.shape(batch)[0], 1, 1, 1], seed) < 0.5
-    return tf.where(chosen, batch[:, :, ::-1], batch)
 
 
 def _shuffled(dataset: tf.data.Dataset, seed: int, epoch: tf.Tensor) -> tf.data.Dataset:

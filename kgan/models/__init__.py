@@ -1,5 +1,6 @@
 """The model families: one file per paper."""
 
+import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from kgan.models.lapgan import LAPGAN as LAPGAN
     from kgan.models.pix2pix import Pix2Pix as Pix2Pix
     from kgan.models.r3gan import R3GAN as R3GAN
+    from kgan.models.recipe.fitting import auto as auto
+    from kgan.models.recipe.plans import Plan as Plan
+    from kgan.models.recipe.plans import plan as plan
     from kgan.models.sagan import SAGAN as SAGAN
     from kgan.models.sngan import SNGAN as SNGAN
     from kgan.models.srgan import SRGAN as SRGAN
@@ -206,7 +210,12 @@ def _family(name, target, paper="", data="what its documentation says"):
 
 CATALOGUE = Registry("model", "kgan.families", _OWN, _family)
 
-__all__ = sorted(["CATALOGUE", "Family", "find", "register", *(f.class_name for f in _OWN)])
+# What chooses among them, in `kgan.models.recipe`.
+_CHOOSING = {"Plan": "plans", "auto": "fitting", "plan": "plans"}
+
+__all__ = sorted(
+    ["CATALOGUE", "Family", "find", "register", *_CHOOSING, *(f.class_name for f in _OWN)]
+)
 
 
 def entry(name: str) -> Family:
@@ -261,4 +270,6 @@ if not TYPE_CHECKING:  # hidden from type checkers, which would else accept miss
         for family in _OWN:
             if family.class_name == name:
                 return family.load()
+        if name in _CHOOSING:
+            return getattr(importlib.import_module(f"kgan.models.recipe.{_CHOOSING[name]}"), name)
         raise AttributeError(f"module 'kgan.models' has no attribute {name!r}")

@@ -1,6 +1,6 @@
 import pytest
 
-from kgan.data.splits import bounds, overlap, parse
+from kgan.data.splits import bounds, overlap, parse, rest
 from kgan.errors import InputError
 
 
@@ -53,3 +53,22 @@ def test_a_slice_without_samples_is_answered(split):
 )
 def test_whether_splits_share_samples(one, other, shared):
     assert overlap(one, other) is overlap(other, one) is shared
+
+
+@pytest.mark.parametrize(
+    ("split", "expected"),
+    [
+        ("train[:90%]", "train[90%:]"),
+        ("train[1000:]", "train[:1000]"),
+        ("train", None),
+        ("train[:]", None),
+        ("train[10:20]", None),
+        ("train[0:]", None),
+    ],
+)
+def test_what_a_slice_leaves(split, expected):
+    assert rest(split) == expected
+    if expected:
+        left = set(range(1057)) - set(range(1057)[bounds(split, 1057)])
+        assert set(range(1057)[bounds(expected, 1057)]) == left
+        assert rest(expected) == split

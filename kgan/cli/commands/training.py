@@ -22,6 +22,15 @@ from kgan.errors import InputError
 @click.option("--data-b", metavar="NAME|FOLDER|FILE.npz", help="The second domain of cyclegan.")
 @click.option("--epochs", type=COUNT, metavar="N", help="Passes over the data.")
 @click.option("--steps", type=COUNT, metavar="N", help="Training steps, in place of epochs.")
+@click.option(
+    "--minutes",
+    type=POSITIVE,
+    metavar="X",
+    help="How long the whole command may take, in place of steps. Some steps are timed first.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Only say what would be trained, why, and for how long."
+)
 @click.option("--batch-size", type=COUNT, metavar="N", help="Default: the paper's.")
 @click.option(
     "--seed",
@@ -71,7 +80,18 @@ from kgan.errors import InputError
     help="Such as r1=10. May be repeated. Default: the paper's.",
 )
 @click.option("--augment", metavar="NAME", help="For few images: diffaugment. Default: none.")
-@click.option("--learning-rate", type=POSITIVE, metavar="X", help="Learning rate of every player.")
+@click.option(
+    "--mirror/--no-mirror",
+    default=False,
+    help="Mirror half of the images left to right, others in every epoch. Not for digits or text.",
+)
+@click.option(
+    "--learning-rate",
+    "--lr",
+    type=POSITIVE,
+    metavar="X",
+    help="Learning rate of every player.",
+)
 @click.option(
     "--clip-norm", type=POSITIVE, metavar="X", help="Clip each player's gradient to this norm."
 )
@@ -96,9 +116,9 @@ from kgan.errors import InputError
 @click.option(
     "--split",
     default="train",
-    show_default=True,
     metavar="NAME",
-    help='Part of the data set, such as test or "train[:1000]".',
+    help='Part of the data set, such as test or "train[:1000]". Default: train, and of a folder '
+    "without a part to test with the first nine tenths, in a fixed random order.",
 )
 @click.option("--size", type=Size(), metavar="N|HxW", help="Crop and resize images to this size.")
 @click.option(
@@ -153,6 +173,7 @@ def train(
     quiet,
     json_lines,
     log_file,
+    dry_run,
     preset,
     channels,
     devices,
@@ -162,7 +183,9 @@ def train(
 ):
     """Train MODEL into a run folder.
 
-    MODEL is a name from `kgan models`. Without it the main job runs: the stable preset of the
+    MODEL is a name from `kgan models`, or "auto": then family, size, batch, augmentation and steps
+    are chosen for the pictures in --data and for this machine, and printed with their reasons; what
+    you give is kept. Without MODEL the main job runs: the stable preset of the
     vanilla GAN on handwritten digits that need no download, about two minutes on two cores.
 
     The run folder holds config.json, samples/, checkpoints/, logs/ (TensorBoard), gan.keras,
@@ -177,8 +200,10 @@ def train(
     """
     if resume and overwrite:
         raise InputError("--resume continues a run and --overwrite deletes it; give one.")
-    if settings["steps"] and settings["epochs"]:
-        raise InputError("--steps and --epochs both say how long to train; give one.")
+    lengths = [name for name in ("steps", "epochs", "minutes") if settings[name]]
+    if len(lengths) > 1:
+        named = " and ".join(f"--{name}" for name in lengths)
+        raise InputError(f"{named} all say how long to train; give one.")
     from kgan.cli.training import train as run_training
 
     settings["options"] = [*settings["options"], *([f"preset={preset}"] if preset else [])]
@@ -199,7 +224,7 @@ def train(
         strategy = scaling.strategy(devices, workers, index)
         with scaling.quiet_unless_first(strategy):
             given &= settings.keys()
-            run_training(settings, given, out, resume, overwrite, quiet, strategy, reports)
+            run_training(settings, given, out, resume, overwrite, quiet, strategy, reports, dry_run)
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
