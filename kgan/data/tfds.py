@@ -3,6 +3,7 @@
 import difflib
 import math
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,16 @@ def names() -> list[str]:
 def knows(name: str) -> bool:
     """Whether a name, also one like "cycle_gan/horse2zebra" or "mnist:3.0.1", is known."""
     return name.split("/")[0].split(":")[0] in names()
+
+
+def prepared_folder(name: str, data_dir: str | os.PathLike | None = None) -> Path | None:
+    """Returns the folder that holds the files of a data set; None if it is not on disk.
+
+    Raises:
+        InputError: if the name or its configuration is unknown.
+    """
+    folder = Path(_builder(name, data_dir).data_path)
+    return folder if (folder / "dataset_info.json").is_file() else None
 
 
 def read(
