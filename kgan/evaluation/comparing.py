@@ -36,6 +36,7 @@ class Comparison:
             other half; empty without `floor=True`.
         halves: the samples of both halves, (in place of `a`, in place of `b`).
         cached: whether the features of the reference came from the cache.
+        trained_on_it: whether a run was trained on the reference, as far as its settings tell.
     """
 
     a: dict[str, Any]
@@ -45,6 +46,7 @@ class Comparison:
     floor: dict[str, float] = dataclasses.field(default_factory=dict)
     halves: tuple[int, int] | None = None
     cached: bool = False
+    trained_on_it: bool = False
 
     def record(self) -> dict[str, Any]:
         """Returns all of it as JSON has it: figures that are not finite are None."""
@@ -145,7 +147,7 @@ def compare(
         frames = (dataclasses.replace(frame, split=s) for s in (split_a, split))
         return _of_statistics(left, right, metrics, chosen, count, floor, *frames)
     job = Job(left, right, frame, split_a, split, count)
-    _warn_of_same(left, right, split_a, split)
+    trained_on_it = _warn_of_same(left, right, split_a, split)
     made = [
         wanted.make(metric, True, chosen, modes=job.modes) if isinstance(metric, str) else metric
         for metric in metrics or _default(chosen, job)
@@ -173,6 +175,7 @@ def compare(
         floor=floors,
         halves=halves,
         cached=side_b.cached,
+        trained_on_it=trained_on_it,
     )
 
 
@@ -272,28 +275,41 @@ def _facts(source: Source, split: str | None, count: int | None) -> dict[str, An
     return {"name": source.name, "kind": source.kind, "split": split, "samples": count}
 
 
-def _warn_of_same(left, right, split_a, split) -> None:
-    """Warns where the reference is what was measured, or what a run was trained on."""
-    if isinstance(left, Data) and isinstance(right, Data):
-        same = left.path == right.path if left.path else left.name == right.name
-        whole = left.path is not None or (split_a is not None and split is not None)
-        if same and whole and overlap(split_a or "all", split or "all"):
+def _warn_of_same(left, right, split_a, split) -> bool:
+    """Warns where the reference is what was measured, or what a run was trained on.
+
+    Returns:
+        Whether a run was trained on the reference.
+    """
+    if not isinstance(right, Data):
+        return False
+    if isinstance(left, Data):
+        folder = left.path is not None and left.path.is_dir()
+        parts = (
+            (split_a or "all", split or "all") if folder else (split_a or "train", split or "test")
+        )
+        if _same(left, right) and overlap(*parts):
             warnings.warn(
                 f"{left.name} is compared with samples of its own: the figures say nothing. Take "
                 "apart by split_a and split, such as train[:50%] and train[50%:], or give floor.",
                 stacklevel=3,
             )
-    elif isinstance(left, Run) and isinstance(right, Data):
-        trained_on = Data(left.settings["data"])
-        same = (
-            right.path.resolve() == trained_on.path.resolve()
-            if right.path and trained_on.path
-            else right.name == trained_on.name
-        )
+    elif isinstance(left, Run):
+        folder = right.path is not None and right.path.is_dir()
         of = left.settings["split"]
-        if same and overlap(split or ("all" if right.path and right.path.is_dir() else "test"), of):
+        if _same(Data(left.settings["data"]), right) and (
+            overlap(split or "test", of) or (folder and split is None)
+        ):
             warnings.warn(
                 f"Measured against {right.name}, and the model was trained on its {of!r}: the "
                 "figures flatter it. Keep some data aside, and measure against that.",
                 stacklevel=3,
             )
+            return True
+    return False
+
+
+def _same(one: Data, other: Data) -> bool:
+    if one.path is not None and other.path is not None:
+        return one.path.resolve() == other.path.resolve()
+    return one.path is other.path is None and one.name == other.name
