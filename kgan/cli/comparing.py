@@ -1,6 +1,7 @@
 """`kgan evaluate A B`: prints what `kgan.compare` finds, and keeps it with a run."""
 
 import json
+from pathlib import Path
 
 import click
 
@@ -68,6 +69,22 @@ def compare(a: str, b: str, settings: dict, as_json: bool) -> None:
             source.run.add_evaluation(stored)
         if not as_json:
             click.echo(f"\nStored in {source.run.evaluations}")
+
+
+def check_neighbours(a: str, training) -> None:
+    """Checks that training samples are known, before minutes of work.
+
+    Raises:
+        InputError: if A is no run and they are not named.
+    """
+    from kgan.errors import InputError
+    from kgan.evaluation.sources import is_run
+
+    if training is None and not is_run(Path(a)):
+        raise InputError(
+            "--neighbours shows training images, which only a run of `kgan train` tells. Name "
+            "them: --training SOURCE."
+        )
 
 
 def draw_neighbours(a: str, out: str, training, settings: dict, as_json: bool) -> None:

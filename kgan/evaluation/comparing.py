@@ -146,6 +146,8 @@ def compare(
     if left.statistics is not None or right.statistics is not None:
         frames = (dataclasses.replace(frame, split=s) for s in (split_a, split))
         return _of_statistics(left, right, metrics, chosen, count, floor, *frames)
+    for source, part in ((left, split_a), (right, split)):
+        source.check(dataclasses.replace(frame, split=part))
     job = Job(left, right, frame, split_a, split, count)
     trained_on_it = _warn_of_same(left, right, split_a, split)
     made = [

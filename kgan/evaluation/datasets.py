@@ -54,6 +54,25 @@ class Data(Source):
             return of_dataset(dataset, None if split == "all" else split, names)
         raise first_error
 
+    def check(self, frame: Frame) -> None:
+        if self.path is None:
+            if self.name in dict(data.sources()):
+                return
+            from kgan.data import tfds
+
+            if _is_path(self.name):
+                place = Path(self.source).expanduser().absolute()
+                raise InputError(
+                    f"There is no folder or file {self.name} (looked for {place}). Give a folder "
+                    "of images, an .npz or .npy file, or a data set by name, like 'digits'."
+                )
+            tfds.prepared_folder(self.name, frame.data_dir)
+        elif self.path.is_dir() and not walking.find(_root(self.path, self._parts(frame)[0])):
+            raise InputError(
+                f"No images in the folder {self.name} or below it, nor a run or a SavedModel. "
+                f"Expected files ending in {', '.join(walking.SUFFIXES)}."
+            )
+
     def digest(self, frame: Frame) -> str | None:
         if self.path is not None and self.path.is_file():
             return records.file_checksum(self.path)
@@ -179,15 +198,24 @@ def of_dataset(dataset: Any, split: str | None = None, names: list[str] | None =
 
 def _is_name(source: str) -> bool:
     """Whether a text is the name of a data set, which comes before a folder of that name."""
-    if "/" in source or os.sep in source or source.startswith((".", "~")):
-        return False
     if source in dict(data.sources()):
         return True
-    if Path(source).suffix in (".npz", ".npy"):
+    if _is_path(source):
         return False
     from kgan.data import tfds
 
     return tfds.knows(source)
+
+
+def _is_path(source: str) -> bool:
+    """Whether a text can only be a path. A data set may have a configuration: "NAME/CONFIG"."""
+    if source.startswith((".", "~", "/")) or source.endswith("/") or Path(source).is_absolute():
+        return True
+    if Path(source).suffix.lower() in (".npz", ".npy"):
+        return True
+    from kgan.data import tfds
+
+    return ("/" in source or os.sep in source) and not tfds.knows(source)
 
 
 def _root(folder: Path, split: str) -> Path:

@@ -82,7 +82,15 @@ class Job:
                 )
             if metric.uses_training and metric.training is None:
                 metric.training = self._training(metric, training)
-            metric.prepare(left.shape, left.value_range, shared)
+            try:
+                metric.prepare(left.shape, left.value_range, shared)
+            except InputError as error:
+                if metric.extractor != "auto" or "Inception" not in str(error):
+                    raise
+                raise InputError(
+                    f"{error} Without a network: extractor=cifar10 for colour images, "
+                    "extractor=digits for grey ones."
+                ) from error
             metric.reset_state()
             if isinstance(metric, ClassifierAccuracy):
                 self._check_labels(metric)

@@ -107,6 +107,13 @@ class Source:
         """
         raise NotImplementedError
 
+    def check(self, frame: Frame) -> None:
+        """Checks that there is something to open, before minutes of other work.
+
+        Raises:
+            InputError: if there is nothing.
+        """
+
     def digest(self, frame: Frame) -> str | None:
         """Returns a text that changes whenever the samples do; None if nothing is known.
 

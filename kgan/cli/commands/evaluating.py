@@ -155,8 +155,10 @@ def evaluate(context, run, other, devices, workers, index, **options):
         _refuse(given & _OF_ONE.keys(), spelled, "is for a run alone; B stands in its place")
         if any(each is not None for each in (devices, workers, index)):
             raise InputError("--devices and --workers are for `kgan evaluate RUN` without B.")
-        from kgan.cli.comparing import compare, draw_neighbours
+        from kgan.cli.comparing import check_neighbours, compare, draw_neighbours
 
+        if picture is not None:
+            check_neighbours(run, options["training"])
         compare(run, other, settings, options["as_json"])
         if picture is not None:
             draw_neighbours(run, picture, options["training"], settings, options["as_json"])
