@@ -238,13 +238,12 @@ def _floor(metrics: list, side_a: Side, side_b: Side) -> tuple[dict[str, float],
         )
     # No more than were measured, where that many are there: few samples change most figures.
     first = min(half, side_a.count) or half
-    halves = [
-        Side(
-            {at: features.part(chosen) for at, features in side_b.found.items()},
-            chosen.stop - chosen.start,
-        )
-        for chosen in (slice(0, first), slice(half, 2 * half))
-    ]
+    halves = (Side({}, first), Side({}, half))
+    for at, features in side_b.found.items():
+        # A metric may use only the first samples, whose halves are smaller.
+        own = features.count // 2
+        halves[0].found[at] = features.part(slice(0, min(own, first)))
+        halves[1].found[at] = features.part(slice(own, 2 * own))
     labelled = side_b.labels() is not None
     measured = [m for m in metrics if labelled or not isinstance(m, ClassifierAccuracy)]
     with warnings.catch_warnings():

@@ -109,6 +109,14 @@ def test_the_floor_is_one_half_of_the_reference_against_the_other(folders):
     spread = [np.cov(part.T) for part in (rows[:35], rows[35:])]
     mine = kgan.metrics.frechet_distance(mean[0], spread[0], mean[1], spread[1])
     assert found.floor["frechet_distance"] == pytest.approx(mine, rel=1e-6)
+    # A metric that looks at the first samples alone has halves of these.
+    few = kgan.metrics.Diversity("values", most=20)
+    part = kgan.compare(a, b, [few], floor=True).floor["diversity"]
+    distances = [
+        np.linalg.norm(half[:, None] - half[None], axis=2).sum()
+        for half in (rows[:10], rows[10:20])
+    ]
+    assert part == pytest.approx(distances[0] / distances[1], rel=1e-5)
     with pytest.raises(kgan.InputError, match="two halves"):
         kgan.compare(a, np.zeros((3, 6, 6, 1), "uint8") + 9, **SIMPLE, floor=True)
 
