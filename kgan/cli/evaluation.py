@@ -1,6 +1,7 @@
 """`kgan evaluate`: measures a trained run, and records how each figure was measured."""
 
 import json
+from typing import Any
 
 import click
 import numpy as np
@@ -88,7 +89,7 @@ def evaluate(
             "`kgan train` takes a part.",
             err=True,
         )
-    figures = gan.evaluate(_first(real, count), verbose=0, metrics=metrics)
+    figures: Any = gan.evaluate(_first(real, count), verbose=0, metrics=metrics)
     reports = {
         figure: metric.report() if hasattr(metric, "report") else {}
         for metric in metrics

@@ -108,7 +108,7 @@ def store(name: str, probed: np.ndarray, found: SideFeatures, facts: dict) -> No
     if size > _LARGEST or not all(np.isfinite(array).all() for array in found.rows.values()):
         return
     facts = facts | {"samples": found.count, "strangeness": found.strangeness}
-    arrays = {f"rows/{kind}": array for kind, array in found.rows.items()}
+    arrays: dict[str, Any] = {f"rows/{kind}": array for kind, array in found.rows.items()}
     arrays |= {"probe": probed, "facts": np.array(json.dumps(facts))}
     if found.labels is not None:
         arrays["labels"] = found.labels

@@ -1,5 +1,6 @@
 """Sources that draw samples: runs, models, SavedModels, ONNX files."""
 
+import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -76,10 +77,10 @@ class Run(Model):
     def __init__(self, path: Path):
         self.run, self.name = RunFolder(path), str(path)
         self.settings = self.run.config()["settings"]
-        self._gan = None
+        self._gan: Any = None
 
     @property
-    def gan(self) -> AdversarialModel:  # type: ignore[override]
+    def gan(self) -> AdversarialModel:
         """The model, loaded when it is first used."""
         if self._gan is None:
             self._gan = trained(self.run)
@@ -249,15 +250,13 @@ class Onnx(Drawn):
 
     def prepared(self, frame: Frame) -> tuple[Callable[..., Any], bool]:
         try:
-            import onnxruntime
+            runtime = importlib.import_module("onnxruntime")
         except ImportError as error:
             raise InputError(
                 f"Reading {self.path} needs the package onnxruntime: pip install onnxruntime."
             ) from error
         try:
-            session = onnxruntime.InferenceSession(
-                str(self.path), providers=["CPUExecutionProvider"]
-            )
+            session = runtime.InferenceSession(str(self.path), providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own classes
             raise InputError(f"{self.path} cannot be read as an ONNX file: {error}") from error
         inputs = sorted(session.get_inputs(), key=lambda each: "int" in each.type)

@@ -33,7 +33,7 @@ class Frame:
         ordered: whether data comes in its own order instead of a shuffled one.
     """
 
-    size: int | tuple[int, int] | None = None
+    size: Any = None
     channels: int | None = None
     split: str | None = None
     seed: int = 0
