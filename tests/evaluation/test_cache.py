@@ -7,8 +7,8 @@ import time
 import keras
 import numpy as np
 import pytest
-from conftest import write_folder
 from PIL import Image
+from sources import write_folder
 
 import kgan
 from kgan.evaluation import cache as kept

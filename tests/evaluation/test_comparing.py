@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import scipy.linalg
-from conftest import generator, write_folder
+from sources import generator, write_folder
 
 import kgan
 from kgan.evaluation.comparing import Comparison

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import write_folder
+from sources import write_folder
 
 import kgan
 from kgan.evaluation.neighbours import neighbours
