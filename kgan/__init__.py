@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kgan import terms as terms
     from kgan import transfer as transfer
     from kgan.errors import InputError as InputError
+    from kgan.evaluation.comparing import compare as compare
     from kgan.gan import GAN as GAN
     from kgan.runs.loading import load as load
     from kgan.terms import Term as Term
@@ -48,6 +49,7 @@ _OBJECTS = {
     "InputError": "kgan.errors",
     "Player": "kgan.training.players",
     "Term": "kgan.terms",
+    "compare": "kgan.evaluation.comparing",
     "load": "kgan.runs.loading",
 }
 

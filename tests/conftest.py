@@ -31,6 +31,8 @@ def _outside_the_checkout(tmp_path_factory):
     """Where fixtures of many tests are made; what a user left in the checkout is not looked at."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("working"))
+        # Nor does a test find, or leave, features in the user's cache.
+        patch.setenv("KGAN_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
 
 

@@ -51,7 +51,7 @@ LEVELS = (
     {"gan"},
     {"models"},
     # Know a model's public face.
-    {"callbacks", "runs", "transfer"},
+    {"callbacks", "evaluation", "runs", "transfer"},
     {"cli"},
     {"__main__"},
 )
@@ -66,6 +66,7 @@ SIDEWAYS = {
     "training": {"checks"},
     "inference": {"checks", "training"},
     "transfer": {"runs"},
+    "evaluation": {"runs"},
     "runs": {"callbacks"},
 }
 

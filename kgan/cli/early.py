@@ -46,8 +46,12 @@ def check_training(settings: dict) -> None:
         _check_source(settings["warm_start"])
 
 
-def check_evaluation(run: str, metrics: tuple[str, ...]) -> None:
+def check_evaluation(run: str | None, metrics: tuple[str, ...]) -> None:
     """Checks the run and the metrics of `kgan evaluate`.
+
+    Args:
+        run: the run; None if something else is measured.
+        metrics: names of metrics.
 
     Raises:
         InputError: for an unknown metric, or a run that is not there.
@@ -56,7 +60,7 @@ def check_evaluation(run: str, metrics: tuple[str, ...]) -> None:
 
     for name in metrics:
         METRICS.find(name)
-    if not Path(run).exists():
+    if run is not None and not Path(run).exists():
         RunFolder(run).config()
 
 

@@ -1,29 +1,18 @@
 """`kgan evaluate`: measures a trained run, and records how each figure was measured."""
 
-import inspect
-import math
+import json
+from typing import Any
 
 import click
+import numpy as np
 
+from kgan.cli import reporting
 from kgan.data import kinds
 from kgan.data.splits import overlap, rest
 from kgan.disk import locks
 from kgan.errors import InputError
 from kgan.runs import RunFolder, provenance, trained
 
-# Metrics that suit both images and points. The others are measured only if named.
-DEFAULT = (
-    "frechet_distance",
-    "kernel_distance",
-    "precision",
-    "recall",
-    "density",
-    "coverage",
-    "diversity",
-)
-
-# Metrics that compare each image with its own target, for models trained on pairs.
-PAIRED = ("psnr", "ssim")
 # The data sets whose classes an extractor's classifier numbers in their order.
 NUMBERED = {"digits": ("digits", "mnist"), "cifar10": ("cifar10",)}
 
@@ -37,6 +26,7 @@ def evaluate(
     data: str | None,
     count: int,
     floor: bool,
+    as_json: bool = False,
 ) -> None:
     """Measures a run, prints the figures and adds them to its `evaluations.json`.
 
@@ -50,11 +40,15 @@ def evaluate(
             part that was held out, else the part that the run was trained on.
         data: another data set than the run's; None means the run's.
         count: the most samples to generate and to compare with.
-        floor: whether to also measure training samples in place of generated ones.
+        floor: whether to also measure training samples in place of generated ones; where the run
+            is measured against these, one half of them against the other.
+        as_json: whether to print the record as JSON, and nothing else.
 
     Raises:
         InputError: if the run, a metric or the data cannot be used; the message says why.
     """
+    from kgan.evaluation import wanted
+    from kgan.evaluation.comparing import finite
     from kgan.training import workers
 
     settings = run.config()["settings"]
@@ -68,10 +62,13 @@ def evaluate(
             "--floor measures training samples in place of generated ones, which says nothing "
             "about a model that starts from images. Leave it out."
         )
-    default = PAIRED if kind.paired else DEFAULT
-    wanted = _wanted(names or default, reference)
+    _check_names(names, reference, kind)
+    default = wanted.PAIRED if kind.paired else wanted.DEFAULT
     real, split = _load(settings, data, split, gan)
-    metrics = [_metric(name, bool(names), extractor, reference, real.info.modes) for name in wanted]
+    metrics = [
+        wanted.make(name, bool(names), extractor, reference, real.info.modes)
+        for name in wanted.checked(names or default)
+    ]
     for metric in metrics:
         if getattr(metric, "uses_training", False):
             metric.training, _ = _load(settings, None, settings["split"], gan)
@@ -92,19 +89,13 @@ def evaluate(
             "`kgan train` takes a part.",
             err=True,
         )
-    figures = gan.evaluate(_first(real, count), verbose=0, metrics=metrics)
+    figures: Any = gan.evaluate(_first(real, count), verbose=0, metrics=metrics)
     reports = {
         figure: metric.report() if hasattr(metric, "report") else {}
         for metric in metrics
         for figure in getattr(metric, "figures", (metric.name,))
     }
-    floors = {}
-    if floor:
-        from kgan.metrics import measure
-
-        training, _ = _load(settings, None, settings["split"], gan)
-        label_free = [metric for metric in metrics if metric.name != "classifier_accuracy"]
-        floors = measure(label_free, real, training, count, gan.data_range)
+    floors = _floor(metrics, real, settings, gan, count, trained_on_it) if floor else {}
     environment = provenance()
     record = {
         "measured": environment["started"],
@@ -112,14 +103,18 @@ def evaluate(
         "data": real.info.name,
         "split": split,
         "trained_on_it": trained_on_it,
-        "figures": _finite(figures),
-        "floor": _finite(floors),
+        "figures": finite(figures),
+        "floor": finite(floors),
+        **({"floor_of": _floor_of(trained_on_it)} if floor else {}),
         "rests_on": reports,
         "machine": environment["machine"],
         "versions": environment["versions"],
     }
     # First what took minutes to compute: the file may prove to be damaged, or the disk full.
-    _print(run, record)
+    if as_json:
+        click.echo(json.dumps(record, indent=2))
+    else:
+        _print(run, record)
 
     def store(of_first: int | None) -> int:
         if of_first is None:
@@ -129,47 +124,61 @@ def evaluate(
         return 0
 
     workers.chief_first(gan.distribute_strategy, store)
-    click.echo(f"\nStored in {run.evaluations}")
+    if not as_json:
+        click.echo(f"\nStored in {run.evaluations}")
 
 
-def _wanted(names, reference) -> list[str]:
-    """Returns the names of the metrics without repeats, checked before anything is loaded."""
-    from kgan.metrics.named import METRICS
+def _check_names(names, reference, kind) -> None:
+    """Checks the names of metrics before anything is loaded.
 
-    for name in names:
-        METRICS.find(name)
+    Raises:
+        InputError: if one is unknown, or compares pairs that the model does not make.
+    """
+    from kgan.evaluation import wanted
+
+    wanted.checked(names)
     if reference is not None and "frechet_distance" not in names:
         raise InputError("--reference is for the metric frechet_distance; name that too.")
-    return list(dict.fromkeys(names))
+    paired = [name for name in names if name in wanted.PAIRED]
+    if paired and not kind.paired:
+        raise InputError(
+            f"{paired[0]} compares each image with its own target, and what this model makes has "
+            "none. It is for models that translate or enlarge images, and for two folders: kgan "
+            f"evaluate A B -m {paired[0]}."
+        )
 
 
-def _metric(name: str, asked: bool, extractor, reference, modes):
-    """Makes a metric with the settings of the command line and of the data.
+def _floor(metrics, real, settings, gan, count, trained_on_it) -> dict[str, float]:
+    """Returns the figures of training samples in place of generated ones.
 
-    Args:
-        name: name of the metric.
-        asked: whether the user named it.
-        extractor: name of the extractor, or None.
-        reference: statistics file, or None.
-        modes: modes of the data, or None.
+    Where the reference are the training samples themselves, half of it takes the place of what
+    was generated.
     """
-    from kgan.metrics.named import METRICS
+    from kgan.metrics import measure
 
-    make = METRICS.find(name).load()
-    known = inspect.signature(make).parameters
-    settings = {}
-    if extractor is not None and "extractor" in known and (asked or name != "diversity"):
-        settings["extractor"] = extractor
-    if name == "frechet_distance" and reference is not None:
-        settings["reference"] = reference
-    if name == "mode_coverage":
-        if modes is None:
-            raise InputError(
-                "mode_coverage counts the modes of data whose modes are known: 'ring', 'grid' and "
-                "'stacked_mnist'. Leave it out for other data."
-            )
-        settings["modes"] = modes
-    return make(**settings)
+    label_free = [metric for metric in metrics if metric.name != "classifier_accuracy"]
+    if not trained_on_it:
+        training, _ = _load(settings, None, settings["split"], gan)
+        return measure(label_free, real, training, count, gan.data_range)
+    half = min(real.info.size, count) // 2
+    if half < 2:
+        raise InputError(
+            f"The floor compares two halves of the reference, which has {real.info.size} samples. "
+            "Leave --floor out."
+        )
+    rows = real.unbatch()
+    if real.info.classes:
+        rows = rows.map(lambda samples, labels: samples)
+    # One order for both: the dataset shuffles anew each time that it is read.
+    real.position.seek(0)
+    kept = list(rows.take(2 * half).batch(real.info.batch_size).as_numpy_iterator())
+    kept = np.concatenate(kept)
+    return measure(label_free, kept[half:], kept[:half], None, gan.data_range)
+
+
+def _floor_of(trained_on_it) -> str:
+    """Returns what the floor was measured with, as the records name it."""
+    return "halves" if trained_on_it else "training"
 
 
 def classes_match(extractor, gan, trained_on: str, info) -> bool:
@@ -216,30 +225,16 @@ def _print(run, record) -> None:
         f"{record['data']}:\n"
     )
     floor = record["floor"]
-    click.echo(f"{'':22} {'generated':>12}" + (f" {'training':>12}" if floor else ""))
-    for name, report in record["rests_on"].items():
-        line = f"{name:22} {_number(record['figures'].get(name)):>12}"
-        line += f" {_number(floor.get(name)):>12}" if floor else ""
-        click.echo(f"{line}   {_basis(report)}".rstrip())
-    if floor:
+    of_halves = record.get("floor_of") == "halves"
+    click.echo(
+        reporting.table(
+            record["figures"],
+            floor,
+            record["rests_on"],
+            ("generated", "half" if of_halves else "training"),
+        )
+    )
+    if of_halves:
+        click.echo("\nUnder 'half': one half of the real samples against the other half.")
+    elif floor:
         click.echo("\nUnder 'training': the training samples in place of generated ones.")
-
-
-def _finite(figures) -> dict[str, float | None]:
-    """Returns the figures with None for NaN and infinity, which JSON does not have."""
-    return {name: value if math.isfinite(value) else None for name, value in figures.items()}
-
-
-def _number(value) -> str:
-    return "-" if value is None else f"{value:.4g}"
-
-
-def _basis(report) -> str:
-    """Formats what a figure was measured with, such as "300 generated, 300 real; digits"."""
-    parts = [
-        f"{report[side]} {word}"
-        for side, word in (("fake", "generated"), ("real", "real"))
-        if report.get(side) is not None
-    ]
-    parts = [", ".join(parts), report.get("extractor"), report.get("reference")]
-    return "; ".join(part for part in parts if part)

@@ -2,6 +2,7 @@
 
 import math
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,16 @@ from kgan.data.info import Source
 from kgan.data.stores import Records
 from kgan.errors import InputError, unknown
 from kgan.online import online
+
+
+def prepared_folder(name: str, data_dir: str | os.PathLike | None = None) -> Path | None:
+    """Returns the folder that holds the files of a data set; None if it is not on disk.
+
+    Raises:
+        InputError: if the name or its configuration is unknown.
+    """
+    folder = Path(_builder(name, data_dir).data_path)
+    return folder if (folder / "dataset_info.json").is_file() else None
 
 
 def read(

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from kgan.metrics.paired import SSIM as SSIM
     from kgan.metrics.paired import psnr as psnr
     from kgan.metrics.paired import ssim as ssim
+    from kgan.metrics.sides import Nearest as Nearest
+    from kgan.metrics.sides import nearest as nearest
     from kgan.metrics.statistics import Statistics as Statistics
     from kgan.metrics.truncation import truncation_curve as truncation_curve
 
@@ -51,6 +53,7 @@ _OBJECTS = {
     "KerasModel": "extractors",
     "Memorisation": "memorisation",
     "ModeCoverage": "modes",
+    "Nearest": "sides",
     "PSNR": "paired",
     "Precision": "neighbours",
     "Recall": "neighbours",
@@ -62,6 +65,7 @@ _OBJECTS = {
     "kernel_distance": "kernel",
     "manifold": "neighbours",
     "measure": "measuring",
+    "nearest": "sides",
     "psnr": "paired",
     "register": "named",
     "ssim": "paired",

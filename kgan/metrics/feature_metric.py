@@ -58,6 +58,8 @@ class FeatureMetric(keras.metrics.Metric):
 
     keeps = {"real": "features", "fake": "features"}
     _direction: str | None = None
+    # How many samples of each side are used, the first ones; None means all.
+    most: int | None = None
     # Whether a model passes its condition to `update_state`.
     uses_condition = True
     # Whether the metric has an attribute `training`, the samples that the model was trained on.
@@ -149,7 +151,7 @@ class FeatureMetric(keras.metrics.Metric):
         record = shared.get(("record", key, value_range))
         if record is None:
             extractor.prepare(sample_shape, value_range)
-            record = Record(extractor)
+            record = Record(extractor, sample_shape)
             if self._loaded_from is not None:
                 # Other metrics must not share a state that this one has loaded.
                 record.states = self._record.states
@@ -228,11 +230,15 @@ class FeatureMetric(keras.metrics.Metric):
         )
 
     def report(self) -> dict:
-        """Returns what the figures were computed with: the extractor and each side's samples."""
-        extractor = self._record.extractor
+        """Returns what the figures were computed with: the extractor and each side's samples.
+
+        Where its features mean little for these samples, the entry "caveat" says why.
+        """
+        extractor, caveat = self._record.extractor, self._record.caveat()
         return {
             "extractor": None if extractor is None else extractor.name,
             **{side: self._record.count(side) for side in self.sides() if side != "condition"},
+            **({"caveat": caveat} if caveat else {}),
         }
 
     def merge_state(self, metrics: Iterable) -> None:

@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from kgan import bridge, replicas
 from kgan.errors import InputError
+from kgan.metrics.caveats import STRANGENESS_LIMIT, caveat
+from kgan.metrics.sides import SideFeatures, rows_of
 from kgan.metrics.states import Moments, Rows
 
 # The kinds of state: mean and covariance, all features, all class probabilities, the most
@@ -20,11 +22,12 @@ KINDS: dict[str, Any] = {
     "classes": Rows,
     "labels": Rows,
 }
+# The kind of rows that a state is made of, where it has another name.
+_ROWS = {"moments": "features"}
 SIDES = {"real": "real", "fake": "generated", "condition": "asked-for"}
 
-# A mean strangeness above this causes a warning. To the digit classifier MNIST has 0.8 and
-# scikit-learn's digits 1.6; grey photographs and noise have 5, and black digits on white 4.
-_STRANGENESS_LIMIT = 2.2
+# Rows that are added to a state at once.
+_PART = 1024
 
 
 class Record:
@@ -35,10 +38,12 @@ class Record:
 
     Args:
         extractor: a prepared extractor, or None if it is not known yet.
+        sample_shape: shape of one sample; empty if it is not known yet.
     """
 
-    def __init__(self, extractor=None):
+    def __init__(self, extractor=None, sample_shape=()):
         self.extractor = extractor
+        self.sample_shape = tuple(sample_shape)
         self.states = {}
         self.cache = {}
         # The k of all metrics over nearest neighbours, so that one pass computes all of them.
@@ -74,6 +79,32 @@ class Record:
         self._called.clear()
         self.infinite.clear()
         self.strangeness = [0.0, 0]
+
+    def kinds(self, side: str) -> set[str]:
+        """Returns the kinds of state that are kept of a side."""
+        return {kind for kind, of in self._wanted if of == side}
+
+    def put(self, side: str, found: SideFeatures) -> None:
+        """Adds features of a side that were computed elsewhere, as `update` adds samples."""
+        self.cache.clear()
+        for kind in self.kinds(side):
+            rows = found.labels if kind == "labels" else found.rows[_ROWS.get(kind, kind)]
+            finite = np.isfinite(rows).all(axis=1)
+            if not finite.all():
+                self.infinite.add(side)
+                rows = rows[finite]
+            for start in range(0, len(rows), _PART):
+                self.states[kind, side].add(rows[start : start + _PART])
+        if side == "real" and found.strangeness is not None:
+            self.strangeness[0] += found.strangeness * found.count
+            self.strangeness[1] += found.count
+
+    def caveat(self) -> str:
+        """Returns why the features mean little for the real samples seen so far; "" if they do."""
+        if self.extractor is None:
+            return ""
+        total, count = self.strangeness
+        return caveat(self.extractor, self.sample_shape, total / count if count else None)
 
     def merge(self, other: "Record", sides: dict[str, str]) -> None:
         """Adds the samples of another record.
@@ -118,7 +149,7 @@ class Record:
         kinds = sorted(kind for kind, of in self._wanted if of == side)
         found = self.extractor(tf.convert_to_tensor(samples))
         strangeness = self.extractor.strangeness(found) if side == "real" else None
-        rows = [_rows(kind, found) for kind in kinds]
+        rows = [rows_of(kind, found) for kind in kinds]
         if strangeness is not None:
             rows.append(strangeness)
         self._keep(side, kinds, rows)
@@ -161,7 +192,7 @@ class Record:
                 f"them means anything. {cause}"
             )
         total, count = self.strangeness
-        too_strange = count and total / count > _STRANGENESS_LIMIT
+        too_strange = count and total / count > STRANGENESS_LIMIT
         if too_strange and not self._warned_of_strangeness:
             self._warned_of_strangeness = True
             warnings.warn(
@@ -171,15 +202,6 @@ class Record:
                 "for them: choose another extractor with extractor=...",
                 stacklevel=4,
             )
-
-
-def _rows(kind, found):
-    """Returns the rows that a state of this kind keeps of the extractor's result."""
-    if kind == "probabilities":
-        return tf.nn.softmax(found.logits)
-    if kind == "classes":
-        return tf.argmax(found.logits, axis=1)[:, None]
-    return found.features
 
 
 def _class_numbers(condition):

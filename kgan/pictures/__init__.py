@@ -21,6 +21,7 @@ from kgan.pictures.curves import truncation_plot
 from kgan.pictures.files import save_gif, save_png
 from kgan.pictures.grids import grid, to_rgb, to_rgba
 from kgan.pictures.plots import histogram, lines, loss_plot, scatter
+from kgan.pictures.rows import neighbours
 
 __all__ = [
     "draw",
@@ -28,6 +29,7 @@ __all__ = [
     "histogram",
     "lines",
     "loss_plot",
+    "neighbours",
     "save_gif",
     "save_png",
     "scatter",

@@ -1,0 +1,1 @@
+"""Measures one source of samples against another: folders, data sets, files and generators."""
