@@ -17,8 +17,8 @@ READS = (
     "extractor='values' or a keras.Model that takes such samples"
 )
 ALTERNATIVES = (
-    "Or take another extractor: 'digits' for handwritten digits, 'cifar10' for small colour "
-    "photographs (a stand-in: its figures don't compare with published ones), or any keras.Model."
+    "Or take another extractor: 'digits' for handwritten digits, 'colour' for other pictures (a "
+    "stand-in: its figures don't compare with published ones), or any keras.Model."
 )
 
 
