@@ -35,9 +35,7 @@ TEMPERATURE, CLASSES_WEIGHT = 0.2, 0.5
 
 def cifar10(split):
     """Returns images `(count, 32, 32, 3)` and labels of CIFAR-10, in the order of the data set."""
-    data = kgan.data.load(
-        "cifar10", split=split, batch_size=500, value_range=None, shuffle=False
-    )
+    data = kgan.data.load("cifar10", split=split, batch_size=500, value_range=None, shuffle=False)
     images, labels = zip(*data.as_numpy_iterator(), strict=True)
     return np.concatenate(images).astype("uint8"), np.concatenate(labels)
 

@@ -7,6 +7,7 @@ import keras
 from kgan.errors import InputError, unknown
 from kgan.metrics.extractors.applications import NETWORKS, Application
 from kgan.metrics.extractors.base import Extractor, Features
+from kgan.metrics.extractors.images import LEAST_SIDE
 from kgan.metrics.extractors.plain import KerasModel, Values
 from kgan.registry import Entry, Registry
 from kgan.typing import ExtractorLike, Shape
@@ -39,8 +40,6 @@ _ALIASES = {"color": "colour"}
 
 # Shapes that "auto" takes for handwritten digits: those of MNIST and of scikit-learn.
 _DIGIT_SHAPES = ((28, 28, 1), (8, 8, 1))
-# The fewest pixels a side of images that "auto" takes for pictures.
-_LEAST_SIDE = 8
 
 _CLASSES = {entry.target.partition(":")[2]: entry for entry in EXTRACTORS.own()}
 
@@ -147,6 +146,6 @@ def _automatic(shape: tuple[int, ...], classes: bool) -> str:
         return "digits"
     if classes and len(shape) == 3 and shape[-1] in (1, 3):
         return "inception"
-    if len(shape) == 3 and shape[-1] in (1, 3, 4) and min(shape[:2]) >= _LEAST_SIDE:
+    if len(shape) == 3 and shape[-1] in (1, 3, 4) and min(shape[:2]) >= LEAST_SIDE:
         return "colour"
     return "values"

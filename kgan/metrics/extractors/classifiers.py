@@ -14,12 +14,15 @@ from keras import layers, ops
 from kgan.errors import InputError
 from kgan.metrics.extractors import shipped
 from kgan.metrics.extractors.base import Extractor, Features
-from kgan.metrics.extractors.images import need_images, need_range, propagate_nan, to_range
+from kgan.metrics.extractors.images import (
+    LEAST_SIDE,
+    need_images,
+    need_range,
+    propagate_nan,
+    to_range,
+)
 from kgan.metrics.extractors.shipped import weights_path
 from kgan.typing import Range, Shape, Tensor, Tensors
-
-# Digits and objects cannot be recognised in images with fewer pixels a side.
-_LEAST = 8
 
 
 class _Classifier(Extractor):
@@ -47,10 +50,12 @@ class _Classifier(Extractor):
     def prepare(self, sample_shape: Shape, value_range: Range | None) -> None:
         need_images(self.name, sample_shape, (self._channels,), self._reads)
         height, width = sample_shape[:2]
-        if min(height, width) < _LEAST or max(height, width) > self._widest * min(height, width):
+        if min(height, width) < LEAST_SIDE or max(height, width) > self._widest * min(
+            height, width
+        ):
             raise InputError(
                 f"The extractor {self.name!r} cannot read images of {height}x{width} pixels: it "
-                f"needs sides of {_LEAST} or more, the longer one at most {self._widest} times "
+                f"needs sides of {LEAST_SIDE} or more, the longer one at most {self._widest} times "
                 "the shorter. Resize them, or choose another extractor."
             )
         self._range = need_range(self.name, value_range)

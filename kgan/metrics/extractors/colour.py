@@ -12,15 +12,18 @@ from keras import layers, ops
 from kgan.errors import InputError
 from kgan.metrics.extractors import shipped
 from kgan.metrics.extractors.base import Extractor, Features
-from kgan.metrics.extractors.images import need_images, need_range, propagate_nan, to_range
+from kgan.metrics.extractors.images import (
+    LEAST_SIDE,
+    need_images,
+    need_range,
+    propagate_nan,
+    to_range,
+)
 from kgan.typing import Range, Shape, Tensors
 
 # Height and width of the network's input, and the number of its features.
 SIDE = 64
 WIDTH = 128
-
-# Pictures with fewer pixels a side show too little.
-LEAST = 8
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -51,10 +54,10 @@ class Colour(Extractor):
             "such samples",
         )
         height, width = sample_shape[:2]
-        if min(height, width) < LEAST:
+        if min(height, width) < LEAST_SIDE:
             raise InputError(
                 f"The extractor {self.name!r} cannot read pictures of {height}x{width} pixels: it "
-                f"needs sides of {LEAST} or more. Resize them, or choose extractor='values'."
+                f"needs sides of {LEAST_SIDE} or more. Resize them, or choose extractor='values'."
             )
         self._range = need_range(self.name, value_range)
         _shipped()

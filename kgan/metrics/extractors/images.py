@@ -11,6 +11,9 @@ from keras import ops
 
 from kgan.errors import InputError
 
+# Images with fewer pixels a side show nothing that kgan's own networks recognise.
+LEAST_SIDE = 8
+
 # For messages: what networks trained on photographs read, and what to use in their place.
 READS = (
     "it reads images (height, width, channels) with 1 or 3 channels; for anything else choose "
