@@ -120,6 +120,8 @@ def sets(arguments):
         whole = training.pictures(arguments.photographs, "train[80%:]", size=320, channels=3)
         half = training.pictures(arguments.photographs, "train[80%:]", size=160, channels=3)
         tiles = np.concatenate([tiled(whole), tiled(half)]) / np.float32(255)
+        kept = np.random.default_rng(SEED).permutation(len(tiles))[: arguments.count]
+        tiles = tiles[np.sort(kept)]
         yield "photographs, 64x64 crops", tiles[::2], tiles[1::2]
     if arguments.emoji:
         parts = []
