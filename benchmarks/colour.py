@@ -25,7 +25,9 @@ import kgan
 from kgan.metrics.extractors import colour, shipped
 
 SEED = 0
-PAIRS, STEPS, RATE, DECAY = 128, 700, 3e-3, 0.05
+PAIRS, STEPS, RATE, DECAY = 128, 400, 3e-3, 0.05
+# The rate falls along a cosine that would end at 0 after this many steps for one of the training.
+FALL = 1.75
 # Pairs of a batch that are corrupted copies of its first pictures, by the kind of corruption.
 CORRUPTED = 10
 # The share of each source in a batch.
@@ -198,11 +200,12 @@ def heads(network):
 
 
 def train(network, found, labels, steps, rng, out):
-    """Trains the network by AdamW; the rate rises for a twentieth of the steps, then falls to 0."""
+    """Trains the network by AdamW; the rate rises at first, then falls to 0.42 of the highest."""
     model = heads(network)
-    warm = steps // 20
+    fall = round(FALL * steps)
+    warm = fall // 20
     schedule = keras.optimizers.schedules.CosineDecay(
-        RATE / 100, steps - warm, warmup_target=RATE, warmup_steps=warm
+        RATE / 100, fall - warm, warmup_target=RATE, warmup_steps=warm
     )
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=DECAY)
     optimizer.build(model.trainable_variables)
