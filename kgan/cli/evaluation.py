@@ -187,7 +187,7 @@ def classes_match(extractor, gan, trained_on: str, info) -> bool:
         return False
     from kgan.metrics import extractors
 
-    known = NUMBERED.get(extractors.get(extractor or "auto", gan.sample_shape).name, ())
+    known = NUMBERED.get(extractors.get(extractor or "auto", gan.sample_shape, True).name, ())
     # TensorFlow Datasets append a version: "mnist:3.0.1" is "mnist".
     return {trained_on.split(":")[0], info.name.split(":")[0]} <= set(known)
 

@@ -87,7 +87,8 @@ if not TYPE_CHECKING:  # type checkers use the imports above, and so report miss
 
 def register_all() -> None:
     """Imports every metric and extractor, so that Keras finds the classes of saved models."""
-    for module in {*_OBJECTS.values(), "extractors.classifiers", "extractors.inception"}:
+    own = {"extractors.classifiers", "extractors.colour", "extractors.inception"}
+    for module in {*_OBJECTS.values()} | own:
         importlib.import_module(f"kgan.metrics.{module}")
     for registry in (METRICS, importlib.import_module("kgan.metrics.extractors").EXTRACTORS):
         registry.load_all()

@@ -38,11 +38,12 @@ class FeatureMetric(keras.metrics.Metric):
 
     Args:
         extractor: computes features of samples: a name ("values", "digits", "cifar10",
-            "inception", or a network of `keras.applications` such as "mobilenet_v2"), any Keras
-            model that takes the samples as they are, or a `kgan.metrics.Extractor`. "auto" takes
-            "digits" for grey images of 28x28 or 8x8 pixels, "inception" for all other images
-            with 1 or 3 channels, and "values" for anything else. Figures over different
-            extractors cannot be compared.
+            "colour", "inception", or a network of `keras.applications` such as "mobilenet_v2"),
+            any Keras model that takes the samples as they are, or a `kgan.metrics.Extractor`.
+            "auto" takes "digits" for grey images of 28x28 or 8x8 pixels, "colour" for all other
+            images with 1, 3 or 4 channels and at least 8 pixels a side ("inception" if the metric
+            needs class scores), and "values" for anything else. Figures over different extractors
+            cannot be compared.
         value_range: (low, high) of the samples. A GAN passes its own; give it if you call the
             metric yourself.
         name: the name in the logs.
@@ -146,7 +147,8 @@ class FeatureMetric(keras.metrics.Metric):
         sample_shape = tuple(sample_shape)
         value_range = self.value_range or value_range
         shared = {} if shared is None else shared
-        extractor = extractors.get(self.extractor, sample_shape)
+        classes = bool({"probabilities", "classes"} & set(self.sides().values()))
+        extractor = extractors.get(self.extractor, sample_shape, classes)
         key = extractor.name if isinstance(self.extractor, str) else id(self.extractor)
         record = shared.get(("record", key, value_range))
         if record is None:
@@ -164,7 +166,7 @@ class FeatureMetric(keras.metrics.Metric):
             )
         for side, kind in self.sides().items():
             record.require(kind, side)
-        if {"probabilities", "classes"} & set(self.sides().values()):
+        if classes:
             _require_classes(record.extractor, sample_shape, value_range, self.name)
         self.__dict__["_record"] = record
         self.preparations += 1

@@ -31,8 +31,9 @@ _OF_ONE = {"data": "the second argument", "reference": "the second argument"}
     metavar="NAME",
     default="auto",
     show_default=True,
-    help="What computes the features: values, digits, cifar10, inception, or a network of "
-    "keras.applications.",
+    help="What computes the features: values, digits, cifar10, colour, inception, or a network of "
+    "keras.applications. 'auto' needs no download: digits for handwritten digits, colour for other "
+    "images, values for anything else.",
 )
 @click.option(
     "--split",

@@ -4,29 +4,25 @@ They work offline. `benchmarks/classifiers.py` in the repository trains them.
 """
 
 import functools
-import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import layers, ops
 
 from kgan.errors import InputError
+from kgan.metrics.extractors import shipped
 from kgan.metrics.extractors.base import Extractor, Features
 from kgan.metrics.extractors.images import (
-    isolated,
+    LEAST_SIDE,
     need_images,
     need_range,
     propagate_nan,
     to_range,
 )
+from kgan.metrics.extractors.shipped import weights_path
 from kgan.typing import Range, Shape, Tensor, Tensors
-
-# Digits and objects cannot be recognised in images with fewer pixels a side.
-_LEAST = 8
 
 
 class _Classifier(Extractor):
@@ -54,10 +50,12 @@ class _Classifier(Extractor):
     def prepare(self, sample_shape: Shape, value_range: Range | None) -> None:
         need_images(self.name, sample_shape, (self._channels,), self._reads)
         height, width = sample_shape[:2]
-        if min(height, width) < _LEAST or max(height, width) > self._widest * min(height, width):
+        if min(height, width) < LEAST_SIDE or max(height, width) > self._widest * min(
+            height, width
+        ):
             raise InputError(
                 f"The extractor {self.name!r} cannot read images of {height}x{width} pixels: it "
-                f"needs sides of {_LEAST} or more, the longer one at most {self._widest} times "
+                f"needs sides of {LEAST_SIDE} or more, the longer one at most {self._widest} times "
                 "the shorter. Resize them, or choose another extractor."
             )
         self._range = need_range(self.name, value_range)
@@ -99,7 +97,7 @@ class Digits(_Classifier):
     _widest = 1.5
     _reads = (
         "the digit classifier reads grey images (height, width, 1) of handwritten digits; for "
-        "colour images choose extractor='cifar10' or 'inception'"
+        "colour images choose extractor='colour' or 'inception'"
     )
 
     def _frame(self, images):
@@ -123,7 +121,7 @@ class Cifar10(_Classifier):
     _widest = 4
     _reads = (
         "the CIFAR-10 classifier reads colour images (height, width, 3); for grey images of "
-        "handwritten digits choose extractor='digits', for other grey images 'inception'"
+        "handwritten digits choose extractor='digits', for other grey images 'colour'"
     )
 
     def _frame(self, images):
@@ -143,11 +141,6 @@ def digit_frame(images):
     return ops.pad(middle, ((0, 0), (4, 4), (4, 4), (0, 0)))
 
 
-def weights_path(name: str) -> Path:
-    """Returns the path of kgan's weights of the classifier `name`."""
-    return Path(__file__).with_name("weights") / f"{name}.npz"
-
-
 def save(model: keras.Model, path, facts: dict, means, spread) -> None:
     """Writes the weights of a classifier, rounded to float16, with facts about it.
 
@@ -158,15 +151,7 @@ def save(model: keras.Model, path, facts: dict, means, spread) -> None:
         means: means of the features of each class, `(classes, width)`.
         spread: standard deviations of the features within the classes, `(width,)`.
     """
-    weights: dict[str, Any] = {
-        f"w{i:02}": w.astype("float16") for i, w in enumerate(model.get_weights())
-    }
-    usual: dict[str, Any] = {
-        "means": np.float32(means),
-        "spread": np.float32(spread),
-        "facts": json.dumps(facts),
-    }
-    np.savez_compressed(path, **usual, **weights)
+    shipped.write(path, model, facts, means=means, spread=spread)
 
 
 def load(name: str, path=None) -> keras.Model:
@@ -175,30 +160,25 @@ def load(name: str, path=None) -> keras.Model:
     Args:
         name: "digits" or "cifar10".
         path: the file of its weights; None takes those of kgan.
+
+    Raises:
+        InputError: if the file is missing, damaged, or of another network.
     """
-    with np.load(path or weights_path(name)) as file:
-        weights = [file[key].astype("float32") for key in sorted(file.files) if key.startswith("w")]
-    # The first batch of a metric may be traced inside a tf.function.
-    with tf.init_scope(), isolated():
-        model = network(name)
-        model.set_weights(weights)
-    model.trainable = False
-    return model
+    return shipped.load(path or weights_path(name), functools.partial(network, name))
 
 
 @functools.cache
 def facts(name: str) -> dict:
     """Returns facts about kgan's weights of a classifier: how they were trained, and accuracy."""
-    with np.load(weights_path(name)) as file:
-        return json.loads(str(file["facts"]))
+    return shipped.read(weights_path(name))["facts"]
 
 
 @functools.cache
 def _usual(name: str):
     """Returns means and spread of the features of the classes."""
-    with np.load(weights_path(name)) as file:
-        # The constant keeps features that hardly vary from dominating the distance.
-        return file["means"], file["spread"] + 0.1 * np.median(file["spread"])
+    file = shipped.read(weights_path(name))
+    # The constant keeps features that hardly vary from dominating the distance.
+    return file["means"], file["spread"] + 0.1 * np.median(file["spread"])
 
 
 _shipped = functools.cache(load)

@@ -11,14 +11,17 @@ from keras import ops
 
 from kgan.errors import InputError
 
+# Images with fewer pixels a side show nothing that kgan's own networks recognise.
+LEAST_SIDE = 8
+
 # For messages: what networks trained on photographs read, and what to use in their place.
 READS = (
     "it reads images (height, width, channels) with 1 or 3 channels; for anything else choose "
     "extractor='values' or a keras.Model that takes such samples"
 )
 ALTERNATIVES = (
-    "Or take another extractor: 'digits' for handwritten digits, 'cifar10' for small colour "
-    "photographs (a stand-in: its figures don't compare with published ones), or any keras.Model."
+    "Or take another extractor: 'digits' for handwritten digits, 'colour' for other pictures (a "
+    "stand-in: its figures don't compare with published ones), or any keras.Model."
 )
 
 
