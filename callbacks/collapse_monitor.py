@@ -12,6 +12,7 @@ from kgan.errors import unknown
 from kgan.inference.sampling import seed_pair
 from kgan.metrics.diversity import diversity as compare
 from kgan.metrics.reading import read_features
+from kgan.metrics.signs import energy
 from kgan.typing import ExtractorLike, Logs
 
 from .every import Every
@@ -30,7 +31,6 @@ from .findings import (
 )
 from .references import Reference
 from .remedies import REMEDIES, STYLES, advice, rates
-from .signs import energy
 from .trouble import Trouble, levels
 
 KINDS = tuple(REMEDIES)
@@ -208,6 +208,12 @@ class CollapseMonitor(keras.callbacks.Callback):
         if self._real is not None and logs is not None:
             for name, figure in zip(("diversity", "diversity_nearest"), self._figures, strict=True):
                 logs.setdefault(name, figure)
+
+    @property
+    def distances(self) -> list[tuple[int, float]]:
+        """(step, energy distance to the real samples) of the checks so far, 1,000 at most."""
+        past = self._past.distances if self._watched is not None else []
+        return [(int(step), float(distance)) for step, distance in past]
 
     def get_state(self) -> dict[str, Any]:
         """Returns what has been seen so far, with the warnings; see `Resumable`."""

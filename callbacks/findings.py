@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from . import signs
+from kgan.metrics import signs
+
 from .references import Reference
-from .remedies import MOST_RATE, rate_of_generator
 from .trouble import slope
 
 # Signs of divergence: a mean score beyond this; a loss beyond this many times its median (at least
@@ -93,8 +93,7 @@ def collapse(seen: Seen, past: Past, monitor: Any) -> tuple[str, str] | None:
         )
     else:
         return None
-    rate = rate_of_generator(seen.model) or 0.0
-    return f"The generated samples {what}.", "rate" if rate > MOST_RATE else "loss"
+    return f"The generated samples {what}.", "rate"
 
 
 def discriminator_won(seen: Seen, levels: tuple | None, won: float) -> tuple[str, str] | None:

@@ -5,10 +5,8 @@ from typing import Any
 import numpy as np
 
 from kgan.errors import InputError
-from kgan.metrics import reading
+from kgan.metrics import reading, signs
 from kgan.typing import ExtractorLike, Range, Shape
-
-from . import signs
 
 # The most training samples among which copies are looked for. Of so many no generator of usual
 # size makes copies, and the distances to them cost little.

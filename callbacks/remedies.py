@@ -9,7 +9,6 @@ from typing import Any
 
 # Of Radford et al. 2016, section 4. Rates far above it are the usual cause of a collapse.
 USUAL_RATE = 2e-4
-MOST_RATE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Remedy:
 
 _SLOWER = Way("g_optimizer=keras.optimizers.Adam({lower})", "--learning-rate {lower}")
 _AUGMENT = Way('augment="diffaugment"', "--augment diffaugment")
-_SHORTER = Way("fit(..., steps_per_epoch={before}, epochs=1)", "--steps {before}", built=True)
+_SHORTER = Way("epochs=1 and steps_per_epoch={before} of fit", "--steps {before}", built=True)
 
 REMEDIES = {
     remedy.kind: remedy
@@ -60,13 +59,7 @@ REMEDIES = {
             "All samples are alike, or a few are drawn over and over.",
             "A generator in this state moves from one such sample to the next, and the "
             "discriminator follows it.",
-            {
-                "rate": _SLOWER,
-                "loss": Way(
-                    'loss="relativistic", penalties=["r1", "r2"]',
-                    "--loss relativistic --penalty r1 --penalty r2",
-                ),
-            },
+            {"rate": _SLOWER},
         ),
         Remedy(
             "discriminator_won",

@@ -12,7 +12,7 @@ import click
 
 from kgan import records, signals
 from kgan.arguments import utf8_path
-from kgan.cli import scaling
+from kgan.cli import scaling, verdict
 from kgan.cli import settings as given_settings
 from kgan.data import kinds
 from kgan.errors import InputError
@@ -34,6 +34,8 @@ class Job:
         resume: whether the run resumes from a checkpoint.
         transfer: report of the warm start; None if the run does not start from other weights.
         overwrite: whether a run that is in the folder is replaced.
+        monitor: the `CollapseMonitor` of the training; None before it, or without one.
+        held_out: data that the run is not trained on; None before the training, or without any.
     """
 
     run: RunFolder
@@ -45,6 +47,8 @@ class Job:
     resume: bool
     transfer: Any = None
     overwrite: bool = False
+    monitor: Any = None
+    held_out: Any = None
 
 
 def train(
@@ -260,11 +264,7 @@ def fit(job: Job, quiet: bool, trained: bool = False) -> None:
         stop,
         checkpoint,
         # Before History and TensorBoard, because it adds figures to their logs.
-        *(
-            [callbacks.CollapseMonitor(job.dataset, every_steps=max(1, total // 100))]
-            if not kinds.of(job.gan).from_images
-            else []
-        ),
+        *verdict.watchers(job),
         History(run),
         snapshot,
         callbacks.TensorBoard(
@@ -367,6 +367,7 @@ def finish(job: Job) -> None:
         f"TensorBoard:          tensorboard --logdir {run.logs}\n"
         f"{_next_command(job.gan, run.path)}"
     )
+    verdict.give(job)
     if rows and not all(math.isfinite(float(rows[-1][name])) for name in ("d_loss", "g_loss")):
         click.echo(
             "Warning: the losses are no longer finite; try a smaller --learning-rate.",

@@ -1,4 +1,4 @@
-"""Signs of trouble in samples and scores: figures that `CollapseMonitor` judges."""
+"""Signs of trouble in samples and scores: figures that `CollapseMonitor` and `verdict` judge."""
 
 import math
 
@@ -115,6 +115,19 @@ class Neighbours:
             return nearer(first, usual), math.nan, math.nan
         alone = _median_ratio(first, fifth) / _median_ratio(usual, usual_fifth)
         return nearer(first, usual), float(np.median(first)) / middle, alone
+
+    def copied(self, samples: np.ndarray) -> float:
+        """Returns the share of samples that are copies by the measure of new samples.
+
+        A copy is nearer to its original than the median new one to any training sample, and nearer
+        to it, relative to the fifth nearest, than 99 % of the new ones. So at most 1 % of new
+        samples count as copies.
+        """
+        first, fifth = self._nearest(_reduced(samples) - self._centre)
+        usual, usual_fifth = self._usual
+        alone = np.quantile(usual / np.maximum(usual_fifth, 1e-12), 0.01)
+        alike = first / np.maximum(fifth, 1e-12) < alone
+        return float(np.mean(alike & (first < np.median(usual))))
 
     def _nearest(self, samples, itself=False):
         """Returns distances to the nearest and to the fifth nearest training sample."""
