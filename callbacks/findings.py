@@ -22,7 +22,7 @@ STILL, FAR = 0.01, 0.01
 # Fewer steps than these move no samples far.
 STILL_STEPS = 100
 # Copies: the least probability, the most ratio of distances, the most relative gap to the others.
-COPY_PROBABILITY, COPY_RATIO, COPY_ALONE = 0.9, 0.6, 0.8
+COPY_PROBABILITY, COPY_RATIO, COPY_ALONE = 0.8, 0.6, 0.8
 # r_v of Karras et al. 2020 above which a discriminator overfits: half of the paper's scale.
 MOST_OVERFITTING = 0.5
 # How many times as much of a pattern as real images have, and how large a share more of clipped

@@ -11,6 +11,8 @@ from kgan.errors import InputError
 
 # No check comes after fewer steps than this: a check takes about as long as a few steps.
 LEAST_BETWEEN = 20
+# Samples of each kind that the verdict looks at.
+MOST_SAMPLES = 500
 
 
 def watchers(job: Any) -> list:
@@ -92,6 +94,8 @@ def give(job: Any) -> None:
             job.dataset,
             job.held_out if monitor is not None else held_out(job),
             monitor.distances if monitor is not None else (),
+            # After a short trial a short look is enough.
+            count=min(MOST_SAMPLES, max(100, job.total)),
         )
         click.echo(str(found))
         figures = {

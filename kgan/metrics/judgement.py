@@ -234,9 +234,9 @@ def _longer(distances, figures) -> str:
     slope = (centred @ values) / (centred @ centred)
     rest = values - values.mean() - slope * centred
     error = math.sqrt((rest @ rest) / (len(rows) - 2) / (centred @ centred))
-    change = slope * (steps[-1] - steps[0])
-    begin = max(float(values.mean() - change / 2), 1e-12)
-    figures["distance_change"] = part = change / begin
+    half = len(rows) // 2
+    begin, end = float(values[:half].mean()), float(values[-half:].mean())
+    figures["distance_change"] = part = (end - begin) / max(begin, 1e-12)
     sure = abs(slope) > CERTAIN * error and abs(part) > CHANGE
     if sure and part < 0:
         word, moved = "probably helps", f"fell by {_percent(-part)}"
@@ -249,7 +249,7 @@ def _longer(distances, figures) -> str:
         )
     return (
         f"{word}: in the last third of the training the distance of the samples to real ones "
-        f"{moved} ({len(rows)} measurements of the energy distance)."
+        f"{moved}, from {begin:.3g} to {end:.3g} (energy distance, {len(rows)} measurements)."
     )
 
 
