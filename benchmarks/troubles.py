@@ -68,9 +68,10 @@ def table() -> str:
             text if way.built else f"`{text}`"
             for text in (way.python.format(**fill), way.command.format(**fill))
         )
+        drawn = (PICTURES / f"{kind}.png").is_file()
+        picture = f"![{remedy.name}](troubles/{kind}.png)" if drawn else "not drawn"
         lines.append(
-            f"| `{kind}` | {remedy.symptom} | ![{remedy.name}](troubles/{kind}.png) | "
-            f"{remedy.cause} | {python} | {command} |"
+            f"| `{kind}` | {remedy.symptom} | {picture} | {remedy.cause} | {python} | {command} |"
         )
     return "\n".join(lines)
 
@@ -91,10 +92,12 @@ def draw(run) -> None:
     event = next(event for event in monitor.events if event["kind"] == run.kind)
     print(event["message"], flush=True)
     if run.kind == "checkerboard":
-        cured, _ = run.fit(networks=troubled.convolutional(transposed=False))
+        cured, after = run.fit(networks=troubled.convolutional(transposed=False))
     else:
         written = event["advice"]["python"].removeprefix("Try compile(").removesuffix(").")
-        cured, _ = run.fit(eval(f"dict({written})", {"keras": keras, "dict": dict}))
+        cured, after = run.fit(eval(f"dict({written})", {"keras": keras, "dict": dict}))
+    left = [event["kind"] for event in after.events]
+    print(f"With the advice the monitor finds {', '.join(left) or 'nothing'}.\n", flush=True)
     sheets = [
         pictures.draw(gan.generate(16, seed=0), value_range=(-1, 1), columns=4, size=120)
         for gan in (ill, cured)
@@ -107,11 +110,14 @@ def draw(run) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--page", action="store_true", help="write the page alone")
-    if not parser.parse_args().page:
+    parser.add_argument("--kind", action="append", help="draw this kind; all without it")
+    given = parser.parse_args()
+    if not given.page:
         import troubled
 
         for run in troubled.RUNS:
-            draw(run)
+            if given.kind is None or run.kind in given.kind:
+                draw(run)
     PAGE.write_text(page(), encoding="utf-8")
 
 

@@ -19,6 +19,6 @@ def test_page_and_code_have_one_table():
         (row,) = [line for line in written.splitlines() if line.startswith(f"| `{kind}` |")]
         assert remedy.symptom in row and remedy.cause in row
     pictures = re.findall(r"\]\((troubles/\w+\.png)\)", written)
-    assert len(pictures) == len(remedies.REMEDIES)
+    assert len(pictures) == len(list((ROOT / "docs" / "troubles").glob("*.png"))) >= 1
     for picture in pictures:
         assert 0 < (ROOT / "docs" / picture).stat().st_size < 60_000
