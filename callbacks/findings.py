@@ -146,7 +146,7 @@ def divergence(seen: Seen, past: Past, levels: tuple | None) -> tuple[str, str] 
         found.append(f"samples are {seen.figures[0]:.3g} times as far apart as real ones")
     if not found:
         return None
-    return f"{', '.join(found)}.", "critic" if levels is None else "r1"
+    return f"In the last check {', '.join(found)}.", "critic" if levels is None else "r1"
 
 
 def standstill(seen: Seen, past: Past, least_steps: int) -> tuple[str, str] | None:

@@ -139,7 +139,7 @@ RUNS = (
     Run("discriminator_won", 260, (2e-3, 1e-5), settings={"loss": "minimax"}),
     Run("divergence", 240, (3e-2, 3e-2), settings={"loss": "wasserstein"}),
     Run("standstill", 300, (1e-4, 1e-6)),
-    Run("memorised", 1800, **_FEW),
+    Run("memorised", 2600, **_FEW),
     Run("overfitting", 700, **_FEW),
     Run("checkerboard", 250, (1e-3, 1e-3), data=spots, networks=convolutional, beta_1=0.5),
     Run(
