@@ -1,4 +1,4 @@
-"""Warnings of mode collapse, of a discriminator that has won, and of divergence."""
+"""Warnings of mode collapse, divergence and other trouble, with what to change."""
 
 import math
 import warnings
@@ -8,25 +8,44 @@ import keras
 import numpy as np
 
 from kgan import arguments
-from kgan.errors import InputError, unknown
+from kgan.errors import unknown
+from kgan.inference.sampling import seed_pair
 from kgan.metrics.diversity import diversity as compare
 from kgan.metrics.reading import read_features
+from kgan.metrics.signs import energy
 from kgan.typing import ExtractorLike, Logs
 
 from .every import Every
-from .trouble import Trouble, levels, slope
+from .findings import (
+    MOST_PAST,
+    Past,
+    Seen,
+    checkerboard,
+    clipping,
+    collapse,
+    discriminator_won,
+    divergence,
+    memorised,
+    overfitting,
+    standstill,
+)
+from .references import Reference
+from .remedies import REMEDIES, STYLES, advice, rates
+from .trouble import Trouble, levels
 
-KINDS = ("collapse", "discriminator_won", "divergence")
-
-# Signs of divergence: a mean score beyond this; a loss beyond this many times its median (at least
-# 1); samples this many times as far apart as real ones.
-MOST_SCORE, MOST_GROWTH, MOST_DIVERSITY = 1e4, 100.0, 10.0
-# The losses of so many checks make their median: all of a long training would fill its checkpoints.
-MOST_PAST = 1000
+KINDS = tuple(REMEDIES)
+# What each kind of trouble may follow from.
+FOLLOWS = {
+    "standstill": {"collapse", "discriminator_won", "divergence"},
+    "memorised": {"collapse", "divergence"},
+    "overfitting": {"collapse", "divergence"},
+    "checkerboard": {"collapse", "divergence"},
+    "clipping": {"collapse", "divergence"},
+}
 
 
 class CollapseMonitor(keras.callbacks.Callback):
-    """Warns of mode collapse, of a discriminator that has won, and of divergence.
+    """Warns of mode collapse, of divergence and of other trouble, and says what to change.
 
     - `collapse`: the distances between generated samples show that they are all alike, or that a
       few are drawn over and over; see `kgan.metrics.Diversity`. The samples of an untrained
@@ -38,17 +57,30 @@ class CollapseMonitor(keras.callbacks.Callback):
     - `divergence`: losses or scores that are NaN or infinite; mean scores beyond 10,000; losses
       beyond 100 times their median in the last 1,000 checks, and beyond 100; samples more than
       ten times as far apart as real ones.
+    - `standstill`: the samples of the same latents have moved by less than 1 % of the distance
+      between real ones in `least_steps` steps (100 at least), and are far from the real ones.
+    - `memorised`: the samples lie much nearer to a training picture than new pictures do, and
+      much nearer to it than to other training pictures; among up to 2,000 training pictures.
+    - `overfitting`: with `held_out`, the discriminator scores held-out pictures like generated
+      ones: r_v above 0.5 (Karras et al. 2020, section 3, equation 1).
+    - `checkerboard`: after `warmup` steps, a peak in the spectrum of the samples at a period of
+      two or four pixels that is ten times as high as that of real images.
+    - `clipping`: after `warmup` steps, a quarter more of the values at the ends of the range.
+
+    The last four need images. What each means and what helps is the table of docs/troubles.md.
 
     Each must last for `patience` checks and `least_steps` steps, except NaN and infinity. The
     warning is given once, by `warnings.warn`, and again only if the condition ended in between.
-    `events` lists the warnings: dictionaries of `kind`, `epoch` (from 0), `step` and `message`.
+    `events` lists the warnings: dictionaries of `kind`, `epoch` (from 0), `step`, `message`, and
+    the parts of the message: `evidence`, and `advice` by style.
 
     `diversity` and `diversity_nearest` are added to the epoch's logs, for `History` and the
     callbacks after this one in the list: the latest figures, NaN before the first check.
 
     Args:
         data: Real samples: a dataset, whose `position` is restored after reading, or an array.
-            Without data, mode collapse is not checked.
+            Without data, only the losses are checked. A conditional model's overfitting needs
+            the labels too: a labelled dataset, or (array, labels).
         every_epochs: Number of epochs between checks. The default is 1.
         every_steps: Number of training steps between checks, instead.
         count: Number of real and of generated samples to compare.
@@ -67,6 +99,9 @@ class CollapseMonitor(keras.callbacks.Callback):
         won: The discriminator has won if its loss is below this fraction of the way from the
             least possible loss to the loss of an undecided discriminator.
         stop: Whether to end training after a warning: True, or the kinds that end it.
+        held_out: Real samples that the model is not trained on, of the same kinds as `data`.
+        style: Whose words the advice is in: "python", arguments of `compile`; or "command",
+            options of `kgan train`.
 
     Raises:
         InputError: In the constructor, for invalid arguments. When training begins, if the data
@@ -97,6 +132,8 @@ class CollapseMonitor(keras.callbacks.Callback):
         nearest: float = 0.01,
         won: float = 0.02,
         stop: bool | str | set = False,
+        held_out: Any = None,
+        style: str = "python",
     ):
         super().__init__()
         self.data = data
@@ -121,6 +158,8 @@ class CollapseMonitor(keras.callbacks.Callback):
             if not isinstance(kind, str) or kind not in KINDS:
                 raise unknown("kind of trouble in stop", kind, KINDS)
         self.stop = set(kinds)
+        self.held_out = held_out
+        self.style = arguments.choice("style", style, STYLES, of="CollapseMonitor")
         self.events = []
         self._watched = None
 
@@ -130,12 +169,10 @@ class CollapseMonitor(keras.callbacks.Callback):
             return
         self.events = []
         self._troubles = {kind: Trouble() for kind in KINDS}
-        self._was_diverse = False
-        self._figures = (math.nan, math.nan)
-        self._past_losses = {"d_loss": [], "g_loss": []}
+        self._past, self._figures = Past(), (math.nan, math.nan)
         self._begun, self._before = self.model.steps_taken, (0, {})
         self._levels = levels(getattr(self.model, "loss", None))
-        self._real = None
+        self._real = self._reference = self._labels = None
         if self.data is None:
             print("CollapseMonitor has no data: it does not watch for mode collapse.")
         else:
@@ -172,15 +209,23 @@ class CollapseMonitor(keras.callbacks.Callback):
             for name, figure in zip(("diversity", "diversity_nearest"), self._figures, strict=True):
                 logs.setdefault(name, figure)
 
+    @property
+    def distances(self) -> list[tuple[int, float]]:
+        """(step, energy distance to the real samples) of the checks so far, 1,000 at most."""
+        past = self._past.distances if self._watched is not None else []
+        return [(int(step), float(distance)) for step, distance in past]
+
     def get_state(self) -> dict[str, Any]:
         """Returns what has been seen so far, with the warnings; see `Resumable`."""
         return {
             "every": self.every.get_state(),
             "events": self.events,
             "troubles": {kind: trouble.get_state() for kind, trouble in self._troubles.items()},
-            "was_diverse": bool(self._was_diverse),
+            "was_diverse": self._past.was_diverse,
             "figures": [float(figure) for figure in self._figures],
-            "past_losses": self._past_losses,
+            "past_losses": self._past.losses,
+            "sketches": self._past.sketches,
+            "distances": self._past.distances,
             "begun": self._begun,
             "before": self._before,
         }
@@ -191,125 +236,93 @@ class CollapseMonitor(keras.callbacks.Callback):
         self.events = state["events"]
         for kind, trouble in state["troubles"].items():
             self._troubles[kind].set_state(trouble)
-        self._was_diverse = state["was_diverse"]
         self._figures = tuple(state["figures"])
-        self._past_losses = state["past_losses"]
+        # Checkpoints of earlier releases do not have the last two.
+        self._past = Past(
+            state["was_diverse"],
+            state["past_losses"],
+            state.get("sketches", []),
+            state.get("distances", []),
+        )
         self._begun, self._before = state["begun"], tuple(state["before"])
 
     def _read(self):
         data, shape = self.data, self.model.generate(1, seed=self.seed).shape[1:]
-        if hasattr(data, "shape"):
-            # Arrays may be sorted by class.
-            chosen = np.random.default_rng(0).permutation(len(data))[: self.count]
-            data = np.asarray(data)[chosen]
         value_range = self.value_range or self.model.data_range
-        self._real, self._network = read_features(
-            data, self.extractor, value_range, self.count, shape
+        self._reference = Reference(
+            data, self.held_out, self.count, self.extractor, value_range, shape
         )
-        if len(self._real) < 2:
-            raise InputError("CollapseMonitor needs two real samples or more, and got one.")
+        self._real = self._reference.features
+
+    def _see(self, logs):
+        """Returns what the findings judge."""
+        seen = Seen(self.model, self.model.steps_taken, logs, self._reference)
+        self._figures = (math.nan, math.nan)
+        if self._real is None:
+            return seen
+        if getattr(self.model, "classes", 0) and self._labels is None:
+            # Those that `generate` draws itself, known so that the samples can be scored.
+            pair = seed_pair(self.seed)
+            self._labels = np.asarray(self.model.draw_labels(len(self._real), pair))
+        given = {} if self._labels is None else {"labels": self._labels}
+        samples = self.model.generate(len(self._real), seed=self.seed, **given)
+        if np.isfinite(samples).all():
+            seen.samples = samples
+            seen.features = read_features(samples, self._reference.network)[0]
+            self._figures = seen.figures = compare(self._real, seen.features)
+            away = energy(self._real, seen.features, self._reference.within)
+            self._past.distances.append([seen.step, away])
+            del self._past.distances[:-MOST_PAST]
+        return seen
 
     def _check(self, logs):
-        step = self.model.steps_taken
-        if self._real is not None:
-            samples = self.model.generate(len(self._real), seed=self.seed)
-            self._figures = (math.nan, math.nan)
-            if np.isfinite(samples).all():
-                self._figures = compare(self._real, read_features(samples, self._network)[0])
-        finite = np.isfinite(list(logs.values())).all()
-        for kind, message in (
-            ("collapse", self._collapse(step)),
-            ("discriminator_won", self._won(logs)),
-            ("divergence", self._divergence(logs)),
+        seen = self._see(logs)
+        certain = not np.isfinite(list(logs.values())).all()
+        lasting = (self.patience, self.least_steps)
+        # In this order: what follows from an earlier finding is not said as well.
+        present = set()
+        for kind, found, needed in (
+            ("collapse", collapse(seen, self._past, self), lasting),
+            ("discriminator_won", discriminator_won(seen, self._levels, self.won), lasting),
+            (
+                "divergence",
+                divergence(seen, self._past, self._levels),
+                (0, 0) if certain else lasting,
+            ),
+            # It looks back over `least_steps` itself.
+            ("standstill", standstill(seen, self._past, self.least_steps), (self.patience, 0)),
+            ("memorised", memorised(seen), lasting),
+            ("overfitting", overfitting(seen, self._labels), lasting),
+            ("checkerboard", checkerboard(seen, self.warmup), lasting),
+            ("clipping", clipping(seen, self.warmup), lasting),
         ):
-            certain = kind == "divergence" and not finite
-            lasting = (0, 0) if certain else (self.patience, self.least_steps)
-            if self._troubles[kind].should_warn(message, step, *lasting):
-                self._warn(kind, step, message)
+            found = None if present & FOLLOWS.get(kind, set()) else found
+            present |= {kind} if found else set()
+            trouble = self._troubles[kind]
+            if trouble.should_warn(found, seen.step, *needed):
+                self._warn(kind, seen.step, *found, trouble.since)
 
-    def _warn(self, kind, step, message):
-        message = f"After step {step} (epoch {self._epoch + 1}): {message}"
+    def _warn(self, kind, step, evidence, way, since):
+        remedy = REMEDIES[kind]
+        fill = rates(self.model, since)
+        message = (
+            f"After step {step} (epoch {self._epoch + 1}): {remedy.name}. {evidence} "
+            f"{remedy.cause} {advice(kind, way, self.style, fill)}"
+        )
         if kind in self.stop:
             message += " Training stops here."
             self.model.stop_training = True
-        self.events.append({"kind": kind, "epoch": self._epoch, "step": step, "message": message})
+        self.events.append(
+            {
+                "kind": kind,
+                "epoch": self._epoch,
+                "step": step,
+                "message": message,
+                "evidence": evidence,
+                "advice": {style: advice(kind, way, style, fill) for style in STYLES},
+            }
+        )
         warnings.warn(message, stacklevel=2)
-
-    # Each of these returns the message of a warning, or None or an empty list if all is well.
-
-    def _collapse(self, step):
-        mean, nearest = self._figures
-        self._was_diverse |= mean >= 2 * self.diversity and nearest >= 2 * self.nearest
-        if not self._was_diverse and step < self.warmup:
-            return None
-        if mean < self.diversity:
-            seen = f"are all alike, on average {_percent(mean)} as far apart as real ones"
-        elif nearest < self.nearest:
-            seen = (
-                "are a few drawn over and over: the distance to the nearest other one is "
-                f"{_percent(nearest)} of that between real ones"
-            )
-        else:
-            return None
-        return (
-            f"mode collapse. The generated samples {seen}. A generator in this state moves from "
-            "one such sample to the next, and the discriminator follows it. Try a lower learning "
-            "rate of g_optimizer, loss='relativistic' with penalties=['r1', 'r2'], or larger "
-            "batches."
-        )
-
-    def _won(self, logs):
-        if self._levels is None or not {"d_loss", "d_real", "d_fake"} <= logs.keys():
-            return None
-        least, undecided, score = self._levels
-        share = logs["d_loss"] / self.model.loss.discriminator_weight - least
-        share = max(share / (undecided - least), 0.0)
-        if not share < self.won:
-            return None
-        part = slope(self.model.loss, logs["d_fake"], logs["d_real"])
-        part /= slope(self.model.loss, score, score) or math.nan
-        norm = logs.get("g_gradient_norm")
-        norm = "" if norm is None else f" (norm of its gradient: {norm:.2g})"
-        learns, first = "learns little from a discriminator so certain", ""
-        if part < 0.1:
-            learns = (
-                f"gets, at their mean score, {_percent(part)} of the gradient that an undecided "
-                "discriminator would give"
-            )
-            first = "loss='non_saturating', "
-        return (
-            f"the discriminator has won. Its loss is {_percent(share)} of the way from the least "
-            f"possible ({least:.3f}) to that of an undecided one ({undecided:.3f}): it tells all "
-            f"generated samples from real ones. The generator {learns}{norm}. Try {first}"
-            "penalties=['r1'], a lower learning rate of d_optimizer, or label smoothing, as in "
-            "loss=kgan.losses.NonSaturating(real_label=0.9)."
-        )
-
-    def _divergence(self, logs):
-        seen = [f"{name} is {value}" for name, value in logs.items() if not math.isfinite(value)]
-        for name, past in self._past_losses.items():
-            size = abs(logs.get(name, math.nan))
-            usual = max(float(np.median(past)), 1.0) if past else math.inf
-            if MOST_GROWTH * usual < size < math.inf:
-                seen.append(f"{name} is {logs[name]:.3g}, where {usual:.3g} was usual")
-            elif math.isfinite(size):
-                past.append(size)
-                del past[:-MOST_PAST]
-        for name in ("d_real", "d_fake"):
-            if MOST_SCORE < abs(logs.get(name, 0.0)) < math.inf:
-                seen.append(f"the mean score {name} is {logs[name]:.3g}")
-        if self._figures[0] > MOST_DIVERSITY:
-            seen.append(f"samples are {self._figures[0]:.3g} times as far apart as real ones")
-        return seen and (
-            f"training diverges: {', '.join(seen)}. It rarely recovers from that. Go back to "
-            "an earlier checkpoint, and lower the learning rates, clip the gradients "
-            "(global_clipnorm=1.0 of the optimizers), or restrain the discriminator: "
-            "penalties=['gradient_penalty'] with the Wasserstein loss, ['r1'] with others."
-        )
-
-
-def _percent(share):
-    return f"{100 * share:.2g} %"
 
 
 def _numbers(logs):

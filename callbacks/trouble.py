@@ -13,6 +13,11 @@ class Trouble:
     def _reset(self):
         self._checks, self._since, self._warned = 0, None, False
 
+    @property
+    def since(self) -> int | None:
+        """The step of the check at which the condition was first met; None if it is not met."""
+        return self._since
+
     def get_state(self) -> list:
         """Returns what has been counted and remembered."""
         return [self._checks, self._since, self._warned]

@@ -12,7 +12,7 @@ import click
 
 from kgan import records, signals
 from kgan.arguments import utf8_path
-from kgan.cli import making, planning, scaling
+from kgan.cli import making, planning, scaling, verdict
 from kgan.cli import settings as given_settings
 from kgan.cli.reports import Reports
 from kgan.cli.terminal import working
@@ -40,6 +40,8 @@ class Job:
         plan: what was decided before, and why; None if nothing was.
         minutes: after which the clock ends training; None if the steps do.
         begun: when the command began, by `time.monotonic`.
+        monitor: the `CollapseMonitor` of the training; None before it, or without one.
+        held_out: data that the run is not trained on; None before the training, or without any.
     """
 
     run: RunFolder
@@ -55,6 +57,8 @@ class Job:
     plan: Any = None
     minutes: float | None = None
     begun: float = 0.0
+    monitor: Any = None
+    held_out: Any = None
 
 
 def train(
@@ -267,11 +271,7 @@ def fit(job: Job, quiet: bool, trained: bool = False) -> None:
         stop,
         checkpoint,
         # Before History and TensorBoard, because it adds figures to their logs.
-        *(
-            [callbacks.CollapseMonitor(job.dataset, every_steps=max(1, total // 100))]
-            if not kinds.of(job.gan).from_images
-            else []
-        ),
+        *verdict.watchers(job),
         History(run),
         snapshot,
         callbacks.TensorBoard(
@@ -373,6 +373,7 @@ def finish(job: Job) -> None:
         f"All of it:            {run.bytes() / 1e6:.1f} MB in {run.path}\n"
         f"{_next_command(job.gan, run.path)}"
     )
+    verdict.give(job)
     if job.reports is not None:
         job.reports.ended(job, "finished", model=str(run.model), saved_model=str(run.saved_model))
     if rows and not all(math.isfinite(float(rows[-1][name])) for name in ("d_loss", "g_loss")):

@@ -11,7 +11,7 @@ import numpy as np
 
 from kgan import data, records
 from kgan.data import folder as folders
-from kgan.data import walking
+from kgan.data import places, walking
 from kgan.data.images import parallel
 from kgan.data.splits import parse
 from kgan.errors import InputError
@@ -202,9 +202,8 @@ def _is_name(source: str) -> bool:
         return True
     if _is_path(source):
         return False
-    from kgan.data import tfds
 
-    return tfds.knows(source)
+    return places.knows(source)
 
 
 def _is_path(source: str) -> bool:
@@ -213,9 +212,8 @@ def _is_path(source: str) -> bool:
         return True
     if Path(source).suffix.lower() in (".npz", ".npy"):
         return True
-    from kgan.data import tfds
 
-    return ("/" in source or os.sep in source) and not tfds.knows(source)
+    return ("/" in source or os.sep in source) and not places.knows(source)
 
 
 def _root(folder: Path, split: str) -> Path:
@@ -244,7 +242,7 @@ def _of_builder(name: str, data_dir: Any) -> str | None:
     """Returns a digest of the files of a data set of TensorFlow Datasets; None if it has none."""
     from kgan.data import tfds
 
-    if not tfds.knows(name):
+    if not places.knows(name):
         return None
     folder = tfds.prepared_folder(name, data_dir)
     if folder is None:

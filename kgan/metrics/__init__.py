@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from kgan.metrics.frechet import frechet_distance as frechet_distance
     from kgan.metrics.inception import InceptionScore as InceptionScore
     from kgan.metrics.inception import inception_score as inception_score
+    from kgan.metrics.judgement import Verdict as Verdict
+    from kgan.metrics.judgement import verdict as verdict
     from kgan.metrics.kernel import KernelDistance as KernelDistance
     from kgan.metrics.kernel import kernel_distance as kernel_distance
     from kgan.metrics.measuring import get as get
@@ -59,6 +61,7 @@ _OBJECTS = {
     "Recall": "neighbours",
     "SSIM": "paired",
     "Statistics": "statistics",
+    "Verdict": "judgement",
     "frechet_distance": "frechet",
     "get": "measuring",
     "inception_score": "inception",
@@ -70,6 +73,7 @@ _OBJECTS = {
     "register": "named",
     "ssim": "paired",
     "truncation_curve": "truncation",
+    "verdict": "judgement",
 }
 
 __all__ = sorted([*_OBJECTS, "extractors"])

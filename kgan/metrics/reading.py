@@ -21,7 +21,9 @@ def range_of(data):
 
 
 @contextlib.contextmanager
-def batches(data, value_range=None, count: int | None = None) -> Iterator[Iterator[np.ndarray]]:
+def batches(
+    data, value_range=None, count: int | None = None, labels: list | None = None
+) -> Iterator[Iterator[np.ndarray]]:
     """A context whose value iterates over batches `(batch, *sample_shape)` of any kind of data.
 
     Args:
@@ -30,6 +32,7 @@ def batches(data, value_range=None, count: int | None = None) -> Iterator[Iterat
             `value_range`; afterwards its `position` is restored.
         value_range: (low, high) to which a dataset of `kgan.data` is scaled; None leaves it.
         count: the number of samples to read; None reads all.
+        labels: a list that the labels of each batch are added to, if it has any; or None.
 
     Raises:
         InputError: if `data` is none of these, or repeats without end and `count` is None.
@@ -40,14 +43,17 @@ def batches(data, value_range=None, count: int | None = None) -> Iterator[Iterat
         )
     if count is None and getattr(data, "cardinality", lambda: 0)() == tf.data.INFINITE_CARDINALITY:
         raise InputError("The dataset repeats without end. Give it without `.repeat()`.")
-    with contextlib.closing(_stream(data, value_range, count)) as stream:
+    with contextlib.closing(_stream(data, value_range, count, labels)) as stream:
         yield stream
 
 
-def _stream(data, value_range, count):
+def _stream(data, value_range, count, labels):
     given, taken = range_of(data), 0
     rescaled = None not in (given, value_range) and tuple(given) != tuple(value_range)
     for batch in _raw(data):
+        if labels is not None and isinstance(batch, (tuple, list)) and len(batch) > 1:
+            # What is not one number a sample is a target, and no label.
+            labels += [np.asarray(batch[1])] if np.ndim(batch[1]) == 1 else []
         batch = batch[0] if isinstance(batch, (tuple, list)) and len(batch) else batch
         samples = arguments.array("A batch of samples", batch)
         if samples.ndim == 0:

@@ -8,7 +8,7 @@ import pytest
 from stand_in import StandIn
 
 import kgan
-from kgan.callbacks import CollapseMonitor, collapse_monitor
+from kgan.callbacks import CollapseMonitor, findings
 from kgan.callbacks.trouble import levels
 
 Adam = keras.optimizers.Adam
@@ -291,7 +291,7 @@ def test_what_grows_beyond_measure_is_said_when_it_lasts(logs, says):
 
 
 def test_what_is_kept_of_past_losses_does_not_grow(monkeypatch):
-    monkeypatch.setattr(collapse_monitor, "MOST_PAST", 3)
+    monkeypatch.setattr(findings, "MOST_PAST", 3)
     watching = monitor()
     Scripted([{"d_loss": float(loss)} for loss in range(8)]).watched_by(watching)
     assert watching.get_state()["past_losses"]["d_loss"] == [5.0, 6.0, 7.0]

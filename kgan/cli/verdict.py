@@ -1,0 +1,109 @@
+"""What watches a training of the command line for trouble, and the verdict at its end."""
+
+import math
+from typing import Any
+
+import click
+
+from kgan.cli import reading
+from kgan.data import kinds, splits
+from kgan.errors import InputError
+
+# No check comes after fewer steps than this: a check takes about as long as a few steps.
+LEAST_BETWEEN = 20
+# Samples of each kind that the verdict looks at.
+MOST_SAMPLES = 500
+
+
+def watchers(job: Any) -> list:
+    """Returns the monitor of a run in a list, and keeps it as `job.monitor`.
+
+    A model that starts from images gets none: its samples are not to be like all real ones.
+    """
+    from kgan import callbacks
+
+    if kinds.of(job.gan).from_images:
+        return []
+    job.held_out = held_out(job)
+    job.monitor = callbacks.CollapseMonitor(
+        job.dataset,
+        every_steps=max(1, min(LEAST_BETWEEN, job.total), job.total // 100),
+        # In short runs trouble has to be seen sooner.
+        least_steps=min(1000, max(100, job.total // 10)),
+        warmup=min(5000, max(500, job.total // 2)),
+        held_out=job.held_out,
+        style="command",
+    )
+    return [job.monitor]
+
+
+def held_out(job: Any) -> Any:
+    """Returns a dataset of what the run's data holds beside its split; None if there is nothing."""
+    settings = job.settings
+    if job.dataset.info.modes is not None and len(job.dataset.info.sample_shape) == 1:
+        # Of points any number can be drawn.
+        settings = settings | {"seed": settings["seed"] + 1}
+        return _load(job, settings, settings["split"])
+    for split in candidates(settings["split"]):
+        try:
+            return _load(job, settings, split)
+        except InputError:
+            continue
+    return None
+
+
+def _load(job, settings, split):
+    return reading.load(type(job.gan), settings, split, 250, measuring=job.gan)
+
+
+def candidates(split: str) -> list[str]:
+    """Returns splits that share no sample with `split`, the best first.
+
+    >>> candidates("train[:90%]"), candidates("test")
+    (['test', 'train[90%:]'], [])
+    """
+    try:
+        name, start, stop = splits.parse(split)
+    except InputError:
+        return []
+    found = ["test"]
+    if stop is not None:
+        found.append(f"{name}[{stop}:]")
+    if start is not None and start not in ("0", "0%"):
+        found.append(f"{name}[:{start}]")
+    return [each for each in found if not splits.overlap(each, split)]
+
+
+def give(job: Any) -> None:
+    """Prints the verdict of a finished run, and stores it in its `config.json`.
+
+    What goes wrong is a warning: the run is finished, whatever is said of it.
+    """
+    if kinds.of(job.gan).from_images:
+        click.echo(
+            "No verdict: this model starts from images, and `kgan evaluate` compares each with its "
+            "target."
+        )
+        return
+    try:
+        from kgan import metrics
+
+        monitor = job.monitor
+        found = metrics.verdict(
+            job.gan,
+            job.dataset,
+            job.held_out if monitor is not None else held_out(job),
+            monitor.distances if monitor is not None else (),
+            # After a short trial a short look is enough.
+            count=min(MOST_SAMPLES, max(100, job.total)),
+        )
+        click.echo(str(found))
+        figures = {
+            name: float(value) if math.isfinite(value) else None
+            for name, value in found.figures.items()
+        }
+        record = {"lines": list(found.lines), "figures": figures, "step": job.gan.steps_taken}
+        job.run.write_config(job.run.config() | {"verdict": record})
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        click.echo(f"Warning: there is no verdict on this run: {reason}", err=True)

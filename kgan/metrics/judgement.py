@@ -1,0 +1,257 @@
+"""The verdict on a trained model in four lines: how good, how varied, what is copied, longer?"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kgan import arguments
+from kgan.errors import InputError
+from kgan.metrics.frechet import frechet_distance
+from kgan.metrics.neighbours import manifold
+from kgan.metrics.reading import batches, read_features
+from kgan.metrics.signs import Neighbours
+from kgan.typing import Range, Shape
+
+# Fewer samples of a side say nothing about their distribution.
+LEAST = 20
+# Fréchet distances beyond that of training samples, as shares of the variance of the real ones, up
+# to which these words hold. On MNIST noise has 2.7, superpositions of two digits have 0.27.
+GOOD = (
+    (0.05, "close to real ones"),
+    (0.2, "like real ones, with faults that can be seen"),
+    (0.5, "far from real ones"),
+    (math.inf, "not like real ones"),
+)
+# Recall, as a share of that of training samples, down to which these words hold.
+VARIED = (
+    (0.7, "nearly as varied as real ones"),
+    (0.3, "less varied than real ones"),
+    (0.05, "much less varied than real ones"),
+    (-1.0, "not varied in the way of real ones"),
+)
+# Shares of copies among the samples up to which these words hold; 1 % by chance.
+COPIED = (
+    (0.05, "no more than by chance"),
+    (0.3, "in part"),
+    (math.inf, "mostly"),
+)
+# A change of the distance over the last third of a training that counts, and of how many standard
+# errors.
+CHANGE, CERTAIN = 0.05, 2.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What `verdict` returns. `str` gives the four lines.
+
+    Attributes:
+        good, varied, memorised, longer: a sentence each, with its evidence.
+        figures: the figures in them, by name.
+    """
+
+    good: str
+    varied: str
+    memorised: str
+    longer: str
+    figures: dict[str, float]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The four lines."""
+        return (
+            f"How good:             {self.good}",
+            f"How varied:           {self.varied}",
+            f"Memorised:            {self.memorised}",
+            f"Training longer:      {self.longer}",
+        )
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+
+def verdict(
+    gan: Any,
+    train: Any,
+    held_out: Any = None,
+    distances: Any = (),
+    count: int = 500,
+    seed: int = 0,
+) -> Verdict:
+    """Judges a trained model by a few hundred samples, in a few seconds.
+
+    Images are judged by the features of the classifiers that come with kgan, which tell noise from
+    images where the values themselves do not; everything else by its values. The words are relative
+    to what training samples reach in place of generated ones.
+
+    - good: the Fréchet distance beyond that of training samples, as a share of the variance of the
+      real samples; and precision.
+    - varied: recall, relative to that of training samples.
+    - memorised: the share of copies of training samples, against held-out ones.
+    - longer: the trend of the distance to the real samples over the last third of the training.
+
+    Args:
+        gan: a model with `generate`, `sample_shape` and `data_range`.
+        train: the training samples: an array, a dataset or an iterable of batches.
+        held_out: samples that the model was not trained on; None compares with training samples,
+            and does not judge copies.
+        distances: pairs (step, distance to the real samples) from the training, as the attribute
+            `distances` of `kgan.callbacks.CollapseMonitor`.
+        count: the most samples of each kind to use.
+        seed: seed of the samples.
+
+    Raises:
+        InputError: if the data cannot be read.
+
+    Example:
+
+    ```python
+    print(kgan.metrics.verdict(gan, train, held_out, monitor.distances))
+    ```
+    """
+    count = arguments.integer("count", count, least=2)
+    value_range = gan.data_range
+    # For copies among the training samples more of them are needed than for the distance.
+    training = _read(train, value_range, max(4 * count, 2000))
+    new = None if held_out is None else _read(held_out, value_range, count)
+    if new is None:
+        half = len(training) // 2
+        reference, floor = training[:half][:count], training[half:][:count]
+    else:
+        reference, floor = new, training[:count]
+    samples = gan.generate(count, seed=seed)
+    figures: dict[str, float] = {}
+    longer = _longer(distances, figures)
+    if not np.isfinite(samples).all():
+        said = "the samples are NaN or infinite."
+        return Verdict(said, said, said, longer, figures)
+    good, varied = _quality(samples, reference, floor, new is None, value_range, figures)
+    return Verdict(good, varied, _memorised(samples, training, new, figures), longer, figures)
+
+
+def extractor_for(sample_shape: Shape) -> str:
+    """Returns the name of the offline extractor that suits samples of a shape."""
+    if len(sample_shape) != 3:
+        return "values"
+    return "digits" if sample_shape[-1] < 3 else "cifar10"
+
+
+def _read(data, value_range: Range | None, count: int) -> np.ndarray:
+    with batches(data, value_range, count) as stream:
+        read = list(stream)
+    if not sum(map(len, read)):
+        raise InputError("There are no samples in the data.")
+    return np.concatenate(read)
+
+
+def _quality(samples, reference, floor, on_training, value_range, figures) -> tuple[str, str]:
+    """Returns the first two lines; adds to `figures`."""
+    count = min(len(samples), len(reference), len(floor))
+    if count < LEAST:
+        said = f"cannot be told from {count} real samples; {LEAST} are needed."
+        return said, said
+    name = extractor_for(samples.shape[1:])
+    try:
+        of_real, of_floor, of_fake = (
+            read_features(_visible(part[:count], value_range), name, value_range)[0]
+            for part in (reference, floor, samples)
+        )
+    except InputError as error:
+        said = f"was not measured. {error}"
+        return said, said
+    spread = float(of_real.var(axis=0, ddof=1).sum())
+    distance, least = (_distance(of_real, part) for part in (of_fake, of_floor))
+    share = max(distance - least, 0.0) / spread if spread > 0 else math.inf
+    found, best = (manifold(of_real, part, (3,))[3] for part in (of_fake, of_floor))
+    figures |= {
+        "frechet_distance": distance,
+        "frechet_distance_of_training": least,
+        "relative_distance": share,
+        "precision": found["precision"],
+        "precision_of_training": best["precision"],
+        "recall": found["recall"],
+        "recall_of_training": best["recall"],
+    }
+    word = next(word for most, word in GOOD if share <= most)
+    against = "training samples" if on_training else "held-out samples"
+    good = (
+        f"{word}: Fréchet distance {distance:.3g} to {count} {against} ({least:.3g} for training "
+        f"samples; {name} features), {_percent(found['precision'])} pass for real "
+        f"({_percent(best['precision'])} of training samples do)."
+    )
+    part = found["recall"] / max(best["recall"], 1e-9)
+    word = next(word for least_part, word in VARIED if part >= least_part)
+    varied = (
+        f"{word}: {_percent(found['recall'])} of the real samples have their like among as many "
+        f"generated ones ({_percent(best['recall'])} among training samples)."
+    )
+    return good, varied
+
+
+def _visible(samples, value_range):
+    """Returns images as they are seen: those with alpha on the middle of the range."""
+    if samples.ndim != 4 or samples.shape[-1] not in (2, 4) or value_range is None:
+        return samples
+    low, high = value_range
+    middle = (low + high) / 2
+    alpha = (samples[..., -1:] - low) / (high - low)
+    return middle + (samples[..., :-1] - middle) * alpha
+
+
+def _distance(real, fake) -> float:
+    moments = (part.astype("float64") for part in (real, fake))
+    (mu, sigma), (mu_2, sigma_2) = ((m.mean(0), np.atleast_2d(np.cov(m.T))) for m in moments)
+    return frechet_distance(mu, sigma, mu_2, sigma_2)
+
+
+def _memorised(samples, training, held_out, figures) -> str:
+    if held_out is None:
+        return "cannot be told: nothing was held out from training."
+    if len(training) < 6 or len(held_out) < LEAST:
+        return f"cannot be told from {len(training)} training and {len(held_out)} held-out samples."
+    near = Neighbours(training, held_out)
+    figures["copied"] = share = near.copied(samples)
+    word = next(word for most, word in COPIED if share <= most)
+    return (
+        f"{word}: {_percent(share)} of the samples are as near to one of {len(training)} training "
+        f"samples as copies are ({_percent(near.copied(held_out))} of held-out samples)."
+    )
+
+
+def _longer(distances, figures) -> str:
+    """Returns the last line, from the trend over the last third of the training."""
+    rows = np.array([(step, value) for step, value in distances if math.isfinite(value)])
+    if len(rows):
+        rows = rows[rows[:, 0] >= rows[-1, 0] * 2 / 3]
+    if len(rows) < 6:
+        return (
+            "cannot be told: the distance to real samples was measured fewer than six times in "
+            "the last third of the training."
+        )
+    steps, values = rows.T
+    centred = steps - steps.mean()
+    slope = (centred @ values) / (centred @ centred)
+    rest = values - values.mean() - slope * centred
+    error = math.sqrt((rest @ rest) / (len(rows) - 2) / (centred @ centred))
+    half = len(rows) // 2
+    begin, end = float(values[:half].mean()), float(values[-half:].mean())
+    figures["distance_change"] = part = (end - begin) / max(begin, 1e-12)
+    sure = abs(slope) > CERTAIN * error and abs(part) > CHANGE
+    if sure and part < 0:
+        word, moved = "probably helps", f"fell by {_percent(-part)}"
+    elif sure:
+        word, moved = "does not help", f"rose by {_percent(part)}"
+    else:
+        word, moved = (
+            "hardly helps",
+            f"changed by {_percent(abs(part))} only",
+        )
+    return (
+        f"{word}: in the last third of the training the distance of the samples to real ones "
+        f"{moved}, from {begin:.3g} to {end:.3g} (energy distance, {len(rows)} measurements)."
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %" if share < 0.0995 else f"{100 * share:.0f} %"

@@ -1,0 +1,137 @@
+"""The verdict: its words against samples whose quality is known, without any training."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import kgan
+from kgan.metrics import judgement, verdict
+
+
+@dataclasses.dataclass
+class Source:
+    """A model that draws what it was given."""
+
+    samples: np.ndarray
+    data_range: tuple | None = (-1.0, 1.0)
+
+    def generate(self, count, seed=None):
+        return self.samples[np.arange(count) % len(self.samples)]
+
+
+@pytest.fixture(scope="module")
+def digits():
+    data = kgan.data.load("digits", shuffle=False, drop_remainder=False)
+    images = np.concatenate([batch[0].numpy() for batch in data])
+    images = images[np.random.default_rng(0).permutation(len(images))]
+    return images[:300], images[500:600], images[700:1000]
+
+
+def judged(samples, digits, **settings):
+    return verdict(Source(samples), digits[0], digits[1], count=100, **settings)
+
+
+def test_real_digits_are_good_varied_and_no_copies(digits):
+    found = judged(digits[2], digits)
+    assert found.good.startswith("close to real ones")
+    assert found.varied.startswith("nearly as varied")
+    assert found.memorised.startswith("no more than by chance")
+    assert found.figures["precision"] > 0.7
+    assert str(found).splitlines() == list(found.lines) and len(found.lines) == 4
+
+
+def test_noise_is_never_called_good(digits):
+    noise = np.random.default_rng(1).uniform(-1, 1, (100, 8, 8, 1)).astype("float32")
+    found = judged(noise, digits)
+    assert found.good.startswith("not like real ones")
+    assert found.varied.startswith("not varied")
+    assert found.figures["precision"] < 0.05
+
+
+@pytest.mark.slow
+def test_few_digits_over_and_over_are_not_varied(digits):
+    found = judged(digits[2][:3], digits)
+    assert found.varied.startswith(("not varied", "much less varied"))
+    assert found.figures["precision"] > 0.6
+
+
+@pytest.mark.slow
+def test_copies_are_noticed_and_blurred_images_are_none(digits):
+    rng = np.random.default_rng(0)
+    copies = digits[0][:100] + rng.normal(0, 0.05, (100, 8, 8, 1)).astype("float32")
+    assert judged(copies, digits).memorised.startswith("mostly: ")
+    half = np.concatenate([copies[:30], digits[2][:70]])
+    assert judged(half, digits).memorised.startswith("in part: ")
+    blurred = np.stack([digits[0][rng.choice(300, 5)].mean(axis=0) for _ in range(100)])
+    assert judged(blurred, digits).memorised.startswith("no more than by chance")
+
+
+@pytest.mark.slow
+def test_without_held_out_data_copies_are_not_judged(digits):
+    found = verdict(Source(digits[2]), digits[0], count=100)
+    assert "nothing was held out" in found.memorised
+    assert found.good.startswith("close to real ones") and "training samples" in found.good
+
+
+@pytest.mark.slow
+def test_noise_in_colour_is_not_called_good():
+    """Pixels alone gave such noise a precision of 0.92."""
+    rng = np.random.default_rng(0)
+    places = np.linspace(-1, 1, 16)
+    slopes = rng.normal(size=(200, 2, 1, 1, 3))
+    scenes = slopes[:, 0] * places[None, :, None, None] + slopes[:, 1] * places[None, None, :, None]
+    scenes = np.tanh(scenes).astype("float32")
+    noise = np.clip(rng.normal(0, 0.6, (80, 16, 16, 3)), -1, 1).astype("float32")
+    found = verdict(Source(noise), scenes[:80], scenes[80:160], count=80)
+    assert found.good.startswith("not like real ones")
+    assert "cifar10 features" in found.good
+    assert found.figures["precision"] < 0.05
+    alpha = np.concatenate([scenes, np.ones((200, 16, 16, 1), "float32")], axis=-1)
+    seen = verdict(Source(alpha[160:]), alpha[:80], alpha[80:160], count=40)
+    assert "cifar10 features" in seen.good
+
+
+def test_points_are_judged_by_their_values():
+    rng = np.random.default_rng(0)
+    train, new, drawn = (rng.normal(size=(300, 2)).astype("float32") for _ in range(3))
+    found = verdict(Source(drawn, None), train, new, count=300)
+    assert found.good.startswith("close to real ones")
+    assert "values features" in found.good
+    assert verdict(Source(drawn + 5, None), train, new, count=300).good.startswith("not like")
+
+
+def test_images_that_no_extractor_reads_are_not_judged_by_their_pixels():
+    narrow = np.random.default_rng(0).uniform(-1, 1, (60, 4, 4, 1)).astype("float32")
+    found = verdict(Source(narrow), narrow[:30], narrow[30:], count=30)
+    assert found.good.startswith("was not measured. ")
+    assert "precision" not in found.figures
+
+
+def test_tiny_data_and_broken_samples_have_a_verdict(digits):
+    found = verdict(Source(digits[2]), digits[0][:9], digits[1][:3])
+    assert "20 are needed" in found.good
+    assert found.memorised.startswith("cannot be told from 9 training and 3 held-out")
+    assert "NaN" in judged(np.full((5, 8, 8, 1), np.nan, "float32"), digits).good
+
+
+@pytest.mark.parametrize(
+    ("course", "word"),
+    [
+        (lambda t: 1 / (1 + 5 * t), "probably helps: "),
+        (lambda t: 1 + t, "does not help: "),
+        (lambda t: 1 + 0 * t, "hardly helps: "),
+    ],
+)
+def test_the_last_third_tells_whether_to_train_longer(course, word):
+    rng = np.random.default_rng(0)
+    steps = np.arange(100, 3100, 100)
+    distances = [(step, course(step / 3000) + rng.normal(0, 0.005)) for step in steps]
+    figures = {}
+    said = judgement._longer(distances, figures)
+    assert said.startswith(word)
+    last = [value for step, value in distances if step >= 2000]
+    assert len(last) == 11 and "11 measurements" in said
+    expected = np.mean(last[-5:]) / np.mean(last[:5]) - 1
+    assert figures["distance_change"] == pytest.approx(expected)
+    assert judgement._longer(distances[:2], {}).startswith("cannot be told")
