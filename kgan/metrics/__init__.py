@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from kgan.metrics.paired import ssim as ssim
     from kgan.metrics.statistics import Statistics as Statistics
     from kgan.metrics.truncation import truncation_curve as truncation_curve
+    from kgan.metrics.usefulness_metric import Usefulness as Usefulness
+    from kgan.metrics.usefulness_metric import UsefulnessReport as UsefulnessReport
+    from kgan.metrics.usefulness_metric import usefulness as usefulness
 
 from kgan.metrics.named import METRICS
 
@@ -56,6 +59,8 @@ _OBJECTS = {
     "Recall": "neighbours",
     "SSIM": "paired",
     "Statistics": "statistics",
+    "Usefulness": "usefulness_metric",
+    "UsefulnessReport": "usefulness_metric",
     "frechet_distance": "frechet",
     "get": "measuring",
     "inception_score": "inception",
@@ -66,6 +71,7 @@ _OBJECTS = {
     "register": "named",
     "ssim": "paired",
     "truncation_curve": "truncation",
+    "usefulness": "usefulness_metric",
 }
 
 __all__ = sorted([*_OBJECTS, "extractors"])
