@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras import initializers, layers
 
 from kgan import augment as augmentations
+from kgan import bridge
 from kgan.metrics.extractors.images import isolated
 from kgan.typing import Shape
 
@@ -43,9 +44,9 @@ class SmallClassifier:
         self._centre, self._spread = 0.0, 1.0
         # A traced step for each augmentation.
         self._traced: dict[int, Any] = {}
-        self._predict = tf.function(
-            lambda samples: tf.nn.softmax(self._network(samples, training=False)),
-            reduce_retracing=True,
+        self._batch = tf.TensorSpec((None, *self.sample_shape), tf.float32)
+        self._predict = traced(
+            lambda samples: tf.nn.softmax(self._network(samples, training=False)), [self._batch]
         )
 
     def fit(self, samples, labels, seed: int = 0, augment: Any = None) -> None:
@@ -97,7 +98,6 @@ class SmallClassifier:
     def _step(self, augment):
         if id(augment) not in self._traced:
 
-            @tf.function(reduce_retracing=True)
             def step(samples, labels, seed):
                 if augment is not None:
                     samples = augment(samples, seed)
@@ -109,8 +109,17 @@ class SmallClassifier:
                 self._optimizer.apply(tape.gradient(loss, variables), variables)
 
             # With the augmentation, so that its `id` stays its own.
-            self._traced[id(augment)] = step, augment
+            specs = [self._batch, tf.TensorSpec((None,), tf.int32), tf.TensorSpec((2,), tf.int32)]
+            self._traced[id(augment)] = traced(step, specs), augment
         return self._traced[id(augment)][0]
+
+
+def traced(function, specs):
+    """Returns a `tf.function` that is traced once, for batches of any size."""
+    # TensorFlow warns of several classifiers, each of which traces functions of its own.
+    return bridge.without_retracing_warning(
+        tf.function(function, input_signature=specs, autograph=False)
+    )
 
 
 def network(sample_shape: Shape, classes: int, seed: int) -> keras.Model:
