@@ -151,14 +151,17 @@ def _save_arrays(path: Path, samples, labels) -> None:
 
 
 def _summary(more, names, with_real: bool, out: Path) -> str:
-    lines = [f"{'class':16} {'real':>8} {'generated':>10} {'rejected':>9} {'of drawn':>9}"]
-    for label, (count, lacked, rejected, drawn) in enumerate(
-        zip(more.counts, more.lacked, more.rejected, more.drawn, strict=True)
-    ):
+    lines = [
+        f"{'class':16} {'real':>8} {'generated':>10} {'rejected':>9} {'of drawn':>9} {'variety':>8}"
+    ]
+    columns = (more.counts, more.lacked, more.rejected, more.drawn, more.variety)
+    for label, (count, lacked, rejected, drawn, variety) in enumerate(zip(*columns, strict=True)):
         name = names[label] if label < len(names) else str(label)
-        lines.append(f"{name:16} {count:>8} {lacked:>10} {rejected:>9} {drawn:>9}")
+        line = f"{name:16} {count:>8} {lacked:>10} {rejected:>9} {drawn:>9}"
+        lines.append(f"{line} {variety:>8.2f}" if lacked else line)
+    lines.append("\nvariety: how much the generated samples vary; 1 is as much as the real ones.")
     real = f" and {len(more.real[0])} real" if with_real else ""
-    lines.append(f"\n{len(more.samples)} generated{real} samples in {out}")
+    lines.append(f"{len(more.samples)} generated{real} samples in {out}")
     if not with_real:
         lines.append("Put them beside the real ones to train on both, or take --with-real.")
     return "\n".join(lines)

@@ -1,5 +1,6 @@
 """Samples for the classes that a data set has few of, as far as a classifier recognises them."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from kgan.metrics.small_classifier import SmallClassifier, copied, plain_augment
 _MOST_DRAWN = 20
 # The fewest samples that are drawn at once, and before a class is given up.
 _LEAST_DRAWN = 200
+# Samples of a class that vary less than this share of what the real ones do are warned of.
+_LEAST_VARIETY = 0.5
 # Fewer samples of a class tell a classifier too little of it.
 _LEAST_REAL = 2
 
@@ -46,6 +49,20 @@ class Balanced:
     def rejected(self) -> np.ndarray:
         """How many samples of each class the classifier did not recognise, `(classes,)`."""
         return np.maximum(self.drawn - self.lacked, 0)
+
+    @property
+    def variety(self) -> np.ndarray:
+        """How much the generated samples of each class vary, relative to the real ones.
+
+        The root of the ratio of their variances, summed over all values of a sample: about 1 for
+        good samples, 0 if all are the same, NaN for classes that lacked nothing, `(classes,)`. A
+        classifier may recognise samples of which each is like the other.
+        """
+        found = np.full(len(self.lacked), np.nan)
+        for label in np.flatnonzero(self.lacked):
+            made, real = self.samples[self.labels == label], self.real[0][self.real[1] == label]
+            found[label] = np.sqrt(_variance(made) / max(_variance(real), 1e-12))
+        return found
 
     def with_real(self) -> tuple[np.ndarray, np.ndarray]:
         """Returns (samples, labels) of the real and the generated samples together."""
@@ -140,13 +157,32 @@ def balance(
             gan, classifier, int(label), int(lacked[label]), confidence, seed, named
         )
         made.append(kept)
-    return Balanced(
+    found = Balanced(
         samples=np.concatenate(made),
         labels=np.repeat(np.arange(len(counts)), lacked),
         real=(samples, labels),
         lacked=lacked,
         drawn=drawn,
     )
+    _warn_of_likeness(found, named)
+    return found
+
+
+def _variance(samples) -> float:
+    return float(np.var(samples, axis=0, dtype="float64").sum())
+
+
+def _warn_of_likeness(found, named) -> None:
+    """Warns if the samples of a class are much alike: a classifier learns little from them."""
+    alike = np.flatnonzero((found.lacked > 1) & (found.variety < _LEAST_VARIETY))
+    if len(alike):
+        listed = ", ".join(f"{named(each)} ({found.variety[each]:.2f})" for each in alike[:10])
+        warnings.warn(
+            "The generated samples of some classes vary much less than the real ones, 1 being as "
+            f"much: {listed}. The model has collapsed there, and copies of the real samples are "
+            "worth more. Train it with more of these classes, or another family.",
+            stacklevel=3,
+        )
 
 
 def _recognised(gan, classifier, label, wanted, confidence, seed, named):

@@ -85,9 +85,10 @@ def test_a_folder_by_class_that_can_be_trained_on(trained_run, unequal, tmp_path
     # The folders' order is that of their names; bars lack nothing.
     assert files(out) == {"dot": 32, "pole": 10}
     rows = {line.split()[0]: line.split()[1:] for line in said.splitlines()[1:4]}
-    assert rows["bar"] == ["40", "0", "0", "0"]
+    assert rows["bar"] == ["40", "0", "0", "0"]  # and no variety of none
     for name, (real, lacked) in {"pole": (30, 10), "dot": (8, 32)}.items():
-        count, generated, rejected, drawn = map(int, rows[name])
+        count, generated, rejected, drawn = map(int, rows[name][:4])
+        assert 0.5 < float(rows[name][4]) < 2
         assert (count, generated, drawn - rejected) == (real, lacked, lacked)
     assert f"42 generated samples in {out}" in said
     with Image.open(next((out / "dot").iterdir())) as image:

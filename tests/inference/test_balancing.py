@@ -41,6 +41,8 @@ def test_every_class_gets_what_it_lacks():
     np.testing.assert_array_equal(more.counts, [40, 10, 25])
     np.testing.assert_array_equal(more.lacked, [0, 30, 15])
     np.testing.assert_array_equal(np.bincount(more.labels), [0, 30, 15])
+    # As much as the real ones, of which there are ten.
+    assert 0.6 < more.variety[1] < 1.7
     # Of perfect samples nearly none is rejected.
     assert more.rejected.sum() <= 2
     np.testing.assert_array_equal(more.drawn - more.rejected, more.lacked)
@@ -66,6 +68,20 @@ def test_noise_is_given_up():
     with pytest.raises(InputError, match=r"Of \d+ samples .* class 'cat', .* recognises 0"):
         kgan.balance(model, blobs(300, 20, 300), steps=60, class_names=("ant", "cat", "dog"))
     assert len(model.seeds) == 1
+
+
+def test_samples_that_are_all_alike_are_told():
+    class Collapsed(StandIn):
+        def generate(self, labels, seed):
+            return super().generate(labels, seed) * 0.1 + 0.9 * CENTRES[labels].astype("float32")
+
+    real = blobs(40, 10, 25)
+    with pytest.warns(UserWarning, match=r"vary much less.*: 1 \(0\.[01]\d\), 2 \(0"):
+        more = kgan.balance(Collapsed(), real, steps=60)
+    expected = np.sqrt(
+        more.samples[more.labels == 2].var(axis=0).sum() / real[0][real[1] == 2].var(axis=0).sum()
+    )
+    assert np.isnan(more.variety[0]) and more.variety[2] == pytest.approx(expected, rel=1e-4)
 
 
 def test_to_says_how_many_and_no_class_loses_any():
