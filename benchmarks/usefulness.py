@@ -35,6 +35,10 @@ from kgan import pictures
 from kgan.metrics.small_classifier import copied, plain_augmentation
 from kgan.metrics.usefulness_metric import compare
 
+# The settings of all trainings of the classifier, and further ones of the generator.
+OF_CLASSIFIER = ("rare", "few", "per_class", "seeds", "classifier_steps")
+OF_GENERATOR = ("family", "width", "steps", "augment", "feed", "ema", "rare", "few", "per_class")
+
 
 def arrays(split: str) -> tuple[np.ndarray, np.ndarray]:
     """Returns images in [-1, 1] and labels, in the order of the data set."""
@@ -53,8 +57,8 @@ def unequal(images, labels, given) -> tuple[np.ndarray, np.ndarray]:
     return images[rows], labels[rows]
 
 
-def trained(given, images, labels, seed: int) -> kgan.GAN:
-    """Returns a conditional model, trained on the pictures."""
+def trained(given, images, labels, seed: int) -> tuple[kgan.GAN, float]:
+    """Returns a conditional model, trained on the pictures, and the seconds that it took."""
     keras.utils.set_random_seed(seed)
     if given.feed == "copies":
         rows = copied(labels)
@@ -73,8 +77,23 @@ def trained(given, images, labels, seed: int) -> kgan.GAN:
     augment = None if given.augment == "none" else given.augment
     # Five of the discriminator's, as some papers have it, would take five times as long.
     gan.compile(ema=given.ema, augment=augment, discriminator_steps=1)
+    begun = time.perf_counter()
     gan.fit(data, epochs=-(-given.steps // data.info.steps_per_epoch), verbose=0)
-    return gan
+    return gan, time.perf_counter() - begun
+
+
+def kept(given, images, labels, seed: int) -> tuple[kgan.GAN, float]:
+    """As `trained`; a model that was trained by the same settings before is loaded."""
+    if given.work is None:
+        return trained(given, images, labels, seed)
+    named = "-".join(str(getattr(given, name)) for name in OF_GENERATOR)
+    path = given.work / f"{named}-{seed}.keras"
+    if not path.exists():
+        gan, seconds = trained(given, images, labels, seed)
+        given.work.mkdir(parents=True, exist_ok=True)
+        gan.save(path)
+        path.with_suffix(".json").write_text(json.dumps(seconds))
+    return kgan.load(path), json.loads(path.with_suffix(".json").read_text())
 
 
 def plain(given, images, labels, tested) -> dict[str, list]:
@@ -92,9 +111,7 @@ def plain(given, images, labels, tested) -> dict[str, list]:
 
 def by_kgan(given, images, labels, tested, seed: int) -> dict[str, list]:
     """As `plain`, with what kgan drew, of one seed of the generator; and how it was drawn."""
-    begun = time.perf_counter()
-    gan = trained(given, images, labels, seed)
-    seconds = time.perf_counter() - begun
+    gan, seconds = kept(given, images, labels, seed)
     more = kgan.balance(gan, (images, labels), confidence=given.confidence, seed=seed)
     sheet = pictures.grid(more.samples[:100], value_range=(-1.0, 1.0), columns=20)
     pictures.save_png(given.out / f"usefulness-{seed}.png", sheet)
@@ -104,6 +121,7 @@ def by_kgan(given, images, labels, tested, seed: int) -> dict[str, list]:
         "balanced by kgan, and shifts": (*together, shift),
     }
     drawn = {name: int(getattr(more, name)[given.rare]) for name in ("drawn", "rejected", "lacked")}
+    drawn["variety"] = round(float(more.variety[given.rare]), 3)
     return figures(given, sets, tested) | {"sampling": drawn | {"seconds": round(seconds)}}
 
 
@@ -136,8 +154,8 @@ def table(results: dict, settings: dict) -> str:
             f"{accuracy.mean():.4f} ± {accuracy.std():.4f} |"
         )
     drawn = "; ".join(
-        f"{run['sampling']['rejected']} of {run['sampling']['drawn']} samples rejected after "
-        f"{run['sampling']['seconds']} s of training"
+        f"{run['sampling']['rejected']} of {run['sampling']['drawn']} samples rejected, variety "
+        f"{run['sampling']['variety']}, after {run['sampling']['seconds']} s of training"
         for run in runs
     )
     versions = f"TensorFlow {tf.__version__}, Keras {keras.__version__}, kgan {kgan.__version__}"
@@ -147,8 +165,8 @@ def table(results: dict, settings: dict) -> str:
         f"{settings['rare']}, tested on 10,000. Generator: {settings['family']}, width "
         f"{settings['width']}, {settings['steps']} steps of 64, augment={settings['augment']}, on "
         f"the real pictures{' and copies' if settings['feed'] == 'copies' else ''}, "
-        f"{len(runs)} seeds ({drawn}). Classifier: {settings['classifier_steps']} steps, "
-        f"{settings['seeds']} seeds for each training set; the spread is over all trainings.",
+        f"{len(runs)} seed{'s' if len(runs) > 1 else ''} ({drawn}). Classifier: "
+        f"{settings['classifier_steps']} steps, {settings['seeds']} seeds for each training set; the spread is over all trainings.",
         "",
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
         f"{versions}.",
@@ -161,18 +179,19 @@ def main() -> None:
     parser.add_argument("--rare", type=int, default=8)
     parser.add_argument("--few", type=int, default=50)
     parser.add_argument("--per-class", type=int, default=300)
-    parser.add_argument("--family", default="conditional")
+    parser.add_argument("--family", default="sngan")
     parser.add_argument("--width", type=int, default=16)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--augment", default="diffaugment")
     parser.add_argument(
         "--feed", choices=["real", "copies"], default="copies", help="what the generator trains on"
     )
     parser.add_argument("--ema", type=float, default=0.999)
     parser.add_argument("--confidence", type=float, default=0.5)
-    parser.add_argument("--generators", type=int, default=3)
+    parser.add_argument("--generators", type=int, default=2)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--classifier-steps", type=int, default=400)
+    parser.add_argument("--work", type=pathlib.Path, help="a folder for the trained generators")
     parser.add_argument("--again", action="store_true")
     default = pathlib.Path(__file__).parent / "results"
     parser.add_argument("--out", type=pathlib.Path, default=default)
@@ -181,11 +200,16 @@ def main() -> None:
     settings = {
         name: value
         for name, value in vars(given).items()
-        if name not in ("again", "out", "generators")
+        if name in (*OF_CLASSIFIER, *OF_GENERATOR, "confidence")
     }
     path = given.out / "usefulness.json"
     stored = json.loads(path.read_text()) if path.exists() and not given.again else {}
-    results = stored.get("results", {}) if stored.get("settings") == settings else {}
+    results = stored.get("results", {})
+    before = stored.get("settings", {})
+    if any(before.get(name) != settings[name] for name in OF_CLASSIFIER):
+        results = {}
+    elif before != settings:
+        results = {name: found for name, found in results.items() if name == "plain"}
     images, labels = unequal(*arrays("train"), given)
     tested = arrays("test")
     works = {"plain": lambda: plain(given, images, labels, tested)} | {
