@@ -166,7 +166,8 @@ def table(results: dict, settings: dict) -> str:
         f"{settings['width']}, {settings['steps']} steps of 64, augment={settings['augment']}, on "
         f"the real pictures{' and copies' if settings['feed'] == 'copies' else ''}, "
         f"{len(runs)} seed{'s' if len(runs) > 1 else ''} ({drawn}). Classifier: "
-        f"{settings['classifier_steps']} steps, {settings['seeds']} seeds for each training set; the spread is over all trainings.",
+        f"{settings['classifier_steps']} steps, {settings['seeds']} seeds for each training set; "
+        "the spread is over all trainings.",
         "",
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
         f"{versions}.",
