@@ -339,15 +339,16 @@ class Usefulness(FeatureMetric):
         recalls = {f"{self.name}_{way}": self.last.mean_recall(way) for way in WAYS}
         return {self.name: self.last.gain, **recalls}
 
-    def report(self) -> dict:
+    def report(self) -> dict[str, Any]:
         """Returns what the figures were computed with, and the recall of each class.
 
         "recall" has, by training set, [mean, standard deviation over the seeds] of each class.
         """
-        sides = super().report() | {"extractor": None}
+        facts = {side: self._record.count(side) for side in ("real", "fake")}
         training = None if self._read is None else len(self._read[1][1])
-        found = {} if self.last is None else {"recall": self.last.spreads()}
-        return sides | {"training": training, "seeds": self.seeds, "steps": self.steps} | found
+        facts |= {"training": training, "seeds": self.seeds, "steps": self.steps}
+        # Without the extractor, whose features are the samples themselves.
+        return facts | ({} if self.last is None else {"recall": self.last.spreads()})
 
     def get_config(self) -> Config:
         changed = self.augment
