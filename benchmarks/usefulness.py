@@ -13,8 +13,11 @@ them, and `kgan.balance` draws what the rare class lacks. Then the small classif
 
 Every training of the classifier takes the same number of steps. Figures are mean and standard
 deviation over all its trainings. It writes `usefulness.md`, `usefulness.json` and, for each
-generator, a sheet of the samples of the rare class into `--out`; what is finished there, by the
-same settings, is not repeated unless `--again` is given.
+generator, a sheet of the kept samples of the rare class into `--out`; what is finished there is not
+repeated unless `--again` is given. A second call with another `--family` adds to the table:
+
+    python benchmarks/usefulness.py --family conditional --width 32 --steps 6000 --augment none \\
+        --feed real --generators 1
 """
 
 import argparse
@@ -37,7 +40,7 @@ from kgan.metrics.usefulness_metric import compare
 
 # The settings of all trainings of the classifier, and further ones of the generator.
 OF_CLASSIFIER = ("rare", "few", "per_class", "seeds", "classifier_steps")
-OF_GENERATOR = ("family", "width", "steps", "augment", "feed", "ema", "rare", "few", "per_class")
+OF_GENERATOR = ("family", "width", "steps", "augment", "feed", "ema")
 
 
 def arrays(split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -86,7 +89,8 @@ def kept(given, images, labels, seed: int) -> tuple[kgan.GAN, float]:
     """As `trained`; a model that was trained by the same settings before is loaded."""
     if given.work is None:
         return trained(given, images, labels, seed)
-    named = "-".join(str(getattr(given, name)) for name in OF_GENERATOR)
+    of = (*OF_GENERATOR, "rare", "few", "per_class")
+    named = "-".join(str(getattr(given, name)) for name in of)
     path = given.work / f"{named}-{seed}.keras"
     if not path.exists():
         gan, seconds = trained(given, images, labels, seed)
@@ -114,7 +118,7 @@ def by_kgan(given, images, labels, tested, seed: int) -> dict[str, list]:
     gan, seconds = kept(given, images, labels, seed)
     more = kgan.balance(gan, (images, labels), confidence=given.confidence, seed=seed)
     sheet = pictures.grid(more.samples[:100], value_range=(-1.0, 1.0), columns=20)
-    pictures.save_png(given.out / f"usefulness-{seed}.png", sheet)
+    pictures.save_png(given.out / f"usefulness-{given.family}-{seed}.png", sheet)
     together, shift = more.with_real(), plain_augmentation("auto", images.shape[1:])
     sets = {
         "balanced by kgan": (*together, None),
@@ -135,44 +139,51 @@ def figures(given, sets, tested) -> dict[str, list]:
     return found
 
 
-def table(results: dict, settings: dict) -> str:
-    """Returns the table of means and standard deviations."""
-    runs = [results[key] for key in sorted(results) if key.startswith("generator")]
-    columns = dict(results["plain"])
-    for run in runs:
-        for name, pairs in run.items():
-            if name != "sampling":
-                columns[name] = [*columns.get(name, []), *pairs]
+def row(name: str, pairs: list) -> str:
+    """Returns a row of the table: means and standard deviations of all trainings."""
+    rare, accuracy = np.transpose(pairs)
+    return (
+        f"| {name} | {len(pairs)} | {rare.mean():.3f} ± {rare.std():.3f} | "
+        f"{accuracy.mean():.4f} ± {accuracy.std():.4f} |"
+    )
+
+
+def table(stored: dict) -> str:
+    """Returns the table of all that is stored, and how it was measured."""
+    settings = stored["settings"]
     lines = [
         f"| trained on | trainings | recall of the rare class, {settings['rare']} | accuracy |",
         "| --- | --- | --- | --- |",
+        *(row(name, pairs) for name, pairs in stored["plain"].items()),
     ]
-    for name, pairs in columns.items():
-        rare, accuracy = np.transpose(pairs)
-        lines.append(
-            f"| {name} | {len(pairs)} | {rare.mean():.3f} ± {rare.std():.3f} | "
-            f"{accuracy.mean():.4f} ± {accuracy.std():.4f} |"
-        )
-    drawn = "; ".join(
-        f"{run['sampling']['rejected']} of {run['sampling']['drawn']} samples rejected, variety "
-        f"{run['sampling']['variety']}, after {run['sampling']['seconds']} s of training"
-        for run in runs
-    )
-    versions = f"TensorFlow {tf.__version__}, Keras {keras.__version__}, kgan {kgan.__version__}"
-    lines += [
-        "",
+    notes = [
         f"MNIST, {settings['per_class']} pictures of each class and {settings['few']} of the class "
-        f"{settings['rare']}, tested on 10,000. Generator: {settings['family']}, width "
-        f"{settings['width']}, {settings['steps']} steps of 64, augment={settings['augment']}, on "
-        f"the real pictures{' and copies' if settings['feed'] == 'copies' else ''}, "
-        f"{len(runs)} seed{'s' if len(runs) > 1 else ''} ({drawn}). Classifier: "
-        f"{settings['classifier_steps']} steps, {settings['seeds']} seeds for each training set; "
-        "the spread is over all trainings.",
-        "",
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"{versions}.",
+        f"{settings['rare']}, tested on 10,000. Classifier: {settings['classifier_steps']} steps "
+        f"of 64, {settings['seeds']} seeds for each training set; the spread is over all trainings."
     ]
-    return "\n".join(lines)
+    for generator in stored["generators"].values():
+        of, runs = generator["settings"], list(generator["runs"].values())
+        for name in (name for name in runs[0] if name != "sampling"):
+            pairs = [pair for run in runs for pair in run[name]]
+            lines.append(row(f"{name} ({of['family']})", pairs))
+        drawn = "; ".join(
+            f"{run['sampling']['rejected']} of {run['sampling']['drawn']} samples rejected, "
+            f"variety {run['sampling']['variety']}, after {run['sampling']['seconds']} s of "
+            f"training"
+            for run in runs
+        )
+        copies = " and copies of the rare ones" if of["feed"] == "copies" else ""
+        notes.append(
+            f"`{of['family']}`: width {of['width']}, {of['steps']} steps of 64, augment="
+            f"{of['augment']}, on the real pictures{copies}; {len(runs)} "
+            f"seed{'s' if len(runs) > 1 else ''}: {drawn}."
+        )
+    versions = f"TensorFlow {tf.__version__}, Keras {keras.__version__}, kgan {kgan.__version__}"
+    notes.append(
+        f"{platform.machine()}, {os.cpu_count()} cores that other work shared, Python "
+        f"{platform.python_version()}, {versions}."
+    )
+    return "\n".join([*lines, "", "\n\n".join(notes)])
 
 
 def main() -> None:
@@ -198,31 +209,28 @@ def main() -> None:
     parser.add_argument("--out", type=pathlib.Path, default=default)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    settings = {
-        name: value
-        for name, value in vars(given).items()
-        if name in (*OF_CLASSIFIER, *OF_GENERATOR, "confidence")
-    }
     path = given.out / "usefulness.json"
     stored = json.loads(path.read_text()) if path.exists() and not given.again else {}
-    results = stored.get("results", {})
-    before = stored.get("settings", {})
-    if any(before.get(name) != settings[name] for name in OF_CLASSIFIER):
-        results = {}
-    elif before != settings:
-        results = {name: found for name, found in results.items() if name == "plain"}
+    settings = {name: getattr(given, name) for name in OF_CLASSIFIER}
+    if stored.get("settings") != settings:
+        stored = {"settings": settings, "plain": {}, "generators": {}}
     images, labels = unequal(*arrays("train"), given)
     tested = arrays("test")
-    works = {"plain": lambda: plain(given, images, labels, tested)} | {
-        f"generator {seed}": lambda seed=seed: by_kgan(given, images, labels, tested, seed)
-        for seed in range(given.generators)
-    }
-    for name, work in works.items():
-        if name not in results:
-            print(name, flush=True)
-            results[name] = work()
-            path.write_text(json.dumps({"settings": settings, "results": results}, indent=1) + "\n")
-    text = table(results, settings)
+
+    def store() -> None:
+        path.write_text(json.dumps(stored, indent=1) + "\n")
+
+    if not stored["plain"]:
+        stored["plain"] = plain(given, images, labels, tested)
+        store()
+    of = {name: getattr(given, name) for name in (*OF_GENERATOR, "confidence")}
+    key = "-".join(map(str, of.values()))
+    runs = stored["generators"].setdefault(key, {"settings": of, "runs": {}})["runs"]
+    for seed in range(given.generators):
+        if str(seed) not in runs:
+            runs[str(seed)] = by_kgan(given, images, labels, tested, seed)
+            store()
+    text = table(stored)
     print(text)
     (given.out / "usefulness.md").write_text(text + "\n")
 

@@ -121,6 +121,7 @@ def balance(
             "one. Train a conditional model: `conditional`, `acgan`, or one of the others with "
             "the option classes=N."
         )
+    class_names = tuple(map(str, arguments.listing("class_names", class_names, "names")))
     named = _naming(class_names)
     samples, labels = read_labelled("data", data, gan.data_range, None, gan.sample_shape)
     if labels.max() >= classes:

@@ -11,6 +11,9 @@ from kgan.metrics.extractors.images import to_range
 from kgan.metrics.reading import from_the_start, range_of
 from kgan.typing import ArrayLike, Range, Shape
 
+# More classes than any labelled data has: other numbers are no class numbers.
+_MOST_CLASSES = 100_000
+
 
 def read_labelled(
     name: str,
@@ -83,10 +86,10 @@ def class_numbers(name: str, labels: ArrayLike) -> np.ndarray:
     found = arguments.array(f"The labels of {name}", labels, (1, 2))
     if found.ndim == 2:
         found = found[:, 0] if found.shape[1] == 1 else found.argmax(axis=1)
-    if (found != np.floor(found)).any() or (found < 0).any():
+    if not ((found == np.floor(found)) & (found >= 0) & (found < _MOST_CLASSES)).all():
         raise InputError(
-            f"The labels of {name} are class numbers, integers from 0 on, or one-hot rows; got "
-            f"values from {found.min():g} to {found.max():g}."
+            f"The labels of {name} are class numbers, integers from 0 to {_MOST_CLASSES - 1}, or "
+            f"one-hot rows; got values from {found.min():g} to {found.max():g}."
         )
     return found.astype("int64")
 

@@ -167,7 +167,7 @@ def plain_augmentation(augment: Any, sample_shape: Shape) -> Any:
     Raises:
         InputError: if `augment` is none of these.
     """
-    if augment != "auto":
+    if not (isinstance(augment, str) and augment == "auto"):
         return None if augment is None else augmentations.get(augment)
     if not is_image(sample_shape):
         return None

@@ -146,6 +146,9 @@ def usefulness(
         InputError: if one of the data sets has no labels or no samples, or their shapes differ.
     """
     seeds, steps = arguments.integer("seeds", seeds), arguments.integer("steps", steps)
+    others = {} if others is None else arguments.instance("others", others, Mapping, "a dictionary")
+    if value_range is not None:
+        value_range = arguments.interval("value_range", value_range, or_else="None")
     value_range = value_range or range_of(real)
     samples, labels = read_labelled("real", real, value_range, steps * BATCH)
     shape = samples.shape[1:]
@@ -166,10 +169,10 @@ def usefulness(
     }
     if change is None:
         del sets["augmented"], sets["both_augmented"]
-    for name, data in (others or {}).items():
+    for name, data in others.items():
         if name in sets:
             raise InputError(f"others has a training set {name!r}, which has a meaning already.")
-        sets[name] = (*read_labelled(name, data, value_range, None, shape), None)
+        sets[str(name)] = (*read_labelled(str(name), data, value_range, None, shape), None)
     return compare(sets, tested, seeds, steps)
 
 

@@ -112,7 +112,7 @@ def test_the_range_of_the_samples_does_not_matter(random):
     np.testing.assert_allclose(found[0], found[1], atol=0.05)
 
 
-@pytest.mark.parametrize("shape", [(8, 8, 1), (33, 20, 4), (130, 64, 3), (7, 7, 3), (6, 2), (5,)])
+@pytest.mark.parametrize("shape", [(8, 8, 1), (130, 64, 3), (7, 7, 4), (6, 2)])
 def test_samples_of_any_shape(shape, random):
     samples = random.normal(size=(8, *shape)).astype("float32")
     classifier = SmallClassifier(shape, 2, steps=1)
