@@ -347,10 +347,10 @@ class Usefulness(FeatureMetric):
 
         "recall" has, by training set, [mean, standard deviation over the seeds] of each class.
         """
-        facts = {side: self._record.count(side) for side in ("real", "fake")}
+        facts: dict[str, Any] = {"extractor": self.extractor_name}
+        facts |= {side: self._record.count(side) for side in ("real", "fake")}
         training = None if self._read is None else len(self._read[1][1])
         facts |= {"training": training, "seeds": self.seeds, "steps": self.steps}
-        # Without the extractor, whose features are the samples themselves.
         return facts | ({} if self.last is None else {"recall": self.last.spreads()})
 
     def get_config(self) -> Config:
