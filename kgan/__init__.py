@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from kgan.errors import InputError as InputError
     from kgan.evaluation.comparing import compare as compare
     from kgan.gan import GAN as GAN
+    from kgan.inference.balancing import Balanced as Balanced
+    from kgan.inference.balancing import balance as balance
     from kgan.runs.loading import load as load
     from kgan.terms import Term as Term
     from kgan.training.players import Player as Player
@@ -45,10 +47,12 @@ _MODULES = {
     "transfer",
 }
 _OBJECTS = {
+    "Balanced": "kgan.inference.balancing",
     "GAN": "kgan.gan",
     "InputError": "kgan.errors",
     "Player": "kgan.training.players",
     "Term": "kgan.terms",
+    "balance": "kgan.inference.balancing",
     "compare": "kgan.evaluation.comparing",
     "load": "kgan.runs.loading",
 }

@@ -62,6 +62,7 @@ SIDEWAYS = {
     "records": {"errors", "typing"},
     "registry": {"errors"},
     "replicas": {"bridge", "errors"},
+    "metrics": {"augment"},
     "penalties": {"augment", "terms"},
     "training": {"checks"},
     "inference": {"checks", "training"},

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from kgan.metrics.sides import nearest as nearest
     from kgan.metrics.statistics import Statistics as Statistics
     from kgan.metrics.truncation import truncation_curve as truncation_curve
+    from kgan.metrics.usefulness_metric import Usefulness as Usefulness
+    from kgan.metrics.usefulness_metric import UsefulnessReport as UsefulnessReport
+    from kgan.metrics.usefulness_metric import usefulness as usefulness
 
 from kgan.metrics.named import METRICS
 
@@ -47,12 +50,12 @@ _OBJECTS = {
     "Density": "neighbours",
     "Diversity": "diversity",
     "Extractor": "extractors",
-    "Features": "extractors",
     "FeatureMetric": "feature_metric",
+    "Features": "extractors",
     "FrechetDistance": "frechet",
     "InceptionScore": "inception",
-    "KernelDistance": "kernel",
     "KerasModel": "extractors",
+    "KernelDistance": "kernel",
     "Memorisation": "memorisation",
     "ModeCoverage": "modes",
     "Nearest": "sides",
@@ -61,6 +64,8 @@ _OBJECTS = {
     "Recall": "neighbours",
     "SSIM": "paired",
     "Statistics": "statistics",
+    "Usefulness": "usefulness_metric",
+    "UsefulnessReport": "usefulness_metric",
     "Verdict": "judgement",
     "frechet_distance": "frechet",
     "get": "measuring",
@@ -73,6 +78,7 @@ _OBJECTS = {
     "register": "named",
     "ssim": "paired",
     "truncation_curve": "truncation",
+    "usefulness": "usefulness_metric",
     "verdict": "judgement",
 }
 

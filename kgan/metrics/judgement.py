@@ -134,7 +134,7 @@ def extractor_for(sample_shape: Shape) -> str:
     """Returns the name of the offline extractor that suits samples of a shape."""
     if len(sample_shape) != 3:
         return "values"
-    return "digits" if sample_shape[-1] < 3 else "cifar10"
+    return "digits" if sample_shape[-1] < 3 else "colour"
 
 
 def _read(data, value_range: Range | None, count: int) -> np.ndarray:

@@ -23,6 +23,7 @@ METRICS = Registry(
             "psnr": "PSNR",
             "recall": "Recall",
             "ssim": "SSIM",
+            "usefulness": "Usefulness",
         }.items()
     ],
 )

@@ -74,6 +74,14 @@ def _raw(data):
         raise InputError(
             f"Data is an array of samples, a dataset, or another iterable of batches; got {data!r}."
         )
+    yield from from_the_start(data)
+
+
+def from_the_start(data) -> Iterator:
+    """Yields the batches of a dataset of `kgan.data` from epoch 0 on, or of another iterable.
+
+    Afterwards the dataset's `position` is restored.
+    """
     position = getattr(data, "position", None)
     if position is None:
         yield from data

@@ -232,6 +232,18 @@ def small(family):
     return kind(**{k: v for k, v in options.items() if k in has and v is not None})
 
 
+def balanced(data, to=None, confidence=0.0, seed=0, steps=1, class_names=()):
+    return kgan.balance(
+        small("conditional"),
+        data,
+        to=to,
+        confidence=confidence,
+        seed=seed,
+        steps=steps,
+        class_names=class_names,
+    )
+
+
 def of_family(family, method, **valid):
     """Returns (a method of a small model of a family, valid arguments)."""
     kept = []
@@ -325,6 +337,11 @@ def targets() -> dict:
         "metrics.inception_score": {"probabilities": np.full((20, 2), 0.5)},
         "metrics.kernel_distance": {"real": POINTS, "fake": POINTS, "subset_size": 4},
         "metrics.manifold": {"real": POINTS, "fake": POINTS + 1},
+        "metrics.usefulness": {
+            **dict.fromkeys(("real", "generated", "held_out"), (POINTS, np.arange(16) % 2)),
+            "seeds": 1,
+            "steps": 1,
+        },
         "metrics.measure": {
             "metrics": [kgan.metrics.Diversity()],
             "real": [POINTS],
@@ -409,6 +426,8 @@ def targets() -> dict:
     found["GAN"] = kgan.GAN, {"generator": generator, "discriminator": discriminator}
     found["Term"] = kgan.Term, {"player": "generator"}
     found["load"] = kgan.load, {"filepath": "nothing.keras"}
+    unequal = {"data": (IMAGES[[0, 1, 2, 3, 0, 1, 2]], np.array([0, 0, 0, 0, 1, 1, 1])), "steps": 1}
+    found["balance"] = balanced, unequal
     found["GAN.compile"] = Game.of("compile"), {}
     found["GAN.fit"] = Game.of("fit"), {"x": POINTS, "batch_size": 8, "verbose": 0}
     found["GAN.evaluate"] = Game.of("evaluate"), {"x": POINTS, "batch_size": 8, "verbose": 0}

@@ -9,6 +9,7 @@ import click
 import kgan
 from kgan import signals
 from kgan.cli.commands.augmenting import augment
+from kgan.cli.commands.balancing import balance
 from kgan.cli.commands.drawing import export, generate, translate, upscale
 from kgan.cli.commands.evaluating import evaluate
 from kgan.cli.commands.listing import datasets, models
@@ -34,6 +35,7 @@ for command in (
     translate,
     upscale,
     evaluate,
+    balance,
     export,
     models,
     datasets,
@@ -41,7 +43,16 @@ for command in (
     cli.add_command(command)
 
 # The commands that load TensorFlow.
-_HEAVY = ("train", "generate", "evaluate", "export", "translate", "upscale", "augment")
+_HEAVY = (
+    "train",
+    "generate",
+    "evaluate",
+    "export",
+    "translate",
+    "upscale",
+    "augment",
+    "balance",
+)
 
 
 def main(arguments=None):
@@ -55,9 +66,8 @@ def main(arguments=None):
             status = cli.main(words, prog_name="kgan", standalone_mode=False) or 0
         except (Exception, KeyboardInterrupt) as error:
             # The messages name the options of the command that was given.
-            known = {
-                option.name for option in (evaluate if words[:1] == ["evaluate"] else train).params
-            }
+            named = {"evaluate": evaluate, "balance": balance}.get(words[0] if words else "", train)
+            known = {option.name for option in named.params}
             status = failure(error, known)
             if status is None:
                 raise
