@@ -156,7 +156,8 @@ def _floor(metrics, real, settings, gan, count, trained_on_it) -> dict[str, floa
     """
     from kgan.metrics import measure
 
-    label_free = [metric for metric in metrics if metric.name != "classifier_accuracy"]
+    of_labels = ("classifier_accuracy", "usefulness")
+    label_free = [metric for metric in metrics if metric.name not in of_labels]
     if not trained_on_it:
         training, _ = _load(settings, None, settings["split"], gan)
         return measure(label_free, real, training, count, gan.data_range)

@@ -18,7 +18,7 @@ from kgan.evaluation.generators import Run
 from kgan.evaluation.job import Job, place
 from kgan.evaluation.samples import Frame, Source
 from kgan.evaluation.sources import find
-from kgan.metrics import ClassifierAccuracy, FeatureMetric, ModeCoverage, extractors
+from kgan.metrics import ClassifierAccuracy, FeatureMetric, ModeCoverage, Usefulness, extractors
 from kgan.typing import ExtractorLike, PathLike, Range
 
 
@@ -154,6 +154,13 @@ def compare(
         wanted.make(metric, True, chosen, modes=job.modes) if isinstance(metric, str) else metric
         for metric in metrics or _default(chosen, job)
     ]
+    for metric in made:
+        if isinstance(metric, Usefulness):
+            raise InputError(
+                f"{metric.name} trains classifiers on labelled samples of three kinds. Measure a "
+                "run by `kgan evaluate RUN -m usefulness`, or use kgan.metrics.usefulness(real, "
+                "generated, held_out)."
+            )
     features = [metric for metric in made if _takes_features(metric)]
     others = [metric for metric in made if not _takes_features(metric)]
     if others:
