@@ -105,7 +105,7 @@ def _check_names(settings: dict) -> None:
     ):
         for name in given:
             # What is more than a name is read where it is used.
-            plain = name is not None and re.fullmatch(r"\w+", name)
+            plain = name not in (None, "none") and re.fullmatch(r"\w+", name)
             if plain and name not in names_in(module):
                 raise unknown(kind, name, names_in(module))
 

@@ -9,8 +9,6 @@ from kgan.cli import reading
 from kgan.data import kinds, splits
 from kgan.errors import InputError
 
-# No check comes after fewer steps than this: a check takes about as long as a few steps.
-LEAST_BETWEEN = 20
 # Samples of each kind that the verdict looks at.
 MOST_SAMPLES = 500
 
@@ -27,7 +25,7 @@ def watchers(job: Any) -> list:
     job.held_out = held_out(job)
     job.monitor = callbacks.CollapseMonitor(
         job.dataset,
-        every_steps=max(1, min(LEAST_BETWEEN, job.total), job.total // 100),
+        every_steps=max(1, job.total // 100),
         # In short runs trouble has to be seen sooner.
         least_steps=min(1000, max(100, job.total // 10)),
         warmup=min(5000, max(500, job.total // 2)),

@@ -50,7 +50,8 @@ def test_config_says_how_to_repeat_the_run(finished, tmp_path):
     for name, value in said["settings"].items():
         option = lists.get(name, f"--{name.replace('_', '-')}")
         for one in value if name in lists else [value]:
-            words += [] if one is None else [option, one]
+            # A flag that was not given is False.
+            words += [] if one is None or one is False else [option, one]
     done(*words, "--out", tmp_path / "again")
     assert_same_state(finished, tmp_path / "again")
     assert config(tmp_path / "again")["settings"] == config(finished)["settings"]

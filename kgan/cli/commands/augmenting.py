@@ -56,7 +56,7 @@ from kgan.cli.parameters import COUNT, SEED, Number, Size
 def augment(
     data, augmentation, probability, count, draws, channels, seed, out, overwrite, **settings
 ):
-    """Draw what the discriminator will see of images under an augmentation.
+    """Draw what the discriminator sees of augmented images.
 
     Each row shows an image of the data on the left, and several draws of its augmentation. Colours
     beyond black and white are clipped in the picture, and not in training.

@@ -113,7 +113,7 @@ _OF_ONE = {"data": "the second argument", "reference": "the second argument"}
 @on_several
 @click.pass_context
 def evaluate(context, run, other, devices, workers, index, **options):
-    """Measure samples: those of a trained run A, or those of A against the reference B.
+    """Measure the samples of a run, or A against B.
 
     A and B are a folder of images, a data set by name, an .npz or .npy file of samples, a
     statistics file (mu, sigma), a run, a SavedModel, an .onnx or a .keras file.
@@ -152,7 +152,9 @@ def evaluate(context, run, other, devices, workers, index, **options):
         "floor": options["floor"],
         "cache": not options["no_cache"],
     }
-    early.check_evaluation(run if other is None else None, options["metrics"])
+    if all(each is None for each in (devices, workers, index)):
+        # Devices load TensorFlow, and are checked by it.
+        early.check_evaluation(run if other is None else None, options["metrics"])
     if other is not None:
         _refuse(given & _OF_ONE.keys(), spelled, "is for a run alone; B stands in its place")
         if any(each is not None for each in (devices, workers, index)):

@@ -130,7 +130,7 @@ def test_configuration(weights):
 def test_without_a_network(offline):
     with pytest.raises(InputError) as caught:
         Application("mobilenet").prepare((32, 32, 3), (0, 1))
-    for word in (str(offline), "mobilenet_1_0_", "no network", "weights=", "'digits'", "'cifar10'"):
+    for word in (str(offline), "mobilenet_1_0_", "no network", "weights=", "'digits'", "'colour'"):
         assert word in str(caught.value)
 
 

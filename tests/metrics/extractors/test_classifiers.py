@@ -158,7 +158,7 @@ def test_loading_heeds_and_leaves_no_settings(float64):
 @pytest.mark.parametrize(
     ("extractor", "shape", "value_range", "message"),
     [
-        (Digits, (28, 28, 3), (-1, 1), r"\(28, 28, 3\).*choose extractor='cifar10' or 'inception'"),
+        (Digits, (28, 28, 3), (-1, 1), r"\(28, 28, 3\).*choose extractor='colour' or 'inception'"),
         (Digits, (2,), (-1, 1), r"\(2,\).*grey images .* of handwritten"),
         (Digits, (28, 28), (-1, 1), r"\(28, 28\).*\(height, width, 1\)"),
         (Digits, (7, 8, 1), (-1, 1), "7x8 pixels: .* sides of 8 or more"),

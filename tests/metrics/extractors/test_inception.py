@@ -273,7 +273,7 @@ def test_samples_that_do_not_fit(file):
 def test_no_file_and_no_network(home, monkeypatch, tmp_path):
     with pytest.raises(InputError) as caught:
         Inception().prepare((32, 32, 3), (-1, 1))
-    for word in (str(home), inception.URL, "KGAN_INCEPTION", "path=", "'digits'", "'cifar10'"):
+    for word in (str(home), inception.URL, "KGAN_INCEPTION", "path=", "'digits'", "'colour'"):
         assert word in str(caught.value)
     monkeypatch.setenv("KGAN_INCEPTION", str(tmp_path / "gone.pb"))
     with pytest.raises(InputError, match=r"gone.pb', which KGAN_INCEPTION names"):
