@@ -6,6 +6,7 @@ import keras
 
 from kgan import arguments
 from kgan.training import workers
+from kgan.typing import Logs
 
 
 class TimeLimit(keras.callbacks.Callback):
@@ -40,12 +41,12 @@ class TimeLimit(keras.callbacks.Callback):
         self.begun = begun
         self.reached = False
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Logs = None) -> None:
         self.reached = False
         begun = time.monotonic() if self.begun is None else self.begun
         self._end = begun + 60 * self.minutes
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         if workers.any_asks(self.model, time.monotonic() >= self._end):
             self.reached = True
             self.model.stop_training = True

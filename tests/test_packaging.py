@@ -192,7 +192,8 @@ def test_a_wheel_is_whole(wheel):
     files = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "kgan").rglob("*")
-        if path.suffix in (".py", ".typed", ".npz") and ".ipynb_checkpoints" not in path.parts
+        if path.suffix in (".py", ".typed", ".npz", ".json")
+        and ".ipynb_checkpoints" not in path.parts
     }
     modules = {f"kgan/callbacks/{path.name}" for path in (ROOT / "callbacks").glob("*.py")}
     assert packed == files | modules

@@ -67,7 +67,7 @@ def trained_run(unequal, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(models.CATALOGUE, "tiny", TINY)
         words = ("-O", "classes=3", "--steps", 2, "--batch-size", 8, "--quiet")
-        done("train", "tiny", "--data", unequal, *words, "--out", run)
+        done("train", "tiny", "--data", unequal, "--split", "train", *words, "--out", run)
     return run
 
 
