@@ -4,10 +4,15 @@
     TFDS_DATA_DIR=... python benchmarks/augmentation.py --data cifar10 --split "train[:10%]" \\
         --model sngan --steps 5000
 
+    python benchmarks/augmentation.py --data drawings/ --split "train[:90%]" \\
+        --held-out "train[90%:]" --size 32 --model r3gan
+
 For each seed and each augmentation the same model takes the same steps on the same images. The
-Fréchet distance is that of as many samples as `--held-out` has images. The features are kgan's own
-(`digits` or `cifar10`), so that the figures cannot be compared with published FIDs. A sheet of 100
-samples of each training is written beside the table, `augmentation-DATA.md`, into `--out`.
+Fréchet distance is that of as many samples as `--held-out` has images. The features are kgan's
+own (`digits`, `cifar10` or `colour`), so that the figures cannot be compared with published FIDs.
+A sheet of 100 samples of each training is written beside the table, `augmentation-DATA.md`, into
+`--out`; so is `augmentation-DATA.json`, with every training that has ended: the same command goes
+on from there.
 """
 
 import argparse
@@ -27,19 +32,30 @@ import kgan
 from kgan import pictures
 
 EXTRACTORS = {"mnist": "digits", "cifar10": "cifar10"}
+FIGURES = ("frechet_distance", "precision", "recall", "d_real", "d_fake")
 
 
-def trained(given, augmentation: str, seed: int) -> tuple[dict[str, float], float]:
-    """Returns (figures, seconds) of one training, and writes its sheet."""
+def trained(given, augmentation: str, seed: int) -> dict[str, float]:
+    """Returns the figures and minutes of one training, and writes its sheet."""
     keras.utils.set_random_seed(seed)
-    data = kgan.data.load(given.data, split=given.split, labels=False, batch_size=given.batch_size)
-    held_out = kgan.data.load(given.data, split=given.held_out, labels=False, batch_size=250)
-    gan = kgan.models.find(given.model).for_data(data.info, seed=seed)
+
+    def load(split, batch_size, **options):
+        options |= {"labels": False, "size": given.size, "drop_remainder": split == given.split}
+        return kgan.data.load(given.data, split=split, batch_size=batch_size, **options)
+
+    data, held_out = load(given.split, given.batch_size), load(given.held_out, 250)
+    options = dict(pair.split("=") for pair in given.option)
+    options = {name: int(value) if value.isdigit() else value for name, value in options.items()}
+    gan = kgan.models.find(given.model).for_data(data.info, seed=seed, **options)
+    gan.training_steps = given.steps
     gan.compile(augment=None if augmentation == "none" else augmentation, ema=given.ema)
     begun = time.perf_counter()
-    epochs = -(-given.steps // data.info.steps_per_epoch)
-    gan.fit(data, epochs=epochs, verbose=0)
-    seconds = time.perf_counter() - begun
+    while gan.steps_taken < given.steps:
+        missing = given.steps - gan.steps_taken
+        each = min(missing, data.info.steps_per_epoch)
+        # An epoch that is cut short is the last one.
+        gan.fit(data, epochs=missing // each, steps_per_epoch=each, verbose=0)
+    minutes = (time.perf_counter() - begun) / 60
     extractor = given.extractor or EXTRACTORS.get(given.data, "auto")
     measured = [
         kgan.metrics.FrechetDistance(extractor),
@@ -48,23 +64,23 @@ def trained(given, augmentation: str, seed: int) -> tuple[dict[str, float], floa
     ]
     figures = gan.evaluate(held_out, metrics=measured, verbose=0)
     sheet = pictures.grid(gan.generate(100, seed=1), value_range=gan.data_range)
-    pictures.save_png(given.out / f"augmentation-{given.data}-{augmentation}-{seed}.png", sheet)
-    names = ("frechet_distance", "precision", "recall", "d_real", "d_fake")
-    return {name: float(figures[name]) for name in names}, seconds
+    pictures.save_png(given.out / f"{given.name}-{augmentation}-{seed}.png", sheet)
+    return {name: float(figures[name]) for name in FIGURES} | {"minutes": minutes}
 
 
 def table(results: dict, given) -> str:
     """Returns the table of means and standard deviations over the seeds."""
+    seeds = max(len(runs) for runs in results.values())
     lines = [
-        f"{given.model} on {given.split} of {given.data}, {given.steps} steps of "
-        f"{given.batch_size}, {given.seeds} seeds; against {given.held_out}. kgan's own features, "
-        "not FID.",
+        f"{given.model} on {given.split} of {pathlib.Path(given.data).name}, {given.steps} steps "
+        f"of {given.batch_size}, {seeds} seeds; against {given.held_out}. kgan's own features, not "
+        "FID.",
         "",
         "| augmentation | Fréchet distance | precision | recall | d_real | d_fake | minutes |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, runs in results.items():
-        columns = [[run[key] for run in runs] for key in runs[0]]
+        columns = [[run[key] for run in runs.values()] for key in (*FIGURES, "minutes")]
         cells = [f"{np.mean(column):.3g} ± {np.std(column):.2g}" for column in columns]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     versions = f"TensorFlow {tf.__version__}, Keras {keras.__version__}, Python"
@@ -75,10 +91,12 @@ def table(results: dict, given) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", default="mnist")
+    parser.add_argument("--data", default="mnist", help="a name or a folder")
     parser.add_argument("--split", default="train[:500]")
     parser.add_argument("--held-out", default="test")
+    parser.add_argument("--size", type=int)
     parser.add_argument("--model", default="dcgan")
+    parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--ema", type=float, default=0.999)
@@ -89,15 +107,27 @@ def main() -> None:
     parser.add_argument("--out", type=pathlib.Path, default=default)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    results: dict[str, list] = {name: [] for name in given.augmentations}
+    given.name = f"augmentation-{pathlib.Path(given.data).name}"
+    kept = given.out / f"{given.name}.json"
+    settings = {
+        name: value
+        for name, value in vars(given).items()
+        if name not in ("out", "seeds", "augmentations", "name", "data")
+    }
+    found = json.loads(kept.read_text()) if kept.exists() else {"settings": settings, "runs": {}}
+    if found["settings"] != settings:
+        parser.error(f"{kept} holds trainings with other settings; give another --out.")
     for seed in range(given.seeds):
         for name in given.augmentations:
-            figures, seconds = trained(given, name, seed)
-            results[name].append(figures | {"minutes": seconds / 60})
-            print(seed, name, json.dumps(results[name][-1]), flush=True)
-    text = table(results, given)
+            runs = found["runs"].setdefault(name, {})
+            if str(seed) in runs:
+                continue
+            runs[str(seed)] = trained(given, name, seed)
+            print(seed, name, json.dumps(runs[str(seed)]), flush=True)
+            kept.write_text(json.dumps(found, indent=1) + "\n")
+    text = table(found["runs"], given)
     print(text)
-    (given.out / f"augmentation-{given.data}.md").write_text(text + "\n")
+    (given.out / f"{given.name}.md").write_text(text + "\n")
 
 
 if __name__ == "__main__":
