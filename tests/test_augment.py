@@ -323,6 +323,7 @@ def test_each_change_is_made_with_probability_p(jit_compile):
     assert (change(images, tf.constant([1, 2])).numpy() == image).all((1, 2, 3)).mean() < 0.05
 
 
+@pytest.mark.slow
 def test_an_overfitting_discriminator_raises_p_and_its_state_is_kept(tmp_path):
     images = np.random.default_rng(0).uniform(-1, 1, (64, 8, 8, 1)).astype("float32")
     gan = kgan.GAN(*image_networks(), seed=0, data_range=(-1, 1))

@@ -69,9 +69,12 @@ def error(key, found, expected) -> float:
     return float(np.nanmax(np.abs(found - expected) / allowed, initial=0.0))
 
 
-# Two generators and two discriminators take as long as the other families together.
+# They take as long as the other families together.
 SLOW = pytest.mark.slow
-EACH = [pytest.param(name, marks=SLOW if name == "cyclegan" else []) for name in make.FAMILIES]
+EACH = [
+    pytest.param(name, marks=SLOW if name in ("cyclegan", "began") else [])
+    for name in make.FAMILIES
+]
 
 
 @pytest.mark.parametrize("name", EACH)

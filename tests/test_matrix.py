@@ -57,6 +57,10 @@ FAMILIES = {
     "pix2pix": (_pairs, {"width": 2}),
     "cyclegan": (_domains, {"width": 2, "blocks": 1, "pool": 3}),
 }
+
+# Those with large networks take as long as all others, and the same code is behind them.
+LARGE = ("cyclegan", "pix2pix", "sagan", "sngan", "srgan")
+SOME = [pytest.param(name, marks=pytest.mark.slow if name in LARGE else []) for name in FAMILIES]
 CONDITIONAL = {"sngan", "sagan", "r3gan", "lapgan"}
 
 # Options that leave each other alone are tried together: a pair trains where its company trains.
@@ -178,7 +182,7 @@ def test_classes(name, made):
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", SOME)
 def test_half_precision(name, policy, made):
     keras.config.set_dtype_policy(policy)
     try:
@@ -205,7 +209,7 @@ def _drawn(gan):
     return gan.translate(low.astype("float32") / 127.5 - 1)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", SOME)
 def test_evaluate_save_load_and_resume(name, made, tmp_path):
     settings = _fewer(name, {})
     gan = made(name)

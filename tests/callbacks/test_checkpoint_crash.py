@@ -38,6 +38,7 @@ def run(code, *arguments):
     )
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_of_a_write(tmp_path):
     done = run(
         """

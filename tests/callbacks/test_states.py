@@ -146,7 +146,11 @@ def unbroken(tmp_path_factory):
 
 @pytest.mark.parametrize(
     "how",
-    ["in a step", "by a stop", pytest.param("at an epoch's end", marks=pytest.mark.slow)],
+    [
+        "in a step",
+        pytest.param("by a stop", marks=pytest.mark.slow),
+        pytest.param("at an epoch's end", marks=pytest.mark.slow),
+    ],
 )
 def test_a_resumed_run_decides_and_writes_as_the_unbroken_one(unbroken, tmp_path, how):
     folder, decided = unbroken
@@ -156,6 +160,7 @@ def test_a_resumed_run_decides_and_writes_as_the_unbroken_one(unbroken, tmp_path
     assert differences(folder, tmp_path / "run") == []
 
 
+@pytest.mark.slow
 def test_a_training_that_early_stopping_ended_stays_ended(unbroken, tmp_path, capsys):
     folder = unbroken[0]
     (tmp_path / "run").mkdir()
@@ -323,6 +328,7 @@ def test_damaged_arrays_of_callbacks_are_noticed(tmp_path):
         assert latest(tmp_path).iterations == 6
 
 
+@pytest.mark.slow
 def test_pictures_and_events_of_others_are_left_alone(tmp_path):
     snapshot = ImageSnapshot(tmp_path / "mine", every_steps=2, count=4, size=50)
     gan().fit(POINTS, batch_size=8, verbose=0, callbacks=[Checkpoint(tmp_path / "c"), snapshot])

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -134,7 +135,12 @@ def test_the_printed_command_makes_the_same_run(pictures, tmp_path, timed, prepa
     assert "-O" in printed and job.gan.classes == same.gan.classes == 2
     for name in ("model", "size", "augment", "mirror", "options", "split", "seed", "batch_size"):
         assert job.settings[name] == same.settings[name], name
-    assert job.gan.get_compile_config() == same.gan.get_compile_config() or job.total != same.total
+    # Keras numbers the optimizers of a process.
+    found, expected = (
+        re.sub(r"scheduled_adam_?\d*", "scheduled_adam", str(each.gan.get_compile_config()))
+        for each in (job, same)
+    )
+    assert found == expected or job.total != same.total
 
 
 def test_what_is_given_is_kept(pictures, tmp_path, timed, prepared):
@@ -208,6 +214,7 @@ def test_an_auto_run_is_resumed_drawn_and_measured(tmp_path, timed):
 # Bad input.
 
 
+@pytest.mark.slow
 def test_what_auto_cannot_train_on(tmp_path, pictures):
     empty = tmp_path / "empty"
     empty.mkdir()

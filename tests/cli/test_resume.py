@@ -233,6 +233,7 @@ def test_data_is_found_again_from_elsewhere(run, pictures, prepared, tmp_path, m
         assert job.dataset.info.size == 108  # a tenth is held out
 
 
+@pytest.mark.slow
 def test_a_damaged_newest_checkpoint_is_passed_over(unbroken, run):
     newest = run / "checkpoints" / "step-0000020" / "state.weights.h5"
     newest.write_bytes(newest.read_bytes()[:-1])

@@ -97,6 +97,7 @@ def installed(registries, tmp_path, monkeypatch):
     sys.modules.pop("theirs", None)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("installed")
 def test_an_installed_package_trains_and_is_measured(tmp_path):
     assert "perceptrons  the package theirs" in done("models")

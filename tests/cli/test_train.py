@@ -40,6 +40,7 @@ def test_a_run_folder_holds_all_of_a_run(finished):
     assert all(np.isfinite(float(row[name])) for row in rows for name in names)
 
 
+@pytest.mark.slow
 def test_config_says_how_to_repeat_the_run(finished, tmp_path):
     said = config(finished)
     assert said["total_steps"] == said["finished_steps"] == 20

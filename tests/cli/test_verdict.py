@@ -1,6 +1,9 @@
+"""The verdict at the end of a run."""
+
 import json
 import types
 
+import pytest
 from command_line import SHORT, command, done
 
 import kgan
@@ -20,6 +23,7 @@ def test_a_run_ends_with_a_verdict_of_four_lines(tmp_path):
     assert stored["figures"]["precision"] < 0.2
 
 
+@pytest.mark.slow
 def test_a_failure_of_the_verdict_does_not_fail_the_run(tmp_path, monkeypatch):
     def broken(*args, **settings):
         raise RuntimeError("no room for it\nand more")

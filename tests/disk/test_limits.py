@@ -108,6 +108,7 @@ def test_without_file_handles(gan, tmp_path):
     assert not list(tmp_path.rglob(".*"))
 
 
+@pytest.mark.slow
 def test_in_a_folder_that_cannot_be_written(gan, tmp_path_factory):
     gan.compile()
     folder = tmp_path_factory.mktemp("readonly")

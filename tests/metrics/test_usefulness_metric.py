@@ -57,6 +57,7 @@ def test_perfect_samples_are_worth_as_much_as_real_ones_and_noise_nothing(random
     assert np.isnan(good.mean_recall("augmented"))
 
 
+@pytest.mark.slow
 def test_a_rare_class_gains_by_samples_of_it(random):
     real, test = strokes(random, 150, 150, 3), strokes(random, 60, 60, 60)
     report = usefulness(real, strokes(random, 10, 10, 150), test, seeds=2, steps=100)
@@ -161,6 +162,7 @@ def conditional():
     return gan
 
 
+@pytest.mark.slow
 def test_a_conditional_model_is_measured(conditional, random, tmp_path):
     training, test = blobs(random, 40, 40, 4), blobs(random, 50, 50, 50)
     metric = Usefulness(training, seeds=2, steps=40)

@@ -109,6 +109,7 @@ print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM"
     assert int(said.stdout.split()[-1]) < 2048 * 1024
 
 
+@pytest.mark.slow
 def test_the_second_stage_has_content_and_a_small_share_of_the_game(trained):
     gan = trained
     history = gan.fit(crops(), epochs=2, verbose=0).history
@@ -125,6 +126,7 @@ def test_the_second_stage_has_content_and_a_small_share_of_the_game(trained):
         assert float(other.generator_loss(scores)) == pytest.approx(share * np.log(2))
 
 
+@pytest.mark.slow
 def test_content_compares_features_and_trains_no_feature():
     features = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(4, 3)])
     real, fake = tf.random.normal((2, 8, 8, 3)), tf.random.normal((2, 8, 8, 3))

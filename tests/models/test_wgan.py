@@ -131,7 +131,7 @@ def test_a_critic_of_ones_own_is_clipped_and_saved_with_its_layers(networks, poi
         assert [np.abs(kernel).max() for kernel in kernels] == pytest.approx([0.05, 0.05])
 
 
-@pytest.mark.parametrize("family", [WGAN, WGANGP])
+@pytest.mark.parametrize("family", [WGAN, pytest.param(WGANGP, marks=pytest.mark.slow)])
 def test_the_distance_is_the_difference_of_the_scores(family, points):
     gan = family((2,), width=8)
     gan.compile(jit_compile=False)
