@@ -102,7 +102,7 @@ def verdict(
         seed: seed of the samples.
 
     Raises:
-        InputError: if the data cannot be read.
+        InputError: if the data cannot be read, or `gan` is no such model.
 
     Example:
 
@@ -111,6 +111,10 @@ def verdict(
     ```
     """
     count = arguments.integer("count", count, least=2)
+    if not hasattr(gan, "generate") or not hasattr(gan, "data_range"):
+        raise InputError(
+            f"gan must be a model with generate and data_range, as kgan.GAN is; got {gan!r:.200}."
+        )
     value_range = gan.data_range
     # For copies among the training samples more of them are needed than for the distance.
     training = _read(train, value_range, max(4 * count, 2000))

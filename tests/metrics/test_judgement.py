@@ -61,7 +61,7 @@ def test_copies_are_noticed_and_blurred_images_are_none(digits):
     rng = np.random.default_rng(0)
     copies = digits[0][:100] + rng.normal(0, 0.05, (100, 8, 8, 1)).astype("float32")
     assert judged(copies, digits).memorised.startswith("mostly: ")
-    half = np.concatenate([copies[:30], digits[2][:70]])
+    half = np.concatenate([copies[:20], digits[2][:80]])
     assert judged(half, digits).memorised.startswith("in part: ")
     blurred = np.stack([digits[0][rng.choice(300, 5)].mean(axis=0) for _ in range(100)])
     assert judged(blurred, digits).memorised.startswith("no more than by chance")
@@ -85,11 +85,11 @@ def test_noise_in_colour_is_not_called_good():
     noise = np.clip(rng.normal(0, 0.6, (80, 16, 16, 3)), -1, 1).astype("float32")
     found = verdict(Source(noise), scenes[:80], scenes[80:160], count=80)
     assert found.good.startswith("not like real ones")
-    assert "cifar10 features" in found.good
+    assert "colour features" in found.good
     assert found.figures["precision"] < 0.05
     alpha = np.concatenate([scenes, np.ones((200, 16, 16, 1), "float32")], axis=-1)
     seen = verdict(Source(alpha[160:]), alpha[:80], alpha[80:160], count=40)
-    assert "cifar10 features" in seen.good
+    assert "colour features" in seen.good
 
 
 def test_points_are_judged_by_their_values():
@@ -135,3 +135,8 @@ def test_the_last_third_tells_whether_to_train_longer(course, word):
     expected = np.mean(last[-5:]) / np.mean(last[:5]) - 1
     assert figures["distance_change"] == pytest.approx(expected)
     assert judgement._longer(distances[:2], {}).startswith("cannot be told")
+
+
+def test_what_draws_no_samples_is_answered():
+    with pytest.raises(kgan.InputError, match="gan must be a model with generate"):
+        verdict("runs/photos", np.zeros((40, 8, 8, 1)))

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kgan.data.info import DataInfo
+from kgan.errors import InputError
 
 # Pictures that are looked at, and the side that they are reduced to for it.
 _MOST = 4000
@@ -53,12 +54,27 @@ class Facts:
         return max(self.shape[:2]) if len(self.shape) == 3 else 0
 
 
+def info_of(data: Any) -> DataInfo:
+    """Returns the `info` of a dataset of `kgan.data`, or the info itself.
+
+    Raises:
+        InputError: for anything else.
+    """
+    info = data if isinstance(data, DataInfo) else getattr(data, "info", None)
+    if not isinstance(info, DataInfo):
+        raise InputError(
+            "data must be a dataset of kgan.data, as kgan.data.load(...) returns it, or its info; "
+            f"got {type(data).__name__}."
+        )
+    return info
+
+
 def of(data: Any) -> Facts:
     """Returns the facts about a dataset of `kgan.data`, or about its `info` alone.
 
     A dataset is read once, up to a few thousand samples, and set back to where it was.
     """
-    info: DataInfo = data if isinstance(data, DataInfo) else data.info
+    info = info_of(data)
     kind = _kind(info)
     known = Facts(kind, info.name, info.size, info.sample_shape, info.classes)
     if data is info or kind != "images":

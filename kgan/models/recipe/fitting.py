@@ -9,7 +9,7 @@ from kgan import arguments
 from kgan.data.info import DataInfo
 from kgan.data.loading import from_arrays
 from kgan.errors import InputError
-from kgan.models.recipe import rules
+from kgan.models.recipe import facts, rules
 from kgan.models.recipe.plans import GIVEN, MINUTES, Choice, Plan, plan
 from kgan.training import timing
 
@@ -105,7 +105,7 @@ def auto(
     Raises:
         InputError: for data that no family takes, too few samples, or too little time.
     """
-    info: DataInfo = data if isinstance(data, DataInfo) else data.info
+    info = facts.info_of(data)
     unknown = given.keys() - {"family", "options", "compile"}
     if unknown:
         raise InputError(

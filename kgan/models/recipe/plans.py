@@ -147,7 +147,11 @@ def plan(
             lines.append(Choice(choice, shown(value), reason))
         return value
 
+    for name, value in (("options", options), ("compile", compile)):
+        arguments.instance(name, {} if value is None else value, dict, "a dictionary of arguments")
     options, compile = dict(options or {}), dict(compile or {})
+    if family is not None:
+        arguments.text("family", family, or_else="None")
     family = str(choose("family", family))
     known = replace(known, family=family)
     if "classes" in options:

@@ -135,3 +135,10 @@ def test_expectations_rise_with_what_was_shown():
     assert len(set(said)) == 3
     assert "repeats" in rules.expectation(photos(count=20), 10**6)
     assert np.all([rules.expectation(photos(count=20), shown) for shown in (1, 10**7)])
+
+
+@pytest.mark.parametrize("data", ["photos", 3, np.zeros((40, 8, 8, 1)), {"info": 1}])
+def test_what_is_no_dataset_of_kgan_is_answered(data):
+    for function in (kgan.models.plan, kgan.models.auto):
+        with pytest.raises(kgan.InputError, match="data must be a dataset of kgan.data"):
+            function(data)
