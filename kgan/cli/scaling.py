@@ -39,6 +39,7 @@ def strategy(devices: str | None, workers: str | None, index: int | None):
         return None
     import tensorflow as tf
 
+    sys.unraisablehook = _unraisable
     gpus = tf.config.list_physical_devices("GPU")
     count = _count(devices, len(gpus))
     try:
@@ -48,6 +49,17 @@ def strategy(devices: str | None, workers: str | None, index: int | None):
             "--devices and --workers are for a new process: TensorFlow has started in this one "
             "already."
         ) from error
+
+
+def _unraisable(shown) -> None:
+    """Reports an error that Python cannot raise, unless a thread pool has lost its pipe.
+
+    The pools of `tf.distribute` live until Python ends, and now and then one is deleted after the
+    pipe that it reports to, which would print a traceback behind the last message.
+    """
+    of_pool = getattr(shown.object, "__qualname__", "") == "Pool.__del__"
+    if not (of_pool and isinstance(shown.exc_value, OSError)):
+        sys.__unraisablehook__(shown)
 
 
 def _made(processes: int, count: int, gpus: list):

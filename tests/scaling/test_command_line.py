@@ -1,11 +1,14 @@
 """`kgan train --devices`, `--workers` and `kgan launch`."""
 
 import json
+import multiprocessing.pool
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+import types
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from command_line import refused
 from processes import cluster
 from run_folders import differences
+
+from kgan.cli import scaling
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 
@@ -144,3 +149,18 @@ def test_a_signal_to_one_worker_stops_all_after_the_same_step(tmp_path):
 def test_devices_of_a_process_that_has_started():
     tf.constant(1)
     assert "for a new process" in refused("train", "--devices", "2")
+
+
+def test_a_pool_that_has_lost_its_pipe_is_silent_and_other_errors_are_not(monkeypatch):
+    reported = []
+    monkeypatch.setattr(sys, "__unraisablehook__", reported.append)
+    for place, error in (
+        (multiprocessing.pool.Pool.__del__, OSError(9, "Bad file descriptor")),
+        (multiprocessing.pool.Pool.__del__, ValueError("a bug")),
+        (tempfile.TemporaryFile, OSError(9, "Bad file descriptor")),
+    ):
+        scaling._unraisable(types.SimpleNamespace(object=place, exc_value=error))
+    assert [(type(each.exc_value), each.object) for each in reported] == [
+        (ValueError, multiprocessing.pool.Pool.__del__),
+        (OSError, tempfile.TemporaryFile),
+    ]
