@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+import keras
 import numpy as np
 
 from kgan.metrics import signs
@@ -223,11 +224,14 @@ def _scores(model, samples, labels) -> np.ndarray | None:
     classes = getattr(model, "classes", 0)
     if not hasattr(model, "score") or (classes and labels is None):
         return None
-    condition = np.asarray(labels, "int32") if classes else None
-    # The family may score pyramids, pairs or sequences of them.
     if getattr(model, "sample_shape", None) != samples.shape[1:]:
         return None
-    scores = np.asarray(model.score(samples.astype("float32"), condition, training=False))
+    samples = keras.ops.convert_to_tensor(samples.astype("float32"))
+    real, condition = model.unpack((samples, np.asarray(labels, "int32")) if classes else samples)
+    if isinstance(real, (tuple, list, dict)):
+        # The family scores pyramids or pairs, of which generated samples are no part.
+        return None
+    scores = np.asarray(model.score(real, condition, training=False))
     return scores.reshape(len(samples), -1).mean(axis=1)
 
 

@@ -174,6 +174,20 @@ def test_each_pair_trains_or_is_refused(name, option, made):
         assert np.isfinite(history[term.name]).all(), term.name
 
 
+@pytest.mark.parametrize("classes", [0, 2])
+@pytest.mark.parametrize("name", [n for n in FAMILIES if n not in ("srgan", "pix2pix", "cyclegan")])
+def test_it_is_watched_for_trouble(name, classes, made):
+    if classes and name not in CONDITIONAL:
+        pytest.skip("The family is not conditional by this argument.")
+    gan = made(name, **({"classes": 2} if classes else {}))
+    gan.compile(run_eagerly=True, jit_compile=False)
+    monitor = kgan.callbacks.CollapseMonitor(
+        _data(name), every_steps=1, count=8, warmup=0, held_out=_data(name)
+    )
+    gan.fit(_data(name), epochs=1, steps_per_epoch=1, verbose=0, callbacks=[monitor])
+    assert len(monitor.distances) == 1 and np.isfinite(monitor.distances[0][1])
+
+
 @pytest.mark.parametrize("name", sorted(CONDITIONAL))
 def test_classes(name, made):
     gan = made(name, classes=2)

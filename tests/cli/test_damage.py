@@ -1,6 +1,7 @@
 """The command line over damaged files: one message, or what is whole beside them."""
 
 import errno
+import shutil
 from types import SimpleNamespace
 
 import keras
@@ -50,6 +51,9 @@ def test_a_newest_checkpoint_of_another_model_is_passed_over(run, tmp_path):
     other.compile()
     newest = kgan.callbacks.latest(run / "checkpoints")
     write_checkpoint(run / "checkpoints", newest.note | {"iterations": 22}, other)
+    # What the callbacks keep is whole.
+    for arrays in (run / "checkpoints").glob("step-0000020/callbacks.npz"):
+        shutil.copy(arrays, run / "checkpoints" / "step-0000022")
     result = command("generate", run, "-n", 2, "-o", tmp_path / "two.npz")
     assert result.status == 0 and "does not fit" in result.err
     # More steps are asked for than both have.
