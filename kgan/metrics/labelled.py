@@ -50,7 +50,9 @@ def read_labelled(
     given, found, left = range_of(data), [], count
     rescaled = None not in (given, value_range) and tuple(given) != tuple(value_range)
     stream = iter([data]) if isinstance(data, tuple) else from_the_start(data)
-    with contextlib.closing(stream) if hasattr(stream, "close") else contextlib.nullcontext():
+    with contextlib.ExitStack() as at_the_end:
+        if hasattr(stream, "close"):
+            at_the_end.callback(stream.close)
         for batch in stream:
             samples, labels = _parted(name, batch)
             samples, labels = samples[:left], labels[:left]
