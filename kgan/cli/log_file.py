@@ -2,11 +2,15 @@
 
 import contextlib
 import datetime
+import re
 import sys
 from pathlib import Path
 from typing import Any, TextIO
 
 from kgan.errors import InputError
+
+# How each line begins, which tells a log from a user's other files.
+_TIME = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
 
 
 class LogFile:
@@ -18,12 +22,20 @@ class LogFile:
         path: the file, which is made if it is not there.
 
     Raises:
-        InputError: if it cannot be written to.
+        InputError: if it cannot be written to, or holds something else than an earlier log.
     """
 
     def __init__(self, path: str):
         place = Path(path).expanduser()
         try:
+            if place.is_file() and place.stat().st_size:
+                with place.open("rb") as earlier:
+                    is_log = _TIME.match(earlier.read(20))
+                if not is_log:
+                    raise InputError(
+                        f"{path} is there already and is no log, and nothing was appended to it. "
+                        "--log-file takes a new file, or one that it wrote before."
+                    )
             # Closed by the context's end; an odd name is written with backslashes.
             self._file = place.open("a", encoding="utf-8", errors="backslashreplace", buffering=1)
         except OSError as error:

@@ -221,7 +221,7 @@ def test_a_report_has_null_for_what_json_cannot_say():
 def test_a_log_file_holds_what_is_said_with_times(watch, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TERM", "xterm")
     path = tmp_path / "log.txt"
-    path.write_text("earlier\n")
+    path.write_text("2026-11-28 09:00:00 earlier\n")
     out = Out(terminal=True)
     monkeypatch.setattr(sys, "stdout", out)
     with LogFile(str(path)):
@@ -242,7 +242,7 @@ def test_a_log_file_holds_what_is_said_with_times(watch, tmp_path, monkeypatch, 
         print("no end", end="")
     assert sys.stdout is out
     lines = path.read_text().splitlines()
-    assert lines[0] == "earlier"
+    assert lines[0].endswith(" earlier")
     assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", line) for line in lines[1:])
     said = [line[20:] for line in lines[1:]]
     assert said[:2] == ["Loading digits ...", "to standard error"]
@@ -276,3 +276,17 @@ def test_chatter_is_kept_off_standard_error_and_nothing_else():
     thread.join(timeout=5)
     with os.fdopen(back, "rb") as forwarded:
         assert forwarded.read() == b"Error: yours, in two parts\n10%\r20%\rno end of line"
+
+
+def test_a_file_that_is_no_log_is_left_as_it_is(tmp_path):
+    for name, held in (("a.npy", b"\x93NUMPY"), ("thesis.txt", b"Chapter 1\n")):
+        (tmp_path / name).write_bytes(held)
+        with pytest.raises(InputError, match="is no log, and nothing was appended"):
+            LogFile(str(tmp_path / name))
+        assert (tmp_path / name).read_bytes() == held
+    # An empty file, and a log, which goes on.
+    (tmp_path / "log.txt").touch()
+    for _ in range(2):
+        with LogFile(str(tmp_path / "log.txt")) as log:
+            log.note("said")
+    assert (tmp_path / "log.txt").read_text().count(" said\n") == 2
