@@ -1,253 +1,22 @@
 """GAN: two Keras models, a generator and a discriminator, as one model.
 
-`Game` has the methods that a family may override, each of a few lines. `GAN` is the `Game` whose
-generator is fed latents.
+`kgan.game.Game` has the methods that a family may override. `GAN` is the `Game` whose generator is
+fed latents.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import tensorflow as tf
 from keras import ops
 
-from kgan import arguments, bridge, checks
-from kgan.data import kinds
-from kgan.data.info import DataInfo
+from kgan import arguments, checks, packs
 from kgan.errors import InputError
+from kgan.game import Game as Game
+from kgan.game import Recipe as Recipe
 from kgan.inference.sampling import LatentSampling
 from kgan.latents import Latents
-from kgan.losses import Loss
-from kgan.terms import Term, Turn
-from kgan.training import step
-from kgan.training.model import AdversarialModel
-from kgan.training.players import Player
 from kgan.typing import Config, Self, Tensor, Tensors
-
-
-class Recipe(NamedTuple):
-    """A paper's batch size and length of training.
-
-    Attributes:
-        batch_size: samples per batch.
-        training_steps: training steps in all.
-    """
-
-    batch_size: int
-    training_steps: int
-
-
-class Game(AdversarialModel):
-    """A generator and a discriminator that are fed latents, labels or images.
-
-    `kgan.GAN` is the subclass for latents. A player may have several networks; then samples and
-    scores are structures (tuples, dictionaries) with one tensor per network, the losses of the
-    networks are summed, and one update trains all of them.
-
-    A subclass defines `networks` (roles that begin with "generator" and "discriminator", and
-    further roles for further players), `unpack`, `example_condition`, `draw`, `forward`, `score`
-    and `sample`. All other methods have a default here.
-    """
-
-    # Defaults of `fit` with arrays and of the command line; families set those of their papers.
-    batch_size = 64
-    training_steps = 10_000
-
-    # Number of classes that the model is conditioned on; 0 for an unconditional model.
-    classes = 0
-    # The kind of data that the model takes, one of `kgan.data.kinds`, such as "pairs".
-    reads = kinds.SAMPLES
-    # Whether the family is always conditioned on a class, and so requires labelled data.
-    needs_labels = False
-    # The logs that an evaluation reports in addition to the metrics.
-    evaluated_logs: tuple[str, ...] = ("d_loss", "g_loss", "d_real", "d_fake")
-    # Names of further logs of training that the family tracks in `observe`.
-    game_logs: tuple[str, ...] = ()
-
-    @classmethod
-    def recipe(cls, **options: Any) -> Recipe:
-        """Returns the paper's batch size and training steps for a model with these options."""
-        return Recipe(cls.batch_size, cls.training_steps)
-
-    @classmethod
-    def for_data(cls, info: DataInfo, **options: Any) -> Self:
-        """Returns a model of this family that fits a dataset of `kgan.data`.
-
-        `options` are further arguments of the constructor.
-
-        Raises:
-            InputError: if the family or `options` require labels and the data has none.
-        """
-        if cls.needs_labels:
-            options = {"classes": info.classes} | options
-        if cls.needs_labels or options.get("classes"):
-            classes = arguments.classes(options["classes"])
-            checks.data_has_labels(cls.__name__, info, classes)
-        made: Any = cls
-        return made(image_shape=info.sample_shape, **options)
-
-    # The players and what they minimise.
-
-    def defaults(self) -> dict[str, Any]:
-        """Returns the settings that `compile` uses for arguments left at None, by name.
-
-        A family returns its paper's. The base class returns Adam as in Radford et al. 2016,
-        section 4, and the non-saturating loss.
-        """
-        return {
-            "d_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.5),
-            "g_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.5),
-            "loss": "non_saturating",
-            "penalties": (),
-            "discriminator_steps": 1,
-            "joint_batch": False,
-            "shared_forward": False,
-            "ema": None,
-        }
-
-    def make_players(self) -> list[Player]:
-        """Returns the players in the order in which a training step updates them.
-
-        `compile` adds their optimizers and the discriminator's updates per step.
-        """
-        return [
-            self.player("discriminator", self.discriminator_plays),
-            self.player("generator", self.generator_plays),
-        ]
-
-    def discriminator_plays(
-        self,
-        real: Tensors,
-        condition: Tensors,
-        generated: Any = None,
-        earlier: dict[str, Turn] | None = None,
-    ) -> tuple[Tensor, Turn]:
-        """Returns (the discriminator's loss without terms, its `Turn`); see `kgan.Player`."""
-        return step.discriminator_plays(self, real, condition, generated, earlier or {})
-
-    def generator_plays(
-        self,
-        real: Tensors,
-        condition: Tensors,
-        generated: Any = None,
-        earlier: dict[str, Turn] | None = None,
-    ) -> tuple[Tensor, Turn]:
-        """Returns (the generator's loss without terms, its `Turn`); see `kgan.Player`."""
-        return step.generator_plays(self, real, condition, generated, earlier or {})
-
-    def player(self, name: str, plays: Callable, **settings: Any) -> Player:
-        """Returns a player that trains the variables of `trained_by(name)`, for `make_players`.
-
-        Args:
-            name: "discriminator", "generator", or the name of a further player.
-            plays: the player's forward pass; see `kgan.Player`.
-            **settings: further attributes of `kgan.Player`.
-        """
-        variables = self.trained_by(name)
-        trained = {id(v) for v in variables}
-        networks = self.networks_of(name)
-        networks += [
-            network
-            for network in self.networks.values()
-            if network not in networks and any(id(v) in trained for v in network.variables)
-        ]
-        return Player(name, plays, networks, variables, **settings)
-
-    def networks_of(self, player: str) -> list[keras.Model]:
-        """Returns the networks whose roles begin with the name of a player."""
-        return [network for role, network in self.networks.items() if role.startswith(player)]
-
-    def trained_by(self, player: str) -> list:
-        """Returns the variables that a player trains."""
-        return [v for network in self.networks_of(player) for v in network.trainable_variables]
-
-    def check_loss(self, loss: Loss) -> None:
-        """Raises an `InputError` if the family cannot be trained with a loss; here never."""
-
-    def game_terms(self) -> list[Term]:
-        """Returns the terms that belong to the family itself; `compile` adds the user's."""
-        return []
-
-    def discriminator_loss(self, real_scores: Tensors, fake_scores: Tensors) -> Tensor:
-        """Returns the discriminator's loss from the scores of a batch, a scalar."""
-        loss = _summed(self.loss.discriminator, real_scores, fake_scores)
-        return self.loss.discriminator_weight * loss
-
-    def generator_loss(self, fake_scores: Tensors, real_scores: Tensors = None) -> Tensor:
-        """Returns the generator's loss from the scores of a batch, a scalar."""
-        if real_scores is None:
-            return _summed(lambda scores: self.loss.generator(scores, None), fake_scores)
-        return _summed(self.loss.generator, fake_scores, real_scores)
-
-    def activity_losses(self, player: str) -> Tensor:
-        """Returns the sum of the losses that a player's networks added in their latest call."""
-        networks = self.networks_of(player)
-        losses = [loss for network in networks for loss in bridge.activity_losses(network)]
-        return sum((ops.cast(loss, "float32") for loss in losses), 0.0)
-
-    def own_losses(self, player: str) -> Tensor:
-        """Returns `activity_losses` plus the regularization of a player's weights, a scalar."""
-        weights = [v for network in self.networks_of(player) for v in network.trainable_variables]
-        losses = [v.regularizer(v) for v in weights if getattr(v, "regularizer", None) is not None]
-        return self.activity_losses(player) + sum(
-            (ops.cast(loss, "float32") for loss in losses), 0.0
-        )
-
-    def observe(self, player: Player, loss: Tensor, turn: Turn) -> None:
-        """Tracks the logs of a player's turn and updates variables that adapt to it.
-
-        It is called once before each update. Variables that it writes change only if the update is
-        applied. Under `tf.distribute` it gets one replica's part of the batch.
-
-        Args:
-            player: the player; its `name` says which.
-            loss: its loss without the terms, a scalar.
-            turn: the samples, scores and latents of this update.
-        """
-        self.logs.track(f"{player.prefix}_loss", loss)
-        if player.name == "discriminator":
-            self.logs.track("d_real", step.mean(turn.real_scores))
-            self.logs.track("d_fake", step.mean(turn.fake_scores))
-
-    # Data and networks.
-
-    def produce(self, real: Tensors, condition: Tensors = None) -> tuple[Any, Any]:
-        """Returns (latents, generated samples) for an update, in training mode.
-
-        The base class draws one latent for each real sample.
-        """
-        latents = self.per_sample(step.count(real), self.draw)
-        return latents, self.forward(latents, condition, training=True)
-
-    def judge(
-        self, samples: Tensors, condition: Tensors = None, training: bool = False
-    ) -> tuple[Any, Any]:
-        """Returns (scores, outputs of further heads of the discriminator or None), in one pass."""
-        return self.score(samples, condition, training), None
-
-    def shown(self, fake: Tensors, condition: Tensors = None) -> Tensors:
-        """Returns the generated samples that the discriminator is trained on; here all of them."""
-        return fake
-
-    def measured(
-        self, real: Tensors, fake: Tensors, latents: Tensors, condition: Tensors = None
-    ) -> tuple[Any, Any]:
-        """Returns the (real, fake) tensors that metrics compare in an evaluation."""
-        return real, fake
-
-    def examined(self, real: Tensors, condition: Tensors = None) -> list[tuple]:
-        """Returns (name, tensor, shape of one sample) of the tensors of a batch to be checked."""
-        return [("data", real, self.sample_shape)]
-
-    def labels_of(self, condition: Tensors) -> Tensor | None:
-        """Returns the labels in a condition, `(batch,)`; None for an unconditional model."""
-        return condition if self.classes else None
-
-
-def _summed(loss, *scores):
-    """Returns the sum of a loss over the networks of a player."""
-    parts = zip(*map(tf.nest.flatten, scores), strict=True)
-    return sum((loss(*part) for part in parts), 0.0)
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -273,6 +42,9 @@ class GAN(LatentSampling, Game):
         seed: seed of everything that the model draws at random. By default it is drawn from
             Python's `random`, which `keras.utils.set_random_seed` seeds.
         name: name of the model.
+        pack: m, how many samples the discriminator scores together against mode collapse, as in
+            PacGAN (Lin et al. 2018, section 2). It then takes `(batch, ..., m · channels)`: m
+            samples side by side in the last axis. The paper has 2 to 4. Not with classes.
 
     Raises:
         InputError: if the networks do not fit the latents, each other or the losses.
@@ -286,7 +58,7 @@ class GAN(LatentSampling, Game):
     images = gan.generate(16, seed=0)
     ```
 
-    Families override the small methods below and those of `kgan.gan.Game`, not the training step.
+    Families override the small methods below and those of `kgan.game.Game`, not the training step.
     """
 
     def __init__(
@@ -298,12 +70,19 @@ class GAN(LatentSampling, Game):
         classes: int = 0,
         seed: int | None = None,
         name: str | None = None,
+        pack: int = 1,
     ):
         super().__init__(seed=seed, name=name)
         for role, network in (("generator", generator), ("discriminator", discriminator)):
             if not isinstance(network, keras.Model):
                 raise InputError(f"The {role} must be a keras.Model; got {network!r}.")
         self.classes = arguments.classes(classes)
+        self.pack = arguments.integer("pack", pack)
+        if self.pack > 1 and self.classes:
+            raise InputError(
+                f"pack={self.pack} and classes={self.classes}: the samples of a pack would have "
+                "several labels. Packs are for models without classes."
+            )
         plain = type(self).forward is GAN.forward
         self.latents = checks.find_latents(generator, latents, plain, self.classes)
         self.generator = generator
@@ -314,7 +93,7 @@ class GAN(LatentSampling, Game):
         elif data_range is not None:
             self.data_range = arguments.interval("data_range", data_range, or_else="None")
         self._clips = self.data_range is not None and checks.output_range(generator) is None
-        self.sample_shape = self._try_networks()
+        self._try_networks()
         self.built = True
 
     @property
@@ -323,28 +102,25 @@ class GAN(LatentSampling, Game):
         return {"generator": self.generator, "discriminator": self.discriminator}
 
     def _try_networks(self):
-        """Runs both networks on two latents, and returns the shape of one sample."""
+        """Runs both networks on two latents, and sets the shape of one sample."""
         condition = self.example_condition(2)
         latents = checks.tensors("The latents", self.draw(2, tf.constant([0, 0])), 2)
         fake = checks.one_sample_each(self.forward(latents, condition, training=False))
-        sample_shape = tuple(fake.shape[1:])
+        self.sample_shape = sample_shape = tuple(fake.shape[1:])
         expected = getattr(self.discriminator, "input_shape", None)
         if isinstance(expected, list):
             expected = expected[0]
         # A family that overrides `score` may call its discriminator on another shape.
         plain = type(self).score is GAN.score
-        if (
-            plain
-            and isinstance(expected, tuple)
-            and not checks.same_shape(sample_shape, expected[1:])
-        ):
+        scored = packs.folded_shape(sample_shape, self.pack)
+        if plain and isinstance(expected, tuple) and not checks.same_shape(scored, expected[1:]):
+            together = f", and packs of {self.pack} {scored}" if self.pack > 1 else ""
             raise InputError(
-                f"The generator makes samples of shape {sample_shape}, but the discriminator "
-                f"takes {expected[1:]}. Build both for one shape."
+                f"The generator makes samples of shape {sample_shape}{together}, but the "
+                f"discriminator takes {expected[1:]}. Build both for one shape."
             )
         checks.scores_are_raw(self.discriminator)
         checks.one_score_each(self.score(fake, condition))
-        return sample_shape
 
     # Methods that families override, in addition to those of `Game`.
 
@@ -374,7 +150,14 @@ class GAN(LatentSampling, Game):
         return self.generator(inputs, training=training)
 
     def score(self, samples: Tensors, condition: Tensors = None, training: bool = False) -> Tensors:
-        """Returns raw scores of samples, `(batch, 1)` or `(batch, ..., 1)`, at least in float32."""
+        """Returns raw scores of samples, `(batch, 1)` or `(batch, ..., 1)`, at least in float32.
+
+        With `pack` > 1 it takes samples or packs `(packs, pack, ...)`, and returns one score for
+        each pack.
+        """
+        if self.pack > 1:
+            is_packed = len(samples.shape) > len(self.sample_shape) + 1
+            samples = packs.folded(samples if is_packed else self.packs(samples))
         inputs = samples if condition is None else [samples, condition]
         scores = self.discriminator(inputs, training=training)
         checks.one_score_each(scores)
@@ -389,7 +172,11 @@ class GAN(LatentSampling, Game):
             "classes": self.classes,
             "seed": self.seed,
             "name": self.name,
-        }
+        } | self._pack_config()
+
+    def _pack_config(self) -> Config:
+        # Left out if it is 1: families that others wrote need not have the argument.
+        return {"pack": self.pack} if self.pack > 1 else {}
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
