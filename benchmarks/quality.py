@@ -120,6 +120,22 @@ BOARD = [
     Entry("r3gan-ring", "r3gan", {"preset": "points"}, "ring", steps=12_000, minutes=5),
     Entry("r3gan-grid", "r3gan", {"preset": "points"}, "grid", steps=12_000, minutes=5),
     Entry("minimax-stacked", "vanilla", {"variant": "minimax"}, "stacked_mnist", 60_000, 5),
+    Entry(
+        "minimax-stacked-pack2",
+        "vanilla",
+        {"variant": "minimax", "pack": 2},
+        "stacked_mnist",
+        60_000,
+        5,
+    ),
+    Entry(
+        "minimax-stacked-pack4",
+        "vanilla",
+        {"variant": "minimax", "pack": 4},
+        "stacked_mnist",
+        60_000,
+        5,
+    ),
     Entry("r3gan-stacked", "r3gan", {}, "stacked_mnist", steps=5000),
     Entry("dcgan-cifar10", "dcgan", {"width": 32}, "cifar10", steps=6000),
     # The paper's five discriminator updates: with one, the samples are all alike on this data.

@@ -232,7 +232,7 @@ def _scores(model, samples, labels) -> np.ndarray | None:
         # The family scores pyramids or pairs, of which generated samples are no part.
         return None
     scores = np.asarray(model.score(real, condition, training=False))
-    return scores.reshape(len(samples), -1).mean(axis=1)
+    return scores.reshape(len(scores), -1).mean(axis=1)
 
 
 def checkerboard(seen: Seen, warmup: int) -> tuple[str, str] | None:

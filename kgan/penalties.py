@@ -16,7 +16,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from kgan import arguments, replicas
+from kgan import arguments, packs, replicas
 from kgan import augment as augmentations
 from kgan.errors import InputError, unknown
 from kgan.terms import Term, Turn
@@ -358,10 +358,13 @@ class Consistency(Term):
         return value
 
     def _squared_change(self, turn, samples, scores):
-        augmented = tf.nest.map_structure(
-            lambda part: self.augment(part, turn.gan.joint_seed()), samples
-        )
-        return _mean_square(scores, turn.score(augmented))
+        def changed(part):
+            pack, seed = turn.gan.pack, turn.gan.joint_seed()
+            if pack == 1:
+                return self.augment(part, seed)
+            return packs.grouped(self.augment(packs.parted(part), seed), pack)
+
+        return _mean_square(scores, turn.score(tf.nest.map_structure(changed, samples)))
 
     def weight_at(self, step: Tensor) -> Any:
         # `__call__` applies both weights itself.

@@ -29,7 +29,8 @@ class Turn:
 
     Attributes:
         gan: the model.
-        real: real samples, `(batch, ...)`.
+        real: real samples, `(batch, ...)`; of a model with `pack` = m > 1, here and in all that
+            follows but the latents, packs of samples `(packs, m, ...)`.
         fake: generated samples, `(batch, ...)`; in the discriminator's turn no gradient flows
             through them.
         latents: what the generator was fed.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kgan.registry import Entry, Registry
 
 if TYPE_CHECKING:
-    from kgan.gan import Game
+    from kgan.game import Game
     from kgan.models.acgan import ACGAN as ACGAN
     from kgan.models.began import BEGAN as BEGAN
     from kgan.models.conditional import ConditionalGAN as ConditionalGAN
@@ -247,7 +247,7 @@ def register(
 
     Args:
         name: as on the command line.
-        family: a subclass of `kgan.GAN` or `kgan.gan.Game`, or its location as "module:Class".
+        family: a subclass of `kgan.GAN` or `kgan.game.Game`, or its location as "module:Class".
         paper: who proposed it, and where.
         data: what data it takes.
 

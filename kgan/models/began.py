@@ -9,7 +9,8 @@ from keras import layers, ops
 
 from kgan import arguments, replicas
 from kgan.errors import InputError
-from kgan.gan import GAN, Recipe
+from kgan.game import Recipe
+from kgan.gan import GAN
 from kgan.latents import Uniform
 from kgan.losses import Loss
 from kgan.models.blocks import presets

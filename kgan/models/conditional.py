@@ -7,7 +7,8 @@ import keras
 from keras import layers, ops
 
 from kgan import arguments
-from kgan.gan import GAN, Recipe
+from kgan.game import Recipe
+from kgan.gan import GAN
 from kgan.latents import Normal, Uniform
 from kgan.models.blocks import strided
 from kgan.models.blocks.presets import Preset, WithPresets

@@ -2,7 +2,7 @@
 
 import keras
 
-from kgan import arguments
+from kgan import arguments, packs
 from kgan.gan import GAN
 from kgan.latents import Uniform
 from kgan.models.blocks import strided
@@ -31,7 +31,7 @@ class DCGAN(GAN):
         width: channels of the largest feature maps; they double at each halving of the size. The
             authors' code has 64 for MNIST, and for 64x64 scenes and faces 128, which doubles to
             1,024.
-        seed, name: as in `kgan.GAN`.
+        seed, name, pack: as in `kgan.GAN`.
 
     Raises:
         InputError: for a size that cannot be made by doubling a base of 4 to 7 pixels, or another
@@ -50,13 +50,15 @@ class DCGAN(GAN):
         width: int = 64,
         seed: int | None = None,
         name: str | None = None,
+        pack: int = 1,
     ):
         arguments.seed_and_name(seed, name)
+        pack = arguments.integer("pack", pack)
         image_shape = arguments.image_shape(image_shape)
         latent_size = arguments.integer("latent_size", latent_size)
         width = arguments.integer("width", width)
         latents = keras.Input((latent_size,), name="latents")
-        images = keras.Input(image_shape, name="images")
+        images = keras.Input(packs.folded_shape(image_shape, pack), name="images")
         super().__init__(
             keras.Model(
                 latents,
@@ -71,6 +73,7 @@ class DCGAN(GAN):
             latents=Uniform(latent_size),
             seed=seed,
             name=name,
+            pack=pack,
         )
         self.image_shape = image_shape
         self.latent_size = latent_size
@@ -83,4 +86,4 @@ class DCGAN(GAN):
             "width": self.width,
             "seed": self.seed,
             "name": self.name,
-        }
+        } | self._pack_config()

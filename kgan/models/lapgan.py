@@ -7,7 +7,7 @@ import keras
 from keras import layers, ops
 
 from kgan import arguments, checks
-from kgan.gan import Game
+from kgan.game import Game
 from kgan.inference.sampling import LatentSampling
 from kgan.latents import Uniform
 from kgan.layers import Downsample, Upsample

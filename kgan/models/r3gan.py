@@ -7,8 +7,9 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from kgan import arguments, penalties
-from kgan.gan import GAN, Recipe
+from kgan import arguments, packs, penalties
+from kgan.game import Recipe
+from kgan.gan import GAN
 from kgan.latents import Normal
 from kgan.layers import Downsample, PixelShuffle, PixelUnshuffle, Upsample
 from kgan.models.blocks import presets
@@ -86,7 +87,7 @@ class R3GAN(presets.WithPresets, GAN):
         classes: number of classes that both networks are conditioned on, or 0; see `kgan.GAN`.
         preset: one of the names above; None means "narrow" for images and "points" for points.
         latent_size: length of a latent; None means the preset's.
-        seed, name: as in `kgan.GAN`.
+        seed, name, pack: as in `kgan.GAN`.
 
     Raises:
         InputError: for an unknown preset, an option out of its range, or a size that cannot be
@@ -101,8 +102,10 @@ class R3GAN(presets.WithPresets, GAN):
         latent_size: int | None = None,
         seed: int | None = None,
         name: str | None = None,
+        pack: int = 1,
     ):
         arguments.seed_and_name(seed, name)
+        pack = arguments.integer("pack", pack)
         image_shape = arguments.image_shape(image_shape, points=True)
         points = len(image_shape) == 1
         settings = PRESETS["points" if points and preset is None else self.named(preset)]
@@ -111,12 +114,13 @@ class R3GAN(presets.WithPresets, GAN):
         classes = arguments.classes(classes)
         super().__init__(
             _generator(settings, image_shape, latent_size, classes),
-            _discriminator(settings, image_shape, classes),
+            _discriminator(settings, packs.folded_shape(image_shape, pack), classes),
             latents=Normal(latent_size),
             data_range=None if points else (-1.0, 1.0),
             classes=classes,
             seed=seed,
             name=name,
+            pack=pack,
         )
         self.image_shape = image_shape
         self.preset = preset
@@ -150,7 +154,7 @@ class R3GAN(presets.WithPresets, GAN):
             "latent_size": self.latent_size,
             "seed": self.seed,
             "name": self.name,
-        }
+        } | self._pack_config()
 
 
 def _scaled(gain):

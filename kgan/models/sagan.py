@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from kgan import arguments
+from kgan import arguments, packs
 from kgan.gan import GAN
 from kgan.latents import Normal
 from kgan.models.blocks import residual
@@ -38,7 +38,7 @@ class SAGAN(GAN):
             many: at 128x128 these are the authors' networks. 16 suits CPUs.
         attention: height of the map that gets self-attention; 0 for none. None means the largest
             map of at most 32, the paper's height: half the height of images below 64.
-        seed, name: as in `kgan.GAN`.
+        seed, name, pack: as in `kgan.GAN`.
 
     Raises:
         InputError: for a size that cannot be made by doubling a base of 4 to 7 pixels, an option
@@ -58,8 +58,10 @@ class SAGAN(GAN):
         attention: int | None = None,
         seed: int | None = None,
         name: str | None = None,
+        pack: int = 1,
     ):
         arguments.seed_and_name(seed, name)
+        pack = arguments.integer("pack", pack)
         image_shape = arguments.image_shape(image_shape)
         classes = arguments.classes(classes)
         latent_size = arguments.integer("latent_size", latent_size)
@@ -69,13 +71,15 @@ class SAGAN(GAN):
         # From the image to the base.
         widths = [width * min(16, 2**level) for level in range(doublings + 1)]
         parts = residual.Parts(spectral=True, classes=classes)
+        scored = packs.folded_shape(image_shape, pack)
         super().__init__(
             residual.generator(image_shape, widths[::-1], latent_size, parts, attention_height),
-            residual.discriminator(image_shape, widths[:-1], 1, parts, attention=attention_height),
+            residual.discriminator(scored, widths[:-1], 1, parts, attention=attention_height),
             latents=Normal(latent_size),
             classes=classes,
             seed=seed,
             name=name,
+            pack=pack,
         )
         self.image_shape = image_shape
         self.latent_size = latent_size
@@ -103,7 +107,7 @@ class SAGAN(GAN):
             "attention": self.attention,
             "seed": self.seed,
             "name": self.name,
-        }
+        } | self._pack_config()
 
 
 def _attention_height(image_shape, attention):

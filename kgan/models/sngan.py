@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from kgan import arguments
+from kgan import arguments, packs
 from kgan.gan import GAN
 from kgan.latents import Normal
 from kgan.models.blocks import residual
@@ -43,7 +43,7 @@ class SNGAN(GAN):
             than 32x32 they halve with each further doubling, as in the paper's tables 5 and 6.
         discriminator_steps: updates of the discriminator per step, n_dis of the paper. Set them
             here and not in `compile`, since the schedule of its learning rate counts them.
-        seed, name: as in `kgan.GAN`.
+        seed, name, pack: as in `kgan.GAN`.
 
     Raises:
         InputError: for a size that cannot be made by doubling a base of 4 to 7 pixels, or an option
@@ -63,8 +63,10 @@ class SNGAN(GAN):
         discriminator_steps: int = 5,
         seed: int | None = None,
         name: str | None = None,
+        pack: int = 1,
     ):
         arguments.seed_and_name(seed, name)
+        pack = arguments.integer("pack", pack)
         image_shape = arguments.image_shape(image_shape)
         classes = arguments.classes(classes)
         latent_size = arguments.integer("latent_size", latent_size)
@@ -76,14 +78,16 @@ class SNGAN(GAN):
             residual.Parts(spectral=spectral, gain=math.sqrt(2), classes=classes)
             for spectral in (False, True)
         )
+        scored = packs.folded_shape(image_shape, pack)
         super().__init__(
             residual.generator(image_shape, up, latent_size, plain),
             # Two blocks that keep the size, and a last layer without a bias, as in that code.
-            residual.discriminator(image_shape, down, 2, normalized, use_bias=False),
+            residual.discriminator(scored, down, 2, normalized, use_bias=False),
             latents=Normal(latent_size),
             classes=classes,
             seed=seed,
             name=name,
+            pack=pack,
         )
         self.image_shape = image_shape
         self.latent_size = latent_size
@@ -117,7 +121,7 @@ class SNGAN(GAN):
             "discriminator_steps": self.steps_of_discriminator,
             "seed": self.seed,
             "name": self.name,
-        }
+        } | self._pack_config()
 
 
 def _widths(image_shape, width):

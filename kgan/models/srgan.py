@@ -14,7 +14,7 @@ from kgan import arguments
 from kgan.data import kinds
 from kgan.data.info import DataInfo
 from kgan.errors import InputError
-from kgan.gan import Recipe
+from kgan.game import Recipe
 from kgan.inference.tiles import in_tiles, tile_sizes
 from kgan.layers import PixelShuffle, Upsample
 from kgan.models.blocks import presets

@@ -7,9 +7,10 @@ from typing import Any
 import keras
 from keras import layers
 
-from kgan import arguments, latents, losses, penalties
+from kgan import arguments, latents, losses, packs, penalties
 from kgan.data.info import DataInfo
-from kgan.gan import GAN, Recipe
+from kgan.game import Recipe
+from kgan.gan import GAN
 from kgan.models.blocks.presets import Preset, WithPresets
 from kgan.typing import Config, Self
 
@@ -125,7 +126,7 @@ class VanillaGAN(WithPresets, GAN):
         latent_size: length of a latent; None means the preset's.
         output: activation of the generator's last layer, for samples that are not images:
             "linear" for points and signals of any size. None means the preset's.
-        seed, name: as in `kgan.GAN`.
+        seed, name, pack: as in `kgan.GAN`.
         variant: former name of `preset`.
 
     Raises:
@@ -141,8 +142,10 @@ class VanillaGAN(WithPresets, GAN):
         seed: int | None = None,
         name: str | None = None,
         variant: str | None = None,
+        pack: int = 1,
     ):
         arguments.seed_and_name(seed, name)
+        pack = arguments.integer("pack", pack)
         preset = self.named(preset, variant)
         settings = self.presets[preset]
         image_shape = arguments.shape("image_shape", image_shape, "(height, width, channels)")
@@ -152,10 +155,11 @@ class VanillaGAN(WithPresets, GAN):
             arguments.choice("output", output, ("tanh", "sigmoid", "linear"), of="VanillaGAN")
         super().__init__(
             _generator(settings, image_shape, latent_size, output or settings.output),
-            _discriminator(settings, image_shape),
+            _discriminator(settings, packs.folded_shape(image_shape, pack)),
             latents=settings.latents(latent_size),
             seed=seed,
             name=name,
+            pack=pack,
         )
         self.preset = preset
         self.image_shape = image_shape
@@ -205,7 +209,7 @@ class VanillaGAN(WithPresets, GAN):
             "output": self.output_activation,
             "seed": self.seed,
             "name": self.name,
-        }
+        } | self._pack_config()
 
 
 def _hidden(settings, units):

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from kgan import arguments, penalties
+from kgan import arguments, packs, penalties
 from kgan.gan import GAN
 from kgan.latents import Normal
 from kgan.models.blocks import strided
@@ -63,18 +63,22 @@ class WassersteinGAN(GAN):
         width: int | None = None,
         seed: int | None = None,
         name: str | None = None,
+        pack: int = 1,
     ):
         arguments.seed_and_name(seed, name)
+        pack = arguments.integer("pack", pack)
         image_shape = arguments.image_shape(image_shape, points=True)
         points = len(image_shape) == 1
         latent_size = (2 if points else self.image_latents) if latent_size is None else latent_size
         width = (512 if points else 64) if width is None else width
         sizes = arguments.integer("latent_size", latent_size), arguments.integer("width", width)
         if points:
-            generator, critic = _for_points(image_shape, *sizes)
+            generator, critic = _for_points(image_shape, pack, *sizes)
         else:
-            generator, critic = _for_images(image_shape, *sizes, self.normalization)
-        super().__init__(generator, critic, latents=Normal(latent_size), seed=seed, name=name)
+            generator, critic = _for_images(image_shape, pack, *sizes, self.normalization)
+        super().__init__(
+            generator, critic, latents=Normal(latent_size), seed=seed, name=name, pack=pack
+        )
         self.image_shape = image_shape
         self.latent_size, self.width = sizes
 
@@ -93,7 +97,7 @@ class WassersteinGAN(GAN):
             "width": self.width,
             "seed": self.seed,
             "name": self.name,
-        }
+        } | self._pack_config()
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -123,7 +127,7 @@ class WGAN(WassersteinGAN):
         latent_size: length of a latent; 2 for points.
         width: channels of the largest feature maps, 64; for points units of a hidden layer, 512.
         clip: c, the bound of the critic's weights.
-        seed, name: as in `kgan.GAN`.
+        seed, name, pack: as in `kgan.GAN`.
 
     Raises:
         InputError: for a size that cannot be made by doubling a base of 4 to 7 pixels, another
@@ -142,9 +146,10 @@ class WGAN(WassersteinGAN):
         clip: float = 0.01,
         seed: int | None = None,
         name: str | None = None,
+        pack: int = 1,
     ):
         constraint = ClipWeights(clip)
-        super().__init__(image_shape, latent_size, width, seed, name)
+        super().__init__(image_shape, latent_size, width, seed, name, pack)
         self.clip = constraint.clip
         # Any Keras optimizer applies it: `apply` ends with the variables' constraints.
         for weight in self.discriminator.trainable_variables:
@@ -185,7 +190,7 @@ class WGANGP(WassersteinGAN):
         latent_size: length of a latent; 2 for points.
         width: channels of the largest feature maps, 64 as in the authors' code; for points units
             of a hidden layer, 512.
-        seed, name: as in `kgan.GAN`.
+        seed, name, pack: as in `kgan.GAN`.
 
     Raises:
         InputError: for a size that cannot be made by doubling a base of 4 to 7 pixels, another
@@ -207,15 +212,15 @@ class WGANGP(WassersteinGAN):
         }
 
 
-def _for_images(image_shape, latent_size, width, normalization):
+def _for_images(image_shape, pack, latent_size, width, normalization):
     latents = keras.Input((latent_size,), name="latents")
-    images = keras.Input(image_shape, name="images")
+    images = keras.Input(packs.folded_shape(image_shape, pack), name="images")
     fake = strided.generated(latents, image_shape, width, strided.batch_normalization)
     score = strided.score(strided.features(images, width, normalization))
     return keras.Model(latents, fake, name="generator"), keras.Model(images, score, name="critic")
 
 
-def _for_points(shape, latent_size, width):
+def _for_points(shape, pack, latent_size, width):
     def perceptron(size, outputs, name):
         hidden = [
             layers.Dense(width, "relu", kernel_initializer=keras.initializers.HeUniform())
@@ -224,4 +229,5 @@ def _for_points(shape, latent_size, width):
         last = layers.Dense(outputs, dtype="float32")
         return keras.Sequential([keras.Input(size), *hidden, last], name=name)
 
-    return perceptron((latent_size,), *shape, "generator"), perceptron(shape, 1, "critic")
+    scored = packs.folded_shape(shape, pack)
+    return perceptron((latent_size,), *shape, "generator"), perceptron(scored, 1, "critic")

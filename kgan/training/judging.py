@@ -5,6 +5,8 @@ import functools
 import tensorflow as tf
 from keras import ops
 
+from kgan import packs
+
 
 def judge_both(game, real, fake, condition):
     """Scores real and generated samples, with `joint_batch` in one batch.
@@ -54,13 +56,17 @@ def augmented(game, samples, condition):
     if game.augment is None:
         return samples, condition
     seed = game.joint_seed()
+    packed = game.pack > 1 and len(samples.shape) > len(game.sample_shape) + 1
+    if packed:
+        samples = packs.parted(samples)
     sizes = {tuple(part.shape[1:3]) for part in tf.nest.flatten(samples)}
 
     def changed(part):
         known = part is not None and len(part.shape) == 4 and tuple(part.shape[1:3]) in sizes
         return game.augment(part, seed) if known else part
 
-    return tf.nest.map_structure(changed, (samples, condition))
+    samples, condition = tf.nest.map_structure(changed, (samples, condition))
+    return (game.packs(samples) if packed else samples), condition
 
 
 def _judge_recorded(game, samples, condition):

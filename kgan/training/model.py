@@ -42,7 +42,7 @@ if keras.backend.backend() != "tensorflow":
 class AdversarialModel(Drawing, Stored, surface.KerasSurface):
     """A Keras model whose networks are trained by several players.
 
-    The methods of `kgan.gan.Game`, which families override, define its networks, losses and
+    The methods of `kgan.game.Game`, which families override, define its networks, losses and
     players. This class connects them with Keras.
 
     Attributes:

@@ -39,6 +39,7 @@ def discriminator_plays(game, real, condition, generated, earlier):
     else:
         latents, fake = generated.latents, generated.samples
     fake = game.shown(tf.nest.map_structure(tf.stop_gradient, fake), condition)
+    real, fake = game.packs(real), game.packs(fake)
     of_real, of_fake, slopes, own_losses = judge_both(game, real, fake, condition)
     loss = game.discriminator_loss(of_real[0], of_fake[0]) + own_losses
     scores, heads = zip(of_real, of_fake, strict=True)
@@ -52,6 +53,7 @@ def generator_plays(game, real, condition, generated, earlier):
         own_losses = game.own_losses("generator")
     else:
         latents, (fake, own_losses) = generated.latents, generated.outputs
+    real, fake = game.packs(real), game.packs(fake)
     of_real = (None, None)
     of_fake = game.judge(*game.augmented(fake, condition), training=True)
     if game.loss.generator_uses_real:

@@ -62,7 +62,7 @@ def measure(
     an execution have been chosen as for a long training.
 
     Args:
-        model: a compiled `kgan.gan.Game`.
+        model: a compiled `kgan.game.Game`.
         dataset: a dataset of `kgan.data`, whose position is set back to its start.
         seconds: how long to time after the first step; at least 3 steps are timed.
         clock: returns a time in seconds; `time.process_time` counts those of the processor, which

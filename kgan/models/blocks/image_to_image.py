@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from kgan import arguments, checks, replicas
 from kgan.errors import InputError
-from kgan.gan import Game
+from kgan.game import Game
 from kgan.inference import exporting
 from kgan.inference.sampling import Sampling
 from kgan.training import feed

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from kgan import arguments
 from kgan.errors import InputError
-from kgan.gan import Recipe
+from kgan.game import Recipe
 
 
 @dataclass(frozen=True)
