@@ -10,7 +10,11 @@ from kgan import packs
 from kgan.errors import InputError
 
 SHAPE = (4, 4, 3)
-PACKED = ("vanilla", "dcgan", "wgan", "wgangp", "sngan", "sagan", "r3gan")
+PACKED = (
+    *("vanilla", "dcgan", "wgan", "r3gan"),
+    # The same code with larger networks.
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("wgangp", "sngan", "sagan")),
+)
 
 
 def _images(count, seed=0):

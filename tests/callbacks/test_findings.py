@@ -30,6 +30,9 @@ class Drawn(StandIn):
     def generate(self, count, seed=None, labels=None):
         return self.samples[:count]
 
+    def unpack(self, data):
+        return data, None
+
     def score(self, samples, condition=None, training=False):
         known = dict(self.scores)
         return np.array([known.get(float(sample[0, 0, 0]), 0.0) for sample in samples])[:, None]

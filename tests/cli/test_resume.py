@@ -172,6 +172,7 @@ def test_no_row_is_missing_of_a_run_broken_before_it(unbroken, tmp_path, monkeyp
     assert sorted(os.listdir(run / "samples")) == sorted(os.listdir(unbroken / "samples"))
 
 
+@pytest.mark.slow
 def test_a_finished_run_goes_on_for_more_steps(unbroken, run):
     done("train", "--resume", "--out", run, "--steps", 60)
     assert_same_state(unbroken, run)

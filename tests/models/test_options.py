@@ -40,6 +40,7 @@ OPTIONS = {
     "name": ((0.5, -1, float("nan"), [1], True, {}, "a/b", ""), (), True),
     "noise_size": (INTEGER, (), False),
     "output": (NAME, (), True),
+    "pack": (INTEGER, (0,), False),
     "patch_depth": (INTEGER, (0,), True),
     "pool": (INTEGER, (), False),
     "preset": (NAME, (), True),

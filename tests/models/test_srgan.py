@@ -221,6 +221,7 @@ def test_whole_images_of_several_sizes_may_validate():
     assert gan.preview()["samples"].shape == (6, 32, 32, 3)
 
 
+@pytest.mark.slow
 def test_it_saves_resumes_and_serves(trained, tmp_path):
     gan = trained
     gan.save(tmp_path / "gan.keras")
