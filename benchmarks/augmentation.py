@@ -35,8 +35,8 @@ EXTRACTORS = {"mnist": "digits", "cifar10": "cifar10"}
 FIGURES = ("frechet_distance", "precision", "recall", "d_real", "d_fake")
 
 
-def trained(given, augmentation: str, seed: int) -> dict[str, float]:
-    """Returns the figures and minutes of one training, and writes its sheet."""
+def trained(given, augmentation: str, seed: int) -> dict:
+    """Returns the figures, minutes and course of one training, and writes its sheet."""
     keras.utils.set_random_seed(seed)
 
     def load(split, batch_size, **options):
@@ -49,23 +49,28 @@ def trained(given, augmentation: str, seed: int) -> dict[str, float]:
     gan = kgan.models.find(given.model).for_data(data.info, seed=seed, **options)
     gan.training_steps = given.steps
     gan.compile(augment=None if augmentation == "none" else augmentation, ema=given.ema)
-    begun = time.perf_counter()
-    while gan.steps_taken < given.steps:
-        missing = given.steps - gan.steps_taken
-        each = min(missing, data.info.steps_per_epoch)
-        # An epoch that is cut short is the last one.
-        gan.fit(data, epochs=missing // each, steps_per_epoch=each, verbose=0)
-    minutes = (time.perf_counter() - begun) / 60
     extractor = given.extractor or EXTRACTORS.get(given.data, "auto")
     measured = [
         kgan.metrics.FrechetDistance(extractor),
         kgan.metrics.Recall(extractor=extractor),
         kgan.metrics.Precision(extractor=extractor),
     ]
-    figures = gan.evaluate(held_out, metrics=measured, verbose=0)
+    seconds, course, figures = 0.0, [], {}
+    for stop in [*range(given.every, given.steps, given.every), given.steps]:
+        begun = time.perf_counter()
+        while gan.steps_taken < stop:
+            missing = stop - gan.steps_taken
+            each = min(missing, data.info.steps_per_epoch)
+            # An epoch that is cut short is the last one.
+            gan.fit(data, epochs=missing // each, steps_per_epoch=each, verbose=0)
+        seconds += time.perf_counter() - begun
+        figures = gan.evaluate(held_out, metrics=measured, verbose=0)
+        course.append([stop, float(figures["frechet_distance"])])
+        print(augmentation, seed, *course[-1], f"{seconds / 60:.1f} minutes", flush=True)
     sheet = pictures.grid(gan.generate(100, seed=1), value_range=gan.data_range)
     pictures.save_png(given.out / f"{given.name}-{augmentation}-{seed}.png", sheet)
-    return {name: float(figures[name]) for name in FIGURES} | {"minutes": minutes}
+    kept = {name: float(figures[name]) for name in FIGURES}
+    return kept | {"minutes": seconds / 60, "course": course}
 
 
 def table(results: dict, given) -> str:
@@ -83,6 +88,14 @@ def table(results: dict, given) -> str:
         columns = [[run[key] for run in runs.values()] for key in (*FIGURES, "minutes")]
         cells = [f"{np.mean(column):.3g} ± {np.std(column):.2g}" for column in columns]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    steps = [stop for stop, _ in next(iter(next(iter(results.values())).values()))["course"]]
+    if len(steps) > 1:
+        head = " | ".join(f"{stop:,}" for stop in steps)
+        lines += ["", "The mean Fréchet distance after so many steps:", "",
+                  f"| augmentation | {head} |", "| --- " * (len(steps) + 1) + "|"]  # fmt: skip
+        for name, runs in results.items():
+            values = np.mean([[value for _, value in run["course"]] for run in runs.values()], 0)
+            lines.append(f"| {name} | " + " | ".join(f"{value:.3g}" for value in values) + " |")
     versions = f"TensorFlow {tf.__version__}, Keras {keras.__version__}, Python"
     lines += ["", f"{platform.processor() or platform.machine()}, {versions} "
               f"{platform.python_version()}."]  # fmt: skip
@@ -99,9 +112,10 @@ def main() -> None:
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--every", type=int, default=10**9, help="steps between measurements")
     parser.add_argument("--ema", type=float, default=0.999)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--augmentations", nargs="+", default=["none", "diffaugment"])
+    parser.add_argument("--augmentations", nargs="+", default=["none", "diffaugment", "adaptive"])
     parser.add_argument("--extractor")
     default = pathlib.Path(__file__).parent / "results"
     parser.add_argument("--out", type=pathlib.Path, default=default)
