@@ -118,8 +118,9 @@ def draw_neighbours(a: str, out: str, training, settings: dict, as_json: bool) -
     click.echo(
         f"\n{out}: of {found.searched:,} samples, the {len(found.samples)} that lie nearest to "
         f"training images, each with its nearest of {found.training:,} to its right. Distances: "
-        f"{found.distances[0, 0]:.3g} to {found.distances[-1, 0]:.3g}, and {found.typical:.3g} "
-        f"between training images and their nearest others ({found.extractor}{caveat}).",
+        f"{found.distances[0, 0]:.3g} to {found.distances[-1, 0]:.3g}. The {len(found.samples)} of "
+        f"as many training images that lie nearest to another: {found.nearest_of_training[0]:.3g} "
+        f"to {found.nearest_of_training[1]:.3g} ({found.extractor}{caveat}).",
         err=as_json,
     )
 

@@ -19,22 +19,31 @@ from kgan.models.outline import Outline, outline
 from kgan.runs import RunFolder
 
 
-def check_training(settings: dict) -> None:
+def check_training(settings: dict, out: str | None = None, overwrite: bool = False) -> None:
     """Checks the settings of a new run.
 
     Args:
         settings: settings of the command line, completed.
+        out: the run folder, or None.
+        overwrite: whether a run there may be replaced.
 
     Raises:
         InputError: for an unknown model, preset, option, loss, penalty, augmentation or data set,
-            a value of the wrong type, a size that the model cannot make, or a place that is not
-            there.
+            a value of the wrong type, a size that the model cannot make, a place that is not
+            there, or a folder that may not be written to.
     """
+    if out is not None:
+        RunFolder(out).check_free(overwrite)
     # `auto` chooses the family by the data.
     decided = settings["model"] != planning.AUTO
+    if decided and str(settings["model"]).lower() not in models.CATALOGUE:
+        raise unknown("model", settings["model"], [*models.CATALOGUE, planning.AUTO])
     known = outline(models.entry(settings["model"])) if decided else None
     if not decided:
         _check_names(settings)
+        if not planning.starts_from_images(settings):
+            # What `auto` takes for pictures and points.
+            _check_size(outline(models.entry("r3gan")), settings["size"])
     if known is not None:
         options = given_settings.option_values(settings, [option.name for option in known.options])
         known.check(options)
@@ -87,8 +96,8 @@ def names_in(module: str, table: str = "BUILT_IN") -> tuple[str, ...]:
     return tuple(found)
 
 
-def _check_size(known: Outline, size) -> None:
-    check = known.side_check()
+def _check_size(known: Outline | None, size) -> None:
+    check = None if known is None else known.side_check()
     if check is not None and size is not None:
         height, width = size if isinstance(size, (list, tuple)) else (size, size)
         check((height, width, 3))

@@ -8,6 +8,9 @@ import click
 class Number(click.FloatRange):
     """A finite number. `click.FloatRange` alone would accept NaN."""
 
+    # Click's messages say "is not a valid ..." of it.
+    name = "number"
+
     def convert(self, value, param, ctx):
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):

@@ -29,6 +29,12 @@ def is_wanted(settings: dict, dry_run: bool) -> bool:
     return settings["model"] == AUTO or bool(settings.get("minutes")) or dry_run
 
 
+def starts_from_images(settings: dict) -> bool:
+    """Returns whether `auto` would choose a family that starts from images for this data."""
+    source = Path(settings["data"]).expanduser()
+    return bool(settings["data_b"]) or (source.is_dir() and _kind_of(source) != "samples")
+
+
 def check_workers(strategy: Any) -> None:
     """Raises an `InputError` if several workers would each time steps of their own."""
     from kgan import replicas

@@ -68,6 +68,7 @@ class Progress(keras.callbacks.Callback):
         total: training steps of the whole run.
         reports: what reports the run as JSON, or None.
         clock: returns the time in seconds.
+        ends: when the clock ends the training, by `clock`; None if the number of steps does.
     """
 
     steps_between = None
@@ -77,8 +78,10 @@ class Progress(keras.callbacks.Callback):
         total: int,
         reports: Reports | None = None,
         clock: Callable[[], float] = time.monotonic,
+        ends: float | None = None,
     ):
         super().__init__()
+        self._ends, self._trains_since = ends, 0.0
         self.total, self.reports = total, reports
         self.pace = Pace(total)
         self._clock = clock
@@ -102,6 +105,7 @@ class Progress(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self.begin()
         self._done = self.model.steps_taken
+        self._trains_since = self._clock()
 
     def on_train_batch_end(self, batch, logs=None):
         now = self._clock()
@@ -139,27 +143,36 @@ class Progress(keras.callbacks.Callback):
         """Prints a line where there is no terminal, writes it to the log file, or reports."""
         if self.reports is not None:
             self.reports.progress(
-                self._done, self.total, self.pace.speed(), self.pace.left(), self._logs
+                self._done, self.total, self.pace.speed(), self._seconds_left(), self._logs
             )
             return
-        share = round(_WIDEST_BAR * min(1.0, self._done / self.total))
+        share = round(_WIDEST_BAR * self._share())
         bar = "#" * share + "." * (_WIDEST_BAR - share)
         parts = [self._speed() or "preparing", self._left(), *_losses(self._logs)]
         line = f"[{bar}] {self._count()}  {'  '.join(filter(None, parts))}"
         terminal.print_line(line, moving=self._line is not None)
 
+    def _share(self) -> float:
+        """Returns how much of the training is done, 0 to 1: of its time, or of its steps."""
+        if self._ends is None:
+            return min(1.0, self._done / self.total)
+        whole = self._ends - self._trains_since
+        return min(1.0, (self._clock() - self._trains_since) / whole) if whole > 0 else 1.0
+
+    def _seconds_left(self) -> float | None:
+        return self.pace.left() if self._ends is None else max(0.0, self._ends - self._clock())
+
     def _count(self) -> str:
-        return f"{self._done}/{self.total}"
+        return f"{self._done}/{self.total}" if self._ends is None else f"step {self._done}"
 
     def _speed(self) -> str:
         speed = self.pace.speed()
         return f"{speed:.{0 if speed >= 10 else 1}f} steps/s" if speed else ""
 
     def _left(self) -> str:
-        left = self.pace.left()
-        return (
-            f"{terminal.clock(left)} left" if left is not None and self._done < self.total else ""
-        )
+        left = self._seconds_left()
+        more = self._share() < 1
+        return f"{terminal.clock(left)} left" if left is not None and more else ""
 
     def _moving(self, columns: int) -> Iterator[Any]:
         """Yields the parts of the line on a terminal, which together fit so many columns."""
@@ -176,7 +189,7 @@ class Progress(keras.callbacks.Callback):
             room -= len(part) + 2
             shown.append(part)
         width = _NARROWEST_BAR + max(0, min(room, _WIDEST_BAR - _NARROWEST_BAR))
-        yield terminal.bar(self._done, self.total, width)
+        yield terminal.bar(self._share(), 1.0, width)
         yield Text(" " + "  ".join([count, *shown]))
 
 

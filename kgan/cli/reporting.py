@@ -12,6 +12,9 @@ def table(figures: dict, floor: dict, rests_on: dict, heads: tuple[str, str]) ->
     """
     lines = [f"{'':22} {heads[0]:>12}" + (f" {heads[1]:>12}" if floor else "")]
     for name, report in rests_on.items():
+        if name.endswith("_std") and figures.get(name) is None and floor.get(name) is None:
+            # A standard deviation over one subset is none.
+            continue
         line = f"{name:22} {number(figures.get(name)):>12}"
         line += f" {number(floor.get(name)):>12}" if floor else ""
         lines.append(f"{line}   {basis(report, heads[0])}".rstrip())

@@ -242,7 +242,8 @@ def fit(job: Job, quiet: bool, trained: bool = False) -> None:
     # A picture shows a grid of 64 images, or a scatter of 1000 points.
     count = 64 if reference is None else 1000
     chief = workers.writes(job.gan)
-    progress = Progress(total, job.reports)
+    ends = None if job.minutes is None else (job.begun or time.monotonic()) + 60 * job.minutes
+    progress = Progress(total, job.reports, ends=ends)
     stop, limit = Stop(total, job.per_epoch), None
     if job.minutes is not None:
         limit = callbacks.TimeLimit(job.minutes, job.begun)
@@ -385,5 +386,4 @@ def finish(job: Job) -> None:
 
 def _next_command(gan, path) -> str:
     """Returns the command that draws pictures with the finished model."""
-    usage = kinds.of(gan).usage.replace("LABEL", " --label 0" if gan.classes else "")
-    return usage.replace("RUN", str(path))
+    return kinds.of(gan).usage.replace("RUN", str(path))

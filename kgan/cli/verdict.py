@@ -1,6 +1,7 @@
 """What watches a training of the command line for trouble, and the verdict at its end."""
 
 import math
+import shlex
 from typing import Any
 
 import click
@@ -96,6 +97,9 @@ def give(job: Any) -> None:
             count=min(MOST_SAMPLES, max(100, job.total)),
         )
         click.echo(str(found))
+        if found.longer.startswith("probably helps"):
+            where, steps = shlex.quote(str(job.run.path)), 2 * job.gan.steps_taken
+            click.echo(f"To train longer:      kgan train --resume --out {where} --steps {steps}")
         figures = {
             name: float(value) if math.isfinite(value) else None
             for name, value in found.figures.items()

@@ -159,7 +159,7 @@ SAMPLES = Kind(
     "samples, with labels if there are any",
     _samples,
     command="generate",
-    usage="New samples:          kgan generate RUN -n 64LABEL -o grid.png",
+    usage="New samples:          kgan generate RUN -n 64 -o grid.png",
 )
 PAIRS = Kind(
     "pairs",

@@ -70,9 +70,22 @@ def unknown_name(name: str) -> InputError:
     """Returns an error that names the nearest names, not all of the several hundred."""
     known = [*catalog.BUILT_IN, *names()]
     near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
-    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+    around = _beside()
+    close = difflib.get_close_matches(name, around, n=1, cutoff=0.7)
+    meant = [f"the {around[each]} {each!r} here" for each in close] or [repr(each) for each in near]
+    hint = f" Did you mean {' or '.join(meant)}?" if meant else ""
     return InputError(
         f"Unknown dataset {name!r}.{hint} Known: {', '.join(catalog.BUILT_IN)}, the {len(names())} "
         "names of TensorFlow Datasets (https://www.tensorflow.org/datasets/catalog), or the path "
         "of a folder of images or an .npz file."
     )
+
+
+def _beside() -> dict[str, str]:
+    """Returns what could be data in the working folder: "folder" or "file" by name."""
+    try:
+        entries = sorted(os.scandir("."), key=lambda entry: entry.name)
+    except OSError:
+        return {}
+    folders = {entry.name: "folder" for entry in entries if entry.is_dir()}
+    return folders | {e.name: "file" for e in entries if e.name.endswith((".npz", ".npy"))}

@@ -47,6 +47,19 @@ def program(picture: Path) -> str:
     return named.decode("latin-1") if isinstance(named, bytes) else str(named)
 
 
+def check_own(picture: Path, command: str, option: str) -> None:
+    """Checks that a picture is not there yet, or that the command of kgan wrote it.
+
+    Raises:
+        InputError: if it is there and something else; `option` is the one that names it.
+    """
+    if picture.exists() and program(picture) != f"{PROGRAM} {command}":
+        raise InputError(
+            f"{picture} exists and is no picture that `kgan {command}` wrote, so it is left as it "
+            f"is. Choose another file with {option}."
+        )
+
+
 def check_pictures(folder: Path, command: str, older: str | None = None) -> None:
     """Checks that a folder holds only pictures that a command of kgan wrote.
 

@@ -28,6 +28,8 @@ class Neighbours:
         distances: Euclidean distances between the features, `(rows, k)`.
         indices: places of the nearest in the order of the training samples, `(rows, k)`.
         typical: the median distance of a training sample to the nearest other one.
+        nearest_of_training: the least and the greatest of as many distances, where training samples
+            take the place of the samples: `rows` of up to as many, nearest to another one.
         searched, training: how many samples, and training samples, were compared.
         extractor: name of the extractor.
         caveat: why its features mean little for these samples; "" if they do.
@@ -39,6 +41,7 @@ class Neighbours:
     distances: np.ndarray
     indices: np.ndarray
     typical: float
+    nearest_of_training: tuple[float, float]
     searched: int
     training: int
     extractor: str
@@ -90,12 +93,15 @@ def neighbours(
     some = others.rows["features"][:SEARCHED]
     # The first of two is the sample itself.
     apart = nearest_features(some, others.rows["features"], 2).distances[:, -1]
+    # As many of as many: the nearest of a thousand lie nearer than the nearest of a hundred.
+    nearest = np.sort(apart[: made.count])[:rows]
     return Neighbours(
         samples=images[first],
         nearest=_picked(learned, found.indices[first]),
         distances=found.distances[first],
         indices=found.indices[first],
         typical=float(np.median(apart)),
+        nearest_of_training=(float(nearest[0]), float(nearest[-1])),
         searched=made.count,
         training=others.count,
         extractor=network.name,

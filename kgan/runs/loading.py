@@ -56,7 +56,9 @@ def load(
     """
     path = pathlib.Path(arguments.path("filepath", filepath))
     if not path.is_file():
-        raise InputError(f"There is no file {str(path)!r} to load.")
+        within = path / "gan.keras"
+        hint = f" It is a folder; load {str(within)!r}." if within.is_file() else ""
+        raise InputError(f"There is no file {str(path)!r} to load.{hint}")
     models.register_all()
     metrics.register_all()
     if not zipfile.is_zipfile(path):

@@ -61,7 +61,7 @@ def test_a_run_says_what_its_classes_are_and_how_to_ask_for_them(output_and_run)
     assert config(run)["data"]["class_names"] == list("0123456789")
     assert config(run)["model"]["classes"] == 10 and config(run)["model"]["width"] == 9
     assert f"{run / 'saved_model'}: serve(latents, labels) and sample(labels, seed)" in out
-    assert "-n 64 --label 0" in out
+    assert f"kgan generate {run} -n 64 -o grid.png" in out
 
 
 def test_labels_take_turns(trained, tmp_path):

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from command_line import done, refused
+from command_line import command, done, refused
 
 import kgan
 from kgan import losses, penalties
@@ -28,6 +28,8 @@ for words in {commands!r}:
 def test_what_needs_no_tensorflow_is_said_without_it(tmp_path):
     said = {
         ("train", "nosuch"): "Unknown model 'nosuch'",
+        ("train", "outo"): "Unknown model 'outo'. Did you mean 'auto'",
+        ("train", "auto", "--size", "50"): "Images of 50x50 cannot be made",
         ("train", "r3gan", "-O", "nosuch=3"): "Unknown option of model r3gan: 'nosuch'",
         ("train", "dcgan", "-O", "width=abc"): "width must be a positive integer; got 'abc'",
         ("train", "r3gan", "--preset", "nosuch"): "Unknown preset of R3GAN 'nosuch'",
@@ -59,6 +61,26 @@ def test_what_needs_no_tensorflow_is_said_without_it(tmp_path):
     for line, expected in zip(lines, said.values(), strict=True):
         assert line.startswith("Error: ") and expected in line
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_nearly_that_name_is_named(tmp_path, monkeypatch):
+    (tmp_path / "pictures").mkdir()
+    monkeypatch.chdir(tmp_path)
+    said = refused("train", "auto", "--data", "picturs")
+    assert "Did you mean the folder 'pictures' here?" in said
+
+
+def test_a_folder_that_may_not_be_written_to_is_refused_before_any_look_at_the_data(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "diary.txt").write_text("mine")
+    for words in (["auto"], ["auto", "--dry-run"], ["vanilla"]):
+        said = refused("train", *words, "--data", "digits", "--out", tmp_path / "mine")
+        assert "holds files that are no run" in said and "Looking at" not in said
+
+
+def test_data_written_like_an_argument_is_answered_by_the_option():
+    result = command("train", "auto", "pictures")
+    assert result.status == 2 and "kgan train auto --data FOLDER" in result.err
 
 
 def test_the_names_are_those_of_the_modules():

@@ -124,7 +124,14 @@ def test_neighbours_are_drawn(run, two, tmp_path):
     out = ("--neighbours", tmp_path / "two.png", "--training", a, "--json")
     result = command("evaluate", a, b, *QUICK, *out)
     assert json.loads(result.out)["figures"] and "40 samples" in result.err
-    assert " 0 to 0, and" in result.err  # all of them are training images
+    assert "Distances: 0 to 0. The 10 of as many" in result.err  # all of them are training images
+    # The user's own picture stays; one that this command drew is replaced.
+    Image.new("RGB", (3, 3)).save(tmp_path / "mine.png")
+    before = (tmp_path / "mine.png").read_bytes()
+    said = refused("evaluate", run, *QUICK, "--neighbours", tmp_path / "mine.png")
+    assert "no picture that `kgan evaluate` wrote" in said
+    assert (tmp_path / "mine.png").read_bytes() == before
+    assert command("evaluate", a, b, *QUICK, *out).status == 0
     assert "FILE.png" in refused("evaluate", run, "--neighbours", "near.gif")
 
 

@@ -220,7 +220,7 @@ def test_what_auto_cannot_train_on(tmp_path, pictures):
     empty.mkdir()
     assert "No images" in refused("train", "auto", "--data", empty)
     one = refused("train", "auto", "--data", pictures("one", 1))
-    assert "holds 1 samples" in one and "hundreds" in one
+    assert "too few samples to train on (1)" in one and "hundreds" in one
     damaged = pictures("damaged", 30)
     (damaged / "005.png").write_bytes(b"no picture")
     assert "005.png" in refused("train", "auto", "--data", damaged)

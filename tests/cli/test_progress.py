@@ -49,11 +49,18 @@ def watch(monkeypatch):
     `at` is called after every step, with the bar.
     """
 
-    def run(out, columns=60, at=lambda step, bar: None, reports=None, seconds=lambda step: 0.25):
+    def run(
+        out,
+        columns=60,
+        at=lambda step, bar: None,
+        reports=None,
+        seconds=lambda step: 0.25,
+        ends=None,
+    ):
         now = [100.0]
         monkeypatch.setattr(sys, "stdout", out)
         monkeypatch.setenv("COLUMNS", str(columns))
-        bar = progress.Progress(100, reports, clock=lambda: now[0])
+        bar = progress.Progress(100, reports, clock=lambda: now[0], ends=ends)
         model = Model()
         bar.set_model(model)
         bar.begin()
@@ -216,6 +223,15 @@ def test_a_report_has_null_for_what_json_cannot_say():
         **{"seconds_left": None, "logs": {"d_loss": None, "g_loss": 1.0}},
     }
     Reports(Out(gone=True)).progress(1, 2, None, None, {})
+
+
+def test_a_training_that_the_clock_ends_counts_to_its_end(watch):
+    # It takes 5 + 25 s from 100.0 on; the clock allows 60, so that half of it is over at the end.
+    lines = watch(Out(terminal=False), columns=100, ends=160.0).splitlines()
+    assert "step 20 " in lines[0] and "50.0" not in lines[0] and "0:50 left" in lines[0]
+    assert lines[0].startswith("[####....")
+    assert "step 100 " in lines[-1] and "0:30 left" in lines[-1]
+    assert lines[-1].startswith(f"[{'#' * 12}{'.' * 12}]")
 
 
 def test_a_log_file_holds_what_is_said_with_times(watch, tmp_path, monkeypatch, capsys):

@@ -33,6 +33,12 @@ def test_memorised_samples_come_first(tmp_path, pixels):
     assert set(found.indices[:2, 0]) == {5, 60}
     np.testing.assert_allclose(found.distances[:2, 0], 0.0, atol=1e-6)
     assert found.distances[2, 0] > 0.1 < found.typical
+    # The nearest of the first 40 training samples to another one, and the sixth of them.
+    flat = training.reshape(80, -1) / 127.5 - 1
+    apart = np.linalg.norm(flat[:, None] - flat[None], axis=-1)
+    np.fill_diagonal(apart, np.inf)
+    sixth = np.sort(apart.min(axis=1)[:40])[[0, 5]]
+    np.testing.assert_allclose(found.nearest_of_training, sixth, rtol=1e-4)
     np.testing.assert_array_equal(found.samples[:2], found.nearest[:2, 0])
     # The training samples are those of their places.
     expected = training[found.indices[4, 2]] / 127.5 - 1

@@ -92,12 +92,36 @@ def test_noise_in_colour_is_not_called_good():
     assert "colour features" in seen.good
 
 
+@pytest.mark.slow
+def test_halves_of_two_pictures_are_not_called_close_to_real_ones():
+    """Colours and textures are right, and nothing is drawn."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[0:32, 0:32] / 31
+    pictures = []
+    for _ in range(450):
+        place, radius, colour = (
+            rng.uniform(0.3, 0.7, 2),
+            rng.uniform(0.15, 0.4),
+            rng.uniform(-1, 1, 3),
+        )
+        inside = (y - place[0]) ** 2 + (x - place[1]) ** 2 < radius**2
+        pictures.append(np.where(inside[..., None], colour, 1.0))
+    pictures = np.array(pictures, "float32")
+    train, new, others = np.split(pictures, 3)
+    real = verdict(Source(others), train, new, count=150)
+    left = np.arange(32)[None, None, :, None] < 16
+    halves = np.where(left, others, np.roll(others, 1, axis=0))
+    torn = verdict(Source(halves), train, new, count=150)
+    assert real.good.startswith("close to real ones")
+    assert not torn.good.startswith("close to real ones")
+
+
 def test_points_are_judged_by_their_values():
     rng = np.random.default_rng(0)
     train, new, drawn = (rng.normal(size=(300, 2)).astype("float32") for _ in range(3))
     found = verdict(Source(drawn, None), train, new, count=300)
     assert found.good.startswith("close to real ones")
-    assert "values features" in found.good
+    assert "by their values" in found.good
     assert verdict(Source(drawn + 5, None), train, new, count=300).good.startswith("not like")
 
 

@@ -8,6 +8,7 @@ import click
 from kgan.cli.parameters import COUNT, POSITIVE, as_json
 from kgan.cli.reports import spoken
 from kgan.disk import marks
+from kgan.errors import InputError
 from kgan.runs import RunFolder
 
 
@@ -111,6 +112,11 @@ def export(run, out, overwrite):
     folder.config()
     target = Path(out) if out else folder.saved_model
     utf8_path("-o", target)
+    if out is None and not overwrite and target.is_dir() and any(target.iterdir()):
+        raise InputError(
+            f"{target} is there already: training wrote it, and it is ready to serve. For another "
+            "copy give -o FOLDER, or --overwrite to write it again."
+        )
     marks.check_free(target, overwrite, marks.check_saved_model)
     with working("loading TensorFlow and the run"):
         gan = trained(folder)

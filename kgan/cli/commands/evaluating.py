@@ -6,6 +6,7 @@ import click
 
 from kgan.cli import early, scaling
 from kgan.cli.parameters import COUNT, SEED, Size, on_several
+from kgan.disk import marks
 from kgan.errors import InputError
 from kgan.runs import RunFolder
 
@@ -135,6 +136,8 @@ def evaluate(context, run, other, devices, workers, index, **options):
     picture = options["neighbours"]
     if picture is not None and Path(picture).suffix.lower() != ".png":
         raise InputError(f"--neighbours takes FILE.png; got {picture!r}.")
+    if picture is not None:
+        marks.check_own(Path(picture), "evaluate", "--neighbours")
     channels = int(options["channels"]) if options["channels"] else None
     settings = {
         "metrics": list(options["metrics"]) or None,

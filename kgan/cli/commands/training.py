@@ -10,7 +10,19 @@ from kgan.cli.reports import spoken
 from kgan.errors import InputError
 
 
-@click.command()
+class _Train(click.Command):
+    """Says where data belongs that is written like an argument."""
+
+    def parse_args(self, ctx, args):
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            if "extra argument" in error.message:
+                error.message += ". Data is named by --data, as in: kgan train auto --data FOLDER"
+            raise
+
+
+@click.command(cls=_Train)
 @click.argument("model", required=False)
 @click.option(
     "--data",
@@ -216,11 +228,11 @@ def train(
     }
     if preset:
         given.add("options")
-    if not resume:
-        # The strategy of several devices loads TensorFlow.
-        early.check_training(given_settings.completed(settings))
     options = {option.name for option in context.command.params}
     with spoken(json_lines, log_file, lambda said: in_options(said, options)) as reports:
+        if not resume:
+            # The strategy of several devices loads TensorFlow.
+            early.check_training(given_settings.completed(settings), out, overwrite)
         strategy = scaling.strategy(devices, workers, index)
         with scaling.quiet_unless_first(strategy):
             given &= settings.keys()

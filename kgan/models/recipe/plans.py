@@ -135,8 +135,8 @@ def plan(
         )
     if facts.count < _LEAST_SAMPLES:
         raise InputError(
-            f"The data set {facts.name!r} holds {facts.count} samples to train on, and a model "
-            f"could only repeat them: auto takes {_LEAST_SAMPLES} or more, and hundreds are better."
+            f"The data set {facts.name!r} has too few samples to train on ({facts.count}): a model "
+            f"could only repeat them. auto takes {_LEAST_SAMPLES} or more, and hundreds are better."
         )
     known = rules.Known(facts, minutes, _cores(), family=family or "")
     lines = [Choice("data", _described(facts), _remarks(facts))]
@@ -219,7 +219,7 @@ def _described(facts: Facts) -> str:
         facts.kind, f"{colour}pictures"
     )
     of = f" in {facts.classes} classes" if facts.classes else ""
-    return f"{facts.count:,} {kind} of {height}x{width}{of}"
+    return f"{facts.count:,} {kind}, read at {height}x{width}{of}"
 
 
 def _remarks(facts: Facts) -> str:

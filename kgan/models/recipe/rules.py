@@ -109,7 +109,7 @@ RULES = (
     Rule("classes", 0, lambda k: 0 < k.facts.rarest < 50,
          "the rarest has {rarest} pictures, which would be learned by heart"),
     Rule("classes", lambda k: k.facts.classes, _always,
-         "labels help (Fréchet distance on digits 0.42 and without 0.54); --label asks for one"),
+         "labels help (Fréchet distance on digits 0.42, without 0.54); --label asks for one"),
 
     # Batches.
     Rule("batch", None, lambda k: k.family != "r3gan", ""),
@@ -122,7 +122,7 @@ RULES = (
     Rule("augment", None, lambda k: k.kind != "images", ""),
     Rule("augment", "diffaugment", lambda k: k.passes >= 200,
          "each picture is seen often enough to be learned by heart without it"),
-    Rule("augment", None, _always, "each picture is seen too seldom to be learned by heart"),
+    Rule("augment", None, _always, "up to 200 passes over the pictures it slows the training"),
 
     # Mirror images.
     Rule("mirror", False, lambda k: k.kind != "images", ""),
