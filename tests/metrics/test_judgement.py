@@ -41,6 +41,13 @@ def test_real_digits_are_good_varied_and_no_copies(digits):
     assert str(found).splitlines() == list(found.lines) and len(found.lines) == 4
 
 
+def test_with_few_held_out_the_halves_of_the_training_samples_are_compared(digits):
+    few = verdict(Source(digits[2]), digits[0], digits[1][:25], count=200)
+    assert "to 150 training samples" in few.good and few.good.startswith("close to real ones")
+    # Copies are told by the held-out ones all the same.
+    assert "of 300 training samples" in few.memorised and "of held-out samples do" in few.memorised
+
+
 def test_noise_is_never_called_good(digits):
     noise = np.random.default_rng(1).uniform(-1, 1, (100, 8, 8, 1)).astype("float32")
     found = judged(noise, digits)
