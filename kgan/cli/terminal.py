@@ -196,7 +196,7 @@ def waiting(what: str, seconds: float, columns: int) -> Iterator[Any]:
     yield Text(what[: columns - 2 - len(passed)] + passed)
 
 
-def bar(done: int, total: int, width: int) -> ProgressBar:
+def bar(done: float, total: float, width: int) -> ProgressBar:
     """Returns a bar of so many columns."""
     return ProgressBar(total=total, completed=min(done, total), width=width)
 
