@@ -49,7 +49,7 @@ class Game(AdversarialModel):
     # Number of classes that the model is conditioned on; 0 for an unconditional model.
     classes = 0
     # How many samples the discriminator scores together; see `kgan.packs`.
-    pack = 1
+    pack_size = 1
     # The kind of data that the model takes, one of `kgan.data.kinds`, such as "pairs".
     reads = kinds.SAMPLES
     # Whether the family is always conditioned on a class, and so requires labelled data.
@@ -221,8 +221,12 @@ class Game(AdversarialModel):
         return self.score(samples, condition, training), None
 
     def packs(self, samples: Tensors) -> Tensors:
-        """Returns samples as they are scored: packs `(batch/pack, pack, ...)` with `pack` > 1."""
-        return samples if self.pack == 1 else packs.grouped(samples, self.pack)
+        """Returns samples as they are scored: with m = `pack` > 1 in packs `(batch / m, m, ...)`."""
+        return samples if self.pack_size == 1 else packs.grouped(samples, self.pack_size)
+
+    def are_packs(self, samples: Tensors) -> bool:
+        """Returns whether samples are in packs already."""
+        return self.pack_size > 1 and len(samples.shape) > len(self.sample_shape) + 1
 
     def shown(self, fake: Tensors, condition: Tensors = None) -> Tensors:
         """Returns the generated samples that the discriminator is trained on; here all of them."""

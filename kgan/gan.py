@@ -44,7 +44,12 @@ class GAN(LatentSampling, Game):
         name: name of the model.
         pack: m, how many samples the discriminator scores together against mode collapse, as in
             PacGAN (Lin et al. 2018, section 2). It then takes `(batch, ..., m · channels)`: m
-            samples side by side in the last axis. The paper has 2 to 4. Not with classes.
+            samples side by side in the last axis. The paper has 2 to 4. Not with classes. Batches,
+            and a replica's part of one, are best multiples of m: the last pack of others is filled
+            with samples from their beginning.
+
+    Attributes:
+        pack_size: `pack`.
 
     Raises:
         InputError: if the networks do not fit the latents, each other or the losses.
@@ -77,11 +82,11 @@ class GAN(LatentSampling, Game):
             if not isinstance(network, keras.Model):
                 raise InputError(f"The {role} must be a keras.Model; got {network!r}.")
         self.classes = arguments.classes(classes)
-        self.pack = arguments.integer("pack", pack)
-        if self.pack > 1 and self.classes:
+        self.pack_size = arguments.integer("pack", pack)
+        if self.pack_size > 1 and self.classes:
             raise InputError(
-                f"pack={self.pack} and classes={self.classes}: the samples of a pack would have "
-                "several labels. Packs are for models without classes."
+                f"pack={self.pack_size} and classes={self.classes}: the samples of a pack would "
+                "have several labels. Packs are for models without classes."
             )
         plain = type(self).forward is GAN.forward
         self.latents = checks.find_latents(generator, latents, plain, self.classes)
@@ -112,9 +117,9 @@ class GAN(LatentSampling, Game):
             expected = expected[0]
         # A family that overrides `score` may call its discriminator on another shape.
         plain = type(self).score is GAN.score
-        scored = packs.folded_shape(sample_shape, self.pack)
+        scored = packs.folded_shape(sample_shape, self.pack_size)
         if plain and isinstance(expected, tuple) and not checks.same_shape(scored, expected[1:]):
-            together = f", and packs of {self.pack} {scored}" if self.pack > 1 else ""
+            together = f", and packs of {self.pack_size} {scored}" if self.pack_size > 1 else ""
             raise InputError(
                 f"The generator makes samples of shape {sample_shape}{together}, but the "
                 f"discriminator takes {expected[1:]}. Build both for one shape."
@@ -155,9 +160,8 @@ class GAN(LatentSampling, Game):
         With `pack` > 1 it takes samples or packs `(packs, pack, ...)`, and returns one score for
         each pack.
         """
-        if self.pack > 1:
-            is_packed = len(samples.shape) > len(self.sample_shape) + 1
-            samples = packs.folded(samples if is_packed else self.packs(samples))
+        if self.pack_size > 1:
+            samples = packs.folded(samples if self.are_packs(samples) else self.packs(samples))
         inputs = samples if condition is None else [samples, condition]
         scores = self.discriminator(inputs, training=training)
         checks.one_score_each(scores)
@@ -176,7 +180,7 @@ class GAN(LatentSampling, Game):
 
     def _pack_config(self) -> Config:
         # Left out if it is 1: families that others wrote need not have the argument.
-        return {"pack": self.pack} if self.pack > 1 else {}
+        return {"pack": self.pack_size} if self.pack_size > 1 else {}
 
     @classmethod
     def from_config(cls, config: Config) -> Self:

@@ -359,7 +359,7 @@ class Consistency(Term):
 
     def _squared_change(self, turn, samples, scores):
         def changed(part):
-            pack, seed = turn.gan.pack, turn.gan.joint_seed()
+            pack, seed = turn.gan.pack_size, turn.gan.joint_seed()
             if pack == 1:
                 return self.augment(part, seed)
             return packs.grouped(self.augment(packs.parted(part), seed), pack)

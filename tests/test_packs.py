@@ -130,7 +130,7 @@ def test_families_train_and_come_back(name, tmp_path):
     assert np.isfinite(list(results.values())).all()
     gan.save(tmp_path / "gan.keras")
     again = kgan.load(tmp_path / "gan.keras")
-    assert again.pack == 2
+    assert again.pack_size == 2
     np.testing.assert_array_equal(again.score(data), gan.score(data))
 
 

@@ -44,14 +44,12 @@ def facts(family: Family) -> dict[str, Any]:
 
 def every_model() -> str:
     """Returns the list of the families with their papers and what they take."""
-    auto = f"{'auto':12} chosen for your data, with the reasons: kgan train auto --data FOLDER"
-    return "\n".join(
-        [auto]
-        + [
-            f"{family.name:12} {family.paper}\n{'':12} takes {family.data}"
-            for family in CATALOGUE.values()
-        ]
+    families = (
+        f"{family.name:12} {family.paper}\n{'':12} takes {family.data}"
+        for family in CATALOGUE.values()
     )
+    auto = f"{'auto':12} chosen for your data, with the reasons: kgan train auto --data FOLDER"
+    return "\n".join([auto, *families])
 
 
 def model(family: Family) -> str:

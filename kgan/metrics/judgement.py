@@ -23,8 +23,9 @@ FEW_HELD_OUT = 100
 DRAWS = 3
 # Fréchet distances beyond that of training samples, as shares of the variance of the real ones, up
 # to which the words hold. On MNIST noise has 2.7, superpositions of two digits have 0.27. The
-# colour features see texture before they see composition: left and right halves of two pictures
-# put together have 0.02 to 0.05, shuffled tiles 0.1, superpositions 0.16 to 0.6, noise 3 to 5.
+# colour features see texture before they see composition (benchmarks/verdict.py): left and right
+# halves of two pictures put together have 0.05 to 0.08, shuffled tiles 0.1 to 0.16, superpositions
+# 0.1 to 0.5, noise 3 to 5, and real pictures -0.01 to 0.02, by chance.
 WORDS = (
     "close to real ones",
     "like real ones, with faults that can be seen",

@@ -56,7 +56,7 @@ def augmented(game, samples, condition):
     if game.augment is None:
         return samples, condition
     seed = game.joint_seed()
-    packed = game.pack > 1 and len(samples.shape) > len(game.sample_shape) + 1
+    packed = game.are_packs(samples)
     if packed:
         samples = packs.parted(samples)
     sizes = {tuple(part.shape[1:3]) for part in tf.nest.flatten(samples)}

@@ -1,5 +1,7 @@
 """`kgan train` and `kgan launch`: their options."""
 
+import os
+
 import click
 
 from kgan.cli import early, scaling
@@ -231,8 +233,12 @@ def train(
     options = {option.name for option in context.command.params}
     with spoken(json_lines, log_file, lambda said: in_options(said, options)) as reports:
         if not resume:
-            # The strategy of several devices loads TensorFlow.
-            early.check_training(given_settings.completed(settings), out, overwrite)
+            # The strategy of several devices loads TensorFlow. Of several workers only the first
+            # may judge the folder, in which it has begun when the others come.
+            several = workers is not None or "TF_CONFIG" in os.environ
+            early.check_training(
+                given_settings.completed(settings), None if several else out, overwrite
+            )
         strategy = scaling.strategy(devices, workers, index)
         with scaling.quiet_unless_first(strategy):
             given &= settings.keys()

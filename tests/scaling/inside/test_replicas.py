@@ -330,3 +330,17 @@ def test_data_that_the_user_has_divided(two, networks, points):
         two.distribute_datasets_from_function(lambda context: data.unbatch().batch(8)), verbose=0
     )
     assert gan.steps_taken == 12
+
+
+def test_packs_and_their_penalty_are_those_of_one_device(two):
+    data = np.random.default_rng(0).uniform(-1, 1, (32, 8, 8, 1)).astype("float32")
+    made = []
+    for strategy in (None, two):
+        keras.utils.set_random_seed(1)
+        with contextlib.nullcontext() if strategy is None else strategy.scope():
+            gan = kgan.models.WGANGP((8, 8, 1), width=4, pack=2, seed=1)
+            sgd = (keras.optimizers.SGD(1e-2) for _ in range(2))
+            gan.compile(*sgd, discriminator_steps=1, augment="diffaugment", jit_compile=False)
+        gan.fit(tf.data.Dataset.from_tensor_slices(data).batch(8), epochs=1, verbose=0)
+        made.append(gan)
+    assert_close(*made)
