@@ -221,7 +221,7 @@ class Game(AdversarialModel):
         return self.score(samples, condition, training), None
 
     def packs(self, samples: Tensors) -> Tensors:
-        """Returns samples as they are scored: in packs `(batch / m, m, ...)` with m = `pack` > 1."""
+        """Returns samples as they are scored: packs `(batch / m, m, ...)` with m = `pack` > 1."""
         return samples if self.pack_size == 1 else packs.grouped(samples, self.pack_size)
 
     def are_packs(self, samples: Tensors) -> bool:
