@@ -306,6 +306,30 @@ def test_p_follows_r_every_fourth_update():
     assert float(ada.p) == 0.0
 
 
+def test_p_moves_as_fast_as_the_training_is_long(tmp_path):
+    gan = kgan.GAN(*image_networks())
+    gan.training_steps = 800
+    gan.compile(augment=["flip", "adaptive"], discriminator_steps=2, jit_compile=False)
+    ada = gan.augment.augmentations[1]
+    # From 0 to 1 in a tenth of 1,600 updates, whatever the batch.
+    for size in (16, 64, 32, 2):
+        found = ada.observe(signs(1.0, size))
+    assert float(found["augment_p"]) == pytest.approx(4 / 160)
+    gan.save(tmp_path / "gan.keras")
+    # The length of a training is not saved; the speed is.
+    assert kgan.load(tmp_path / "gan.keras").augment.augmentations[1].updates == 160
+    gan.compile(augment=augment.Adaptive(images=640))
+    for _ in range(4):
+        found = gan.augment.observe(signs(1.0, 16))
+    assert float(found["augment_p"]) == pytest.approx(4 * 16 / 640)
+    alone = augment.Adaptive()
+    for _ in range(4):
+        found = alone.observe(signs(1.0, 50))
+    assert float(found["augment_p"]) == pytest.approx(200 / 500_000)
+    with pytest.raises(InputError, match="give one of them"):
+        augment.Adaptive(images=640, updates=10)
+
+
 @pytest.mark.parametrize("jit_compile", [False, True])
 def test_each_change_is_made_with_probability_p(jit_compile):
     image = np.random.default_rng(0).uniform(-1, 1, (16, 16, 3)).astype("float32")

@@ -8,10 +8,15 @@ import tensorflow as tf
 from kgan import arguments, random, replicas
 from kgan.augment.base import Augmentation, Chain, get, suited
 from kgan.augment.diffaugment import DiffAugment
+from kgan.errors import InputError
 from kgan.typing import Config, Tensor
 
 # Between two changes of p: Karras et al. 2020, section 3.
 _UPDATES = 4.0
+# Real images from p = 0 to p = 1: appendix C.1.
+_IMAGES = 500_000
+# The same, as a share of a training: short ones end before the paper's speed has moved p.
+_SHARE = 0.1
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -21,8 +26,8 @@ class Adaptive(Augmentation):
     Karras et al. 2020, Training generative adversarial networks with limited data, section 3. Each
     change is made to each image with the probability p, independently. r_t is the mean sign of the
     scores of real images, over 4 updates: near 0 while the discriminator cannot tell them from
-    generated ones, near 1 when it knows them by heart. If it is above the target, p rises by the
-    share of `images` that these updates saw, else it falls. `compile` logs both, as `augment_p` and
+    generated ones, near 1 when it knows them by heart. If it is above the target, p rises, else it
+    falls, at a speed that `updates` or `images` sets. `compile` logs both, as `augment_p` and
     `augment_r`.
 
     The sign must mean "real", as with `non_saturating`, `minimax`, `hinge` and `relativistic`;
@@ -32,12 +37,15 @@ class Adaptive(Augmentation):
         augmentation: what is applied; the parts of a list and of `DiffAugment` count as changes
             of their own. The paper's has geometric and colour changes that kgan lacks.
         target: the value that r_t is held at, in (0, 1).
-        images: how many real images p takes from 0 to 1; the paper's 500,000 suit trainings of
-            millions. Take a tenth of the images that yours will see.
+        images: how many real images p takes from 0 to 1; the paper has 500,000, in trainings of
+            25 millions. None leaves it to `updates`.
         most: the largest p. Above 0.8 changes leak into generated images (section 2.2).
+        updates: the same in updates of the discriminator. With neither, `compile` takes a tenth of
+            the updates in the model's `training_steps`; outside of a model it is 500,000 images.
 
     Raises:
-        InputError: for a value out of its range, or an unknown augmentation.
+        InputError: for a value out of its range, an unknown augmentation, or if both `images` and
+            `updates` are given.
     """
 
     logs = ("augment_p", "augment_r")
@@ -46,12 +54,19 @@ class Adaptive(Augmentation):
         self,
         augmentation: Any = "diffaugment",
         target: float = 0.6,
-        images: int = 500_000,
+        images: int | None = None,
         most: float = 0.8,
+        updates: int | None = None,
     ):
         self.augmentation = get(augmentation)
         self.target = arguments.fraction("target", target)
-        self.images = arguments.integer("images", images)
+        if images is not None and updates is not None:
+            raise InputError(
+                "images and updates both say how fast p moves; give one of them; got "
+                f"images={images!r} and updates={updates!r}."
+            )
+        self.images = None if images is None else arguments.integer("images", images)
+        self.updates = None if updates is None else arguments.integer("updates", updates)
         self.most = arguments.number("most", most, above=0, most=1)
         # p, r_t, and the sum and number of the means that the next r_t is made of.
         self._state = keras.Variable(
@@ -74,7 +89,13 @@ class Adaptive(Augmentation):
     def suited(self, value_range: tuple[float, float] | None) -> "Adaptive":
         # Anew, so that each compilation begins without augmentation.
         inner = suited(self.augmentation, value_range)
-        return type(self)(inner, self.target, self.images, self.most)
+        return type(self)(inner, self.target, self.images, self.most, self.updates)
+
+    def lasting(self, updates: int | None) -> "Adaptive":
+        if updates is None or self.images is not None or self.updates is not None:
+            return self
+        share = max(1, round(_SHARE * updates))
+        return type(self)(self.augmentation, self.target, None, self.most, share)
 
     def __call__(self, samples: Tensor, seed: Tensor) -> Tensor:
         samples = tf.convert_to_tensor(samples)
@@ -99,7 +120,11 @@ class Adaptive(Augmentation):
         total, count = total + mean, count + 1.0
         due = count >= _UPDATES
         r = tf.where(due, total / count, r)
-        moved = p + tf.sign(r - self.target) * count * batch / self.images
+        if self.updates is None:
+            seen = count * batch / (self.images or _IMAGES)
+        else:
+            seen = count / self.updates
+        moved = p + tf.sign(r - self.target) * seen
         p = tf.where(due, tf.clip_by_value(moved, 0.0, self.most), p)
         rest = tf.where(due, tf.zeros(2), tf.stack([total, count]))
         self._state.assign(tf.stack([p, r, rest[0], rest[1]]))
@@ -111,6 +136,7 @@ class Adaptive(Augmentation):
             "target": self.target,
             "images": self.images,
             "most": self.most,
+            "updates": self.updates,
         }
 
 

@@ -50,6 +50,14 @@ class Augmentation:
         """Returns the augmentation for images of a model's range; `compile` calls it."""
         return self
 
+    def lasting(self, updates: int | None) -> "Augmentation":
+        """Returns the augmentation for a training of so many updates; `compile` calls it.
+
+        Args:
+            updates: of the discriminator; None if the length of the training is not known.
+        """
+        return self
+
     def get_config(self) -> Config:
         return {}
 
@@ -79,6 +87,14 @@ class Chain(Augmentation):
 
     def suited(self, value_range: tuple[float, float] | None) -> "Chain":
         return type(self)(*(suited(part, value_range) for part in self.augmentations))
+
+    def lasting(self, updates: int | None) -> "Chain":
+        return type(self)(
+            *(
+                part.lasting(updates) if isinstance(part, Augmentation) else part
+                for part in self.augmentations
+            )
+        )
 
     def get_config(self) -> Config:
         parts = [keras.saving.serialize_keras_object(part) for part in self.augmentations]

@@ -111,7 +111,7 @@ def checked(model, given: dict[str, Any]) -> Settings:
         arguments.boolean("jit_compile", given["jit_compile"], or_else="'auto'")
     if run_eagerly and given["jit_compile"] is True:
         raise InputError("run_eagerly runs no graph that jit_compile could compile; set only one.")
-    augmentation = _augmentation(model, given["augment"])
+    augmentation = _augmentation(model, given["augment"], discriminator_steps)
     game_terms = tuple(model.game_terms())
     given_terms = (
         *(penalties.get(penalty) for penalty in checks.listed(chosen["penalties"])),
@@ -194,7 +194,7 @@ def accelerates(given: bool | None) -> bool:
     return arguments.flag("accelerate", given, or_else="None")
 
 
-def _augmentation(model, given):
+def _augmentation(model, given, discriminator_steps):
     """Returns what the discriminator's images are changed by, or None."""
     if given is None:
         return None
@@ -211,7 +211,11 @@ def _augmentation(model, given):
             f"augment changes images, (height, width, channels); this model's samples have the "
             f"shape {shape}. Leave it out, or give a function (samples, seed) that suits them."
         )
-    return found.suited(model.data_range) if built_in else found
+    if not built_in:
+        return found
+    steps = getattr(model, "training_steps", None)
+    updates = None if steps is None else steps * discriminator_steps
+    return found.suited(model.data_range).lasting(updates)
 
 
 def _check_term(term, players) -> None:

@@ -34,8 +34,13 @@ def test_every_mode_of_the_ring_is_found(family, options, steps):
     assert figures["mode_spread"] > 0.3
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("name", "modes"), [("ring", 8), ("grid", 25)])
+@pytest.mark.parametrize(
+    ("name", "modes"),
+    [
+        pytest.param("ring", 8, marks=pytest.mark.campaign),
+        pytest.param("grid", 25, marks=pytest.mark.slow),
+    ],
+)
 def test_r3gan_fills_every_mode_as_wide_as_it_is(name, modes):
     steps = kgan.models.R3GAN((2,)).training_steps
     figures = coverage(kgan.models.R3GAN, name, steps, batch_size=256)

@@ -48,12 +48,19 @@ def test_two_replicas(alone, tmp_path):
     assert_equal(trained(tmp_path, SOME, "--replicas", 2), alone, SOME)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("replicas", [2, 3])
-def test_all_families_on_replicas(replicas, all_alone, tmp_path):
-    trained(tmp_path, ["all"], "--replicas", replicas)
-    names = [path.stem for path in all_alone.glob("*.npz")]
-    assert len(names) == FAMILIES
+@pytest.mark.parametrize(
+    ("replicas", "names"),
+    [
+        pytest.param(2, ["all"], marks=pytest.mark.slow),
+        # An odd number, over which a batch divides unevenly.
+        pytest.param(3, MORE, marks=pytest.mark.slow),
+        pytest.param(3, ["all"], marks=pytest.mark.campaign),
+    ],
+)
+def test_families_on_replicas(replicas, names, all_alone, tmp_path):
+    trained(tmp_path, names, "--replicas", replicas)
+    names = [path.stem for path in tmp_path.glob("*.npz")]
+    assert len(names) in (FAMILIES, len(MORE))
     assert_equal(tmp_path, all_alone, names)
 
 

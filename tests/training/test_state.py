@@ -137,8 +137,10 @@ def _alive():
     return {name: kinds[name] for name in names}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("rounds", [50])
+@pytest.mark.parametrize(
+    "rounds",
+    [pytest.param(24, marks=pytest.mark.slow), pytest.param(50, marks=pytest.mark.campaign)],
+)
 def test_rounds_of_compile_evaluate_generate_and_snapshot_leave_nothing(
     rounds, networks, points, tmp_path
 ):
