@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kgan import optimizers as optimizers
     from kgan import penalties as penalties
     from kgan import pictures as pictures
+    from kgan import pretrained as pretrained
     from kgan import terms as terms
     from kgan import transfer as transfer
     from kgan.errors import InputError as InputError
@@ -43,6 +44,7 @@ _MODULES = {
     "optimizers",
     "penalties",
     "pictures",
+    "pretrained",
     "terms",
     "transfer",
 }
@@ -58,7 +60,7 @@ _OBJECTS = {
 }
 
 # These work with any Keras backend, or without Keras.
-_ANY_BACKEND = {"InputError", "data", "losses", "pictures"}
+_ANY_BACKEND = {"InputError", "data", "losses", "pictures", "pretrained"}
 
 __all__ = sorted([*_MODULES, *_OBJECTS])
 

@@ -27,6 +27,7 @@ LEVELS = (
         "disk",
         "errors",
         "online",
+        "pretrained",
         "random",
         "records",
         "registry",
@@ -60,6 +61,7 @@ LEVELS = (
 SIDEWAYS = {
     "arguments": {"errors"},
     "disk": {"errors"},
+    "pretrained": {"errors"},
     "random": {"errors"},
     "records": {"errors", "typing"},
     "registry": {"errors"},

@@ -70,7 +70,7 @@ def check_evaluation(run: str | None, metrics: tuple[str, ...]) -> None:
     for name in metrics:
         METRICS.find(name)
     if run is not None and not Path(run).exists():
-        RunFolder(run).config()
+        RunFolder.find(run).config()
 
 
 @functools.cache
@@ -145,4 +145,4 @@ def _check_source(warm_start: str) -> None:
     if path.suffix == ".keras" and not path.is_file():
         raise InputError(f"There is no file {warm_start!r} to take weights from.")
     if not path.is_file():
-        RunFolder(path).config()
+        RunFolder.find(path).config()

@@ -123,6 +123,8 @@ def evaluate(
                 run.add_evaluation(record)
         return 0
 
+    if run.is_carried:
+        return
     workers.chief_first(gan.distribute_strategy, store)
     if not as_json:
         click.echo(f"\nStored in {run.evaluations}")

@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from kgan import pretrained
 from kgan.models import CATALOGUE, Family
 from kgan.models.outline import Outline, outline
 
@@ -49,7 +50,30 @@ def every_model() -> str:
         for family in CATALOGUE.values()
     )
     auto = f"{'auto':12} chosen for your data, with the reasons: kgan train auto --data FOLDER"
-    return "\n".join([auto, *families])
+    trained = (f"{name:14} {pretrained.card(name)['title']}" for name in pretrained.names())
+    head = "\nTrained already, for `kgan generate NAME` and kgan.load(NAME):"
+    return "\n".join([auto, *families, head, *trained])
+
+
+def trained_model(name: str) -> str:
+    """Returns what a trained model draws, how it was made and how good it is, as text."""
+    card = pretrained.card(name)
+    carried, trained = card["carried"], card["trained"]
+    figures = (
+        f"{figure:20} {value:10.4g}" + (f"   (real {floor:.4g})" if floor is not None else "")
+        for figure, value in carried.items()
+        if value is not None
+        for floor in [trained["floor"].get(figure)]
+    )
+    return "\n".join(
+        [
+            *_wrapped(f"{name}: {card['title']} ({card['class']})"),
+            *_wrapped(f"Trained on {card['data']}, {trained['step']} steps: {card['command']}"),
+            *_wrapped(f"Draw: kgan generate {name} -n 64"),
+            f"\nMeasured against its {trained['split']} split:",
+            *figures,
+        ]
+    )
 
 
 def model(family: Family) -> str:

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 import kgan
-from kgan import records
+from kgan import pretrained, records
 from kgan.disk import locks, marks
 from kgan.disk.writing import remove, remove_leftovers, replace
 from kgan.errors import InputError
@@ -67,6 +67,20 @@ class RunFolder:
         self.evaluations = self.path / "evaluations.json"
         self._locked = False
 
+    @classmethod
+    def find(cls, path: PathLike) -> "RunFolder":
+        """Returns the run in a folder, or the trained model of that name that kgan carries.
+
+        A folder, where there is one, comes before the name.
+        """
+        carried = None if Path(path).exists() else pretrained.folder(str(path))
+        return cls(path if carried is None else carried)
+
+    @property
+    def is_carried(self) -> bool:
+        """Whether it is part of the package, and only read."""
+        return pretrained.carried(self.path)
+
     def config(self) -> dict:
         """Returns the configuration of the run: settings, model, compile arguments and versions.
 
@@ -79,7 +93,8 @@ class RunFolder:
             hint = f" Did you mean {' or '.join(near)}?" if near else ""
             raise InputError(
                 f"{self.path} holds no run: there is no config.json in it.{hint} "
-                "`kgan train --out FOLDER` makes one."
+                "`kgan train --out FOLDER` makes one. kgan itself carries the trained models "
+                f"{', '.join(pretrained.names())}."
             )
         return configuration.read(self.config_file)
 

@@ -21,6 +21,7 @@ from kgan import (  # noqa: F401
     models,
     optimizers,
     penalties,
+    pretrained,
     records,
     terms,
 )
@@ -42,7 +43,8 @@ def load(
     settings are restored as they were saved.
 
     Args:
-        filepath: a `.keras` file.
+        filepath: a `.keras` file; or, where there is no such file, the name of a trained model
+            that kgan carries (`kgan.pretrained.names()`).
         custom_objects: your own classes and functions by name, if they are not registered with
             `keras.saving.register_keras_serializable`.
         compile: False leaves out the optimizers, the compile settings and the average, so that
@@ -55,6 +57,9 @@ def load(
             wrote it, its weights hold NaN or Inf, it holds a `lambda`, or it holds no GAN.
     """
     path = pathlib.Path(arguments.path("filepath", filepath))
+    carried = None if path.exists() else pretrained.folder(str(path))
+    if carried is not None:
+        path = carried / "gan.keras"
     if not path.is_file():
         within = path / "gan.keras"
         hint = f" It is a folder; load {str(within)!r}." if within.is_file() else ""

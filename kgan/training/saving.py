@@ -10,11 +10,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from kgan import bridge, records
+from kgan import bridge, pretrained, records
 from kgan.disk import marks, writing
 from kgan.errors import InputError
 from kgan.training import frozen, second_derivatives, state
-from kgan.typing import Config, PathLike
+from kgan.typing import Config, PathLike, Self
 
 # Upper bounds, in bytes, of what HDF5 adds to a file and to each array in it.
 HEAD, HEAD_OF_ARRAY = 16_384, 2_048
@@ -102,6 +102,21 @@ class Stored(keras.Model):
 
         with _what_keras_cannot(path):
             writing.together(path, write)
+
+    @classmethod
+    def from_preset(cls, name: str) -> Self:
+        """Returns a trained model that kgan carries, such as `R3GAN.from_preset("mnist")`.
+
+        It draws samples as it is, and trains further after `compile`. The optimizers begin anew,
+        and both networks' weights were rounded to float16 on disk.
+
+        Args:
+            name: one of `kgan.pretrained.names()`; `kgan models` lists them with what they draw.
+
+        Raises:
+            InputError: if there is no such model, or it is one of another family.
+        """
+        return pretrained.load(name, cls)
 
     def get_compile_config(self) -> Config | None:
         if not self.compiled:

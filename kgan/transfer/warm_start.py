@@ -217,7 +217,7 @@ def find(source: AdversarialModel | PathLike) -> Path:
     if path.suffix == ".keras" and not path.is_file():
         raise InputError(f"There is no file {str(path)!r} to take weights from.")
     if not path.is_file():
-        RunFolder(path).config()
+        RunFolder.find(path).config()
     return path
 
 
@@ -228,7 +228,7 @@ def _load_source(source) -> tuple[Any, str]:
     path = find(source)
     if path.is_file():
         return load(path), str(path)
-    return trained(RunFolder(path)), str(path)
+    return trained(RunFolder.find(path)), str(path)
 
 
 def _report(gan, model, pairs, name, averaged, frozen) -> Transfer:

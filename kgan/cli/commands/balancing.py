@@ -59,7 +59,7 @@ def balance(run, data, split, to, confidence, with_real, seed, out, overwrite):
     """
     from kgan.cli.balancing import write_balanced
 
-    folder = RunFolder(run)
+    folder = RunFolder.find(run)
     click.echo(
         write_balanced(folder, data, split, to, confidence, with_real, seed, Path(out), overwrite)
     )

@@ -46,7 +46,7 @@ from kgan.runs import RunFolder
 @click.option("--overwrite", is_flag=True, help="Replace --out if it exists.")
 @as_json
 def generate(run, count, labels, seed, truncation, out, overwrite, json_lines):
-    """Draw new samples from the trained RUN.
+    """Draw new samples from the trained RUN: a folder, or a model of kgan's such as `mnist`.
 
     The samples of a conditional model cycle through the classes; a picture shows one class a
     column. An .npz also holds the labels.
@@ -55,7 +55,7 @@ def generate(run, count, labels, seed, truncation, out, overwrite, json_lines):
 
     with spoken(json_lines):
         said, facts = write_samples(
-            RunFolder(run), count, labels, seed, truncation, Path(out), overwrite
+            RunFolder.find(run), count, labels, seed, truncation, Path(out), overwrite
         )
     click.echo(json.dumps(facts) if json_lines else said)
 
@@ -72,7 +72,7 @@ def translate(run, images, direction, out, overwrite):
     """Translate images of any size with the trained RUN."""
     from kgan.cli.translating import translate as translate_files
 
-    click.echo(translate_files(RunFolder(run), images, direction, out, overwrite))
+    click.echo(translate_files(RunFolder.find(run), images, direction, out, overwrite))
 
 
 @click.command()
@@ -94,7 +94,7 @@ def upscale(run, images, out, tile, overwrite):
     """Enlarge images of any size with the trained RUN."""
     from kgan.cli.translating import upscale as upscale_files
 
-    click.echo(upscale_files(RunFolder(run), images, out, tile, overwrite))
+    click.echo(upscale_files(RunFolder.find(run), images, out, tile, overwrite))
 
 
 @click.command()
@@ -108,8 +108,10 @@ def export(run, out, overwrite):
     from kgan.runs import trained
     from kgan.runs.files import write_saved_model
 
-    folder = RunFolder(run)
+    folder = RunFolder.find(run)
     folder.config()
+    if folder.is_carried and out is None:
+        raise InputError(f"{run} is a model that kgan carries; say where to write it: -o FOLDER.")
     target = Path(out) if out else folder.saved_model
     utf8_path("-o", target)
     if out is None and not overwrite and target.is_dir() and any(target.iterdir()):

@@ -179,7 +179,7 @@ def evaluate(context, run, other, devices, workers, index, **options):
     strategy = scaling.strategy(devices, workers, index)
     with scaling.quiet_unless_first(strategy), scaling.scope(strategy):
         names = ("metrics", "extractor", "reference", "split", "data", "count", "floor", "as_json")
-        measure(RunFolder(run), *(options[name] for name in names))
+        measure(RunFolder.find(run), *(options[name] for name in names))
     if picture is not None:
         from kgan.cli.comparing import draw_neighbours
 

@@ -11,14 +11,18 @@ from kgan.cli.parameters import as_json
 @click.argument("name", required=False)
 @as_json
 def models(name, json_lines):
-    """List the models, their papers and what data they take.
+    """List the models, their papers and what data they take; and those trained already.
 
     With a NAME: the options of that model with their defaults, its presets, the sizes of images
     that it takes, and the optimizers, the loss and the penalties that it trains with.
     """
+    from kgan import pretrained
     from kgan.cli import listing
     from kgan.models import CATALOGUE, entry
 
+    if name in pretrained.names():
+        click.echo(json.dumps(pretrained.card(name)) if json_lines else listing.trained_model(name))
+        return
     if name is None and not json_lines:
         click.echo(listing.every_model())
     elif not json_lines:

@@ -1,0 +1,188 @@
+"""Makes the trained models that kgan carries: `kgan generate mnist`, `R3GAN.from_preset("mnist")`.
+
+    TFDS_DATA_DIR=... python benchmarks/presets.py               # all of them
+    TFDS_DATA_DIR=... python benchmarks/presets.py mnist ring
+
+Each is trained by `kgan train` as its row says, measured by `kgan evaluate --floor`, and written to
+`kgan/pretrained/NAME/`: the settings of the run, the networks in float16 without the optimizers (of
+an averaged generator the average), and the figures of the model as it was before and is now. A
+training that was interrupted goes on from its last checkpoint under `--work`; one that has ended is
+not repeated. `--again NAME` trains anew.
+"""
+
+import argparse
+import io
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import zipfile
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import h5py
+import numpy as np
+
+from kgan.runs import configuration
+
+HOME = pathlib.Path(__file__).parent.parent / "kgan" / "pretrained"
+
+MNIST = "MNIST, by Yann LeCun and Corinna Cortes: CC BY-SA 3.0"
+DIGITS = "the UCI handwritten digits that come with scikit-learn: CC BY 4.0"
+DRAWN = "points that kgan draws itself: no licence"
+
+# Name: the words of `kgan train`, what it is, and the data with its licence.
+ROWS = {
+    "digits": (
+        "vanilla --data digits -O preset=stable --steps 12000",
+        "handwritten digits of 8x8, by two perceptrons",
+        DIGITS,
+    ),
+    "mnist": (
+        "r3gan --data mnist --steps 10000",
+        "handwritten digits of 28x28",
+        MNIST,
+    ),
+    "mnist-classes": (
+        "r3gan --data mnist -O classes=10 --steps 10000",
+        "handwritten digits of 28x28, of a digit that you choose",
+        MNIST,
+    ),
+    "mnist-infogan": (
+        "infogan --data mnist -O width=16 --steps 10000",
+        "handwritten digits of 28x28, with codes that it found by itself",
+        MNIST,
+    ),
+    "ring": (
+        "r3gan --data ring -O preset=points --steps 12000",
+        "points in the plane, in eight groups on a circle",
+        DRAWN,
+    ),
+    "grid": (
+        "r3gan --data grid -O preset=points --steps 12000",
+        "points in the plane, in twenty-five groups on a grid",
+        DRAWN,
+    ),
+}
+# What a run's settings say of the machine or of this program, and not of the model.
+_NOT_KEPT = ("out", "workers", "devices")
+
+
+def run(*words: str, out: int | None = None) -> str:
+    """Runs `kgan` with the given words; returns what it printed to a pipe `out`."""
+    print("$ kgan", *words, flush=True)
+    done = subprocess.run([sys.executable, "-m", "kgan", *words], check=True, text=True, stdout=out)
+    return done.stdout
+
+
+def evaluated(folder: pathlib.Path) -> dict:
+    """Returns the record of `kgan evaluate`, without what it says of the machine's clock."""
+    record = json.loads(run("evaluate", str(folder), "--floor", "--json", out=subprocess.PIPE))
+    return {name: record[name] for name in record if name != "measured"}
+
+
+def half(content: bytes) -> bytes:
+    """Returns a weights file with its float32 arrays in float16, compressed."""
+    written = io.BytesIO()
+    with h5py.File(io.BytesIO(content), "r") as source, h5py.File(written, "w") as target:
+
+        def copy(name, item):
+            if isinstance(item, h5py.Dataset):
+                value = item[()]
+                if getattr(value, "dtype", None) == np.float32:
+                    value = value.astype("float16")
+                packed = {"compression": "gzip"} if np.size(value) > 64 else {}
+                made = target.create_dataset(name, data=value, **packed)
+            else:
+                made = target.require_group(name)
+            for key, attribute in item.attrs.items():
+                made.attrs[key] = attribute
+
+        source.visititems(copy)
+        for key, attribute in source.attrs.items():
+            target.attrs[key] = attribute
+    return written.getvalue()
+
+
+def networks_alone(source: pathlib.Path, target: pathlib.Path) -> str:
+    """Writes a model's networks to `target`; where there is an average, it is the generator.
+
+    Returns the name of its class.
+    """
+    import kgan
+
+    gan = kgan.load(source)
+    if gan.average is not None:
+        for weight, mean in gan.average.pairs():
+            weight.assign(mean)
+    alone = type(gan).from_config(gan.get_config())
+    for role, network in gan.networks.items():
+        for weight, value in zip(alone.networks[role].weights, network.weights, strict=True):
+            weight.assign(value)
+    whole = target.with_name("whole.keras")
+    alone.save(whole)
+    with (
+        zipfile.ZipFile(whole) as given,
+        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for name in given.namelist():
+            content = given.read(name)
+            archive.writestr(name, half(content) if name == "model.weights.h5" else content)
+    whole.unlink()
+    return type(gan).__name__
+
+
+def packed(name: str, trained: pathlib.Path, home: pathlib.Path) -> None:
+    """Writes what the package carries of a run."""
+    words, title, data = ROWS[name]
+    before = evaluated(trained)
+    made = home / f".{name}"
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir(parents=True)
+    class_name = networks_alone(trained / "gan.keras", made / "gan.keras")
+    config = json.loads((trained / "config.json").read_text())
+    for key in _NOT_KEPT:
+        config["settings"].pop(key, None)
+    config["settings"]["data_dir"] = None
+    config.pop("checksum", None)
+    signed = json.dumps(configuration.signed(config), indent=2) + "\n"
+    (made / "config.json").write_text(signed)
+    card = {
+        "class": class_name,
+        "title": title,
+        "data": data,
+        "command": f"kgan train {words}",
+        "trained": {key: before[key] for key in ("step", "split", "figures", "floor", "versions")},
+    }
+    after = evaluated(made)
+    card["carried"] = after["figures"]
+    (made / "card.json").write_text(json.dumps(card, indent=1) + "\n")
+    (made / "evaluations.json").unlink(missing_ok=True)
+    shutil.rmtree(home / name, ignore_errors=True)
+    made.rename(home / name)
+    size = sum(file.stat().st_size for file in (home / name).iterdir()) / 2**20
+    print(f"{name}: {size:.2f} MiB", json.dumps(card["carried"]), flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("names", nargs="*", choices=[*ROWS, []], default=list(ROWS))
+    parser.add_argument("--work", type=pathlib.Path, default="runs/presets")
+    parser.add_argument("--home", type=pathlib.Path, default=HOME)
+    parser.add_argument("--again", action="store_true")
+    given = parser.parse_args()
+    for name in given.names or ROWS:
+        folder = given.work / name
+        if given.again:
+            shutil.rmtree(folder, ignore_errors=True)
+        if not (folder / "gan.keras").is_file():
+            begun = (folder / "checkpoints").is_dir()
+            words = ["--resume"] if begun else [*ROWS[name][0].split(), "--seed", "0"]
+            run("train", *words, "--out", str(folder))
+        packed(name, folder, given.home)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""The trained models that the package carries."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kgan
+from kgan import pretrained
+from kgan.errors import InputError
+from kgan.metrics import extractors
+from kgan.runs import RunFolder
+
+CARRIED = pretrained.names()
+
+
+def command(*words, folder):
+    return subprocess.run(
+        [sys.executable, "-m", "kgan", *map(str, words)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_there_are_some_and_they_are_small():
+    assert {"digits", "mnist", "ring", "grid"} <= set(CARRIED)
+    files = [path for name in CARRIED for path in pretrained.folder(name).iterdir()]
+    assert {path.name for path in files} == {"card.json", "config.json", "gan.keras"}
+    assert sum(path.stat().st_size for path in files) < 12 * 2**20
+    for name in CARRIED:
+        text = (pretrained.folder(name) / "config.json").read_text()
+        assert "/tmp" not in text and "/home" not in text and "/root" not in text
+
+
+def chances(samples, value_range):
+    """Returns the probabilities of the ten digits, by kgan's classifier of real ones."""
+    extractor = extractors.get("digits", samples.shape[1:], classes=True)
+    extractor.prepare(samples.shape[1:], value_range)
+    logits = np.asarray(extractor(samples).logits, "float64")
+    exponentials = np.exp(logits - logits.max(1, keepdims=True))
+    return exponentials / exponentials.sum(1, keepdims=True)
+
+
+@pytest.mark.parametrize("name", [name for name in CARRIED if name not in ("ring", "grid")])
+def test_they_draw_every_digit_and_that_which_is_asked_for(name):
+    gan = kgan.load(name)
+    assert gan.average is None
+    labels = np.arange(200) % 10 if gan.classes else None
+    found = chances(gan.generate(200, labels=labels, seed=0), gan.data_range)
+    assert found.max(1).mean() > 0.85
+    if labels is None:
+        assert set(found.argmax(1)) == set(range(10))
+    else:
+        assert (found.argmax(1) == labels).mean() > 0.9
+
+
+@pytest.mark.parametrize("name", ["ring", "grid"])
+def test_points_lie_where_the_card_says(name):
+    gan = kgan.models.R3GAN.from_preset(name)
+    info = kgan.data.load(name, n=100).info
+    metric = kgan.metrics.ModeCoverage(info.modes)
+    points = gan.generate(2500, seed=0)
+    found = kgan.metrics.measure([metric], points, points, value_range=gan.data_range)
+    assert found["modes"] == len(info.modes.centers)
+    assert found["high_quality"] == pytest.approx(
+        pretrained.card(name)["carried"]["high_quality"], abs=0.03
+    )
+
+
+def test_from_preset_trains_further_and_names_the_right_family():
+    gan = kgan.models.VanillaGAN.from_preset("digits")
+    gan.compile()
+    history = gan.fit(kgan.data.load("digits"), epochs=1, steps_per_epoch=2, verbose=0).history
+    assert np.isfinite(history["d_loss"][0])
+    with pytest.raises(InputError, match=r"'mnist' is of the family R3GAN\. VanillaGAN has 'dig"):
+        kgan.models.VanillaGAN.from_preset("mnist")
+    with pytest.raises(InputError, match="Unknown trained model 'mnisst'.*'mnist'"):
+        kgan.models.R3GAN.from_preset("mnisst")
+
+
+def test_on_the_command_line_and_never_written_to(tmp_path):
+    before = {p: p.read_bytes() for n in CARRIED for p in pretrained.folder(n).iterdir()}
+    done = command("generate", "digits", "-n", "9", "--seed", "1", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "samples.png").is_file()
+    done = command("export", "digits", folder=tmp_path)
+    assert done.returncode == 1 and "-o FOLDER" in done.stderr
+    listed = command("models", folder=tmp_path).stdout
+    assert all(f"\n{name} " in listed for name in CARRIED)
+    shown = json.loads(command("models", "digits", "--json", folder=tmp_path).stdout)
+    assert shown["class"] == "VanillaGAN"
+    # A folder of the user's comes before the name.
+    (tmp_path / "digits").mkdir()
+    done = command("generate", "digits", folder=tmp_path)
+    assert done.returncode == 1 and "holds no run" in done.stderr
+    assert RunFolder.find(tmp_path / "digits").path == Path(tmp_path / "digits")
+    assert before == {p: p.read_bytes() for n in CARRIED for p in pretrained.folder(n).iterdir()}
