@@ -121,6 +121,7 @@ def networks_alone(source: pathlib.Path, target: pathlib.Path) -> str:
     for role, network in gan.networks.items():
         for weight, value in zip(alone.networks[role].weights, network.weights, strict=True):
             weight.assign(value)
+    alone.iterations.assign(gan.iterations)
     whole = target.with_name("whole.keras")
     alone.save(whole)
     with (

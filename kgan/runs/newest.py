@@ -59,6 +59,8 @@ def trained(run: RunFolder) -> "AdversarialModel":
 def _finished(run: RunFolder, config: dict) -> "AdversarialModel":
     """Loads the finished model of a run; warns if it is none of that run."""
     gan = kgan.load(run.model)
+    if not gan.compiled:  # one that kgan carries has its networks alone
+        gan.compile_from_config(config["compile"])
     steps = config.get("finished_steps")
     if steps is not None and gan.steps_taken != steps:
         warnings.warn(
