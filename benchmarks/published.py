@@ -3,8 +3,8 @@
     python benchmarks/published.py
 
 kgan's own come from `benchmarks/results/quality.json` and `from_images.json`, which
-`benchmarks/quality.py` and `benchmarks/from_images.py` write; nothing is trained here. The published
-ones are typed off the sources that the page names.
+`benchmarks/quality.py` and `benchmarks/from_images.py` write; nothing is trained here. The
+published ones are typed off the sources that the page names.
 """
 
 import json
@@ -147,9 +147,9 @@ def page() -> str:
         "",
         "## Stacked MNIST",
         "",
-        "Three digits as the colours of one image: 1,000 modes, counted by a classifier over 26,000 "
-        "samples. Every paper trains a classifier of its own, as kgan does: 26,000 real test stacks "
-        "score 1,000 modes and a KL of 0.018 with it.",
+        "Three digits as the colours of one image: 1,000 modes, counted by a classifier over "
+        "26,000 samples. Every paper trains a classifier of its own, as kgan does: 26,000 real "
+        "test stacks score 1,000 modes and a KL of 0.018 with it.",
         *table("model | modes | KL | trained", stacked),
         "",
         "kgan falls short of the papers' KL. Its networks are narrow and trained for minutes on a "
@@ -173,7 +173,8 @@ def page() -> str:
         "",
         "    kgan evaluate runs/mnist -m frechet_distance --extractor inception -n 10000",
         "",
-        "Lucic et al. 2018, table 2: 10,000 samples, the best of a hundred settings of each method.",
+        "Lucic et al. 2018, table 2: 10,000 samples, the best of a hundred settings of each "
+        "method.",
         *table("method | MNIST | CIFAR-10", LUCIC),
         "",
         "Lee & Town 2020 (mimicry): 50,000 samples, 100,000 steps of 64, residual networks.",
