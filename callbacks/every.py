@@ -20,10 +20,11 @@ class Every:
 
     Example:
 
-    >>> every = Every(steps=10)
-    >>> every.start(0)
-    >>> [step for step in (3, 6, 9, 12, 15, 18, 21) if every.step_due(step)]
-    [12, 21]
+    ```python
+    every = Every(steps=10)
+    every.start(0)
+    [step for step in (3, 6, 9, 12, 15, 18, 21) if every.step_due(step)]  # 12 and 21
+    ```
     """
 
     def __init__(self, epochs: int | None = None, steps: int | None = None):
