@@ -75,7 +75,7 @@ class Minimax(_CrossEntropy):
     """The original, saturating minimax loss (Goodfellow et al. 2014, equation 1).
 
     V(D, G) = E log σ(D(x)) + E log(1 - σ(D(x̂))); the discriminator maximises it, the generator
-    minimises its second term::
+    minimises its second term:
 
         discriminator:  E ζ(-D(x)) + E ζ(D(x̂))        = -V
         generator:      -E ζ(D(x̂))
@@ -97,8 +97,6 @@ class Minimax(_CrossEntropy):
 class NonSaturating(_CrossEntropy):
     """The generator maximises log σ(D(x̂)) (Goodfellow et al. 2014, section 3).
 
-    ::
-
         discriminator:  E ζ(-D(x)) + E ζ(D(x̂))
         generator:      E ζ(-D(x̂))
 
@@ -117,8 +115,6 @@ class NonSaturating(_CrossEntropy):
 @keras.saving.register_keras_serializable("kgan")
 class LeastSquares(_LabelledLoss):
     """LSGAN (Mao et al. 2017, equation 9 with a = 0, b = c = 1).
-
-    ::
 
         discriminator:  1/2 E (D(x) - real_label)² + 1/2 E D(x̂)²
         generator:      1/2 E (D(x̂) - 1)²
@@ -140,8 +136,6 @@ class LeastSquares(_LabelledLoss):
 class Hinge(Loss):
     """The hinge loss (Lim & Ye 2017; Miyato et al. 2018, equations 16 and 17).
 
-    ::
-
         discriminator:  E max(0, 1 - D(x)) + E max(0, 1 + D(x̂))
         generator:      -E D(x̂)
 
@@ -159,8 +153,6 @@ class Hinge(Loss):
 @keras.saving.register_keras_serializable("kgan")
 class Wasserstein(Loss):
     """The critic's loss of WGAN (Arjovsky et al. 2017, equation 3 and algorithm 1).
-
-    ::
 
         critic:     E D(x̂) - E D(x)
         generator:  -E D(x̂)
@@ -183,7 +175,7 @@ class Wasserstein(Loss):
 class Relativistic(Loss):
     """The relativistic pairing loss (Jolicoeur-Martineau 2019; R3GAN, Huang et al. 2024, eq. 2).
 
-    The score of each generated sample is compared with that of one real sample::
+    The score of each generated sample is compared with that of one real sample:
 
         discriminator:  E ζ(D(x̂) - D(x))
         generator:      E ζ(D(x) - D(x̂))

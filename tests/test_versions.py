@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+import kgan
+
 # Python has it since 3.11.
 tomllib = pytest.importorskip("tomllib")
 
@@ -68,3 +70,8 @@ def test_the_first_line_of_the_readme_has_the_same_versions_of_python():
     oldest, newest = rows()["python"]
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert f"Python {oldest} to {newest}." in text
+
+
+def test_the_citation_names_this_version():
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {kgan.__version__}\n" in text

@@ -86,9 +86,11 @@ def family(name: str) -> str:
         lines += ["Samples after the training that the board states, chosen by nobody.", ""]
     known = outline(entry)
     lines += ["## Settings", "", *settings(known), "", "## Figures", ""]
-    lines += board(rows) if name not in ("srgan", "pix2pix", "cyclegan") else [
-        "[What was measured](../from_images.md#what-was-measured)."
-    ]
+    lines += (
+        board(rows)
+        if name not in ("srgan", "pix2pix", "cyclegan")
+        else ["[What was measured](../from_images.md#what-was-measured)."]
+    )
     lines += ["", "## API", "", f"::: {entry.module}.{entry.class_name}", ""]
     return "\n".join(lines)
 

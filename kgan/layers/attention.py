@@ -17,7 +17,7 @@ from kgan.typing import Config, Shape, Tensors
 class SelfAttention(keras.layers.Layer):
     """Attends from each position of a feature map to all others (Zhang et al. 2019, section 3).
 
-    With queries g, keys f and values h, 1×1 convolutions of x without biases, and positions i, j::
+    With queries g, keys f and values h, 1×1 convolutions of x without biases, and positions i, j:
 
         β_ji = softmax over i of f(x_i)ᵀ g(x_j)    (equation 1)
         o_j  = v(Σ_i β_ji h(x_i))                  (equation 2), v a 1×1 convolution to C channels

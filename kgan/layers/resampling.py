@@ -123,7 +123,7 @@ class Upsample(_Resampling):
     Repeats each value and applies the filter [1, 2, 1] / 4, which equals inserting zeros between
     values and applying the filter [1, 3, 3, 1] / 4. This is the interpolative upsampler of R3GAN
     (Huang et al. 2024; `Resamplers.py` of the authors' code, filter [1, 2, 1]) and of StyleGAN2
-    (Karras et al. 2020). Along an axis::
+    (Karras et al. 2020). Along an axis:
 
         y_2i = (x_{i-1} + 3 x_i) / 4    y_2i+1 = (3 x_i + x_{i+1}) / 4
 
@@ -162,7 +162,7 @@ class Downsample(_Resampling):
     Applies the filter [1, 2, 1] / 4 and takes the mean of each pair, which equals applying the
     filter [1, 3, 3, 1] / 8 and keeping every second value. This is the interpolative downsampler
     of R3GAN (Huang et al. 2024; `Resamplers.py` of the authors' code, filter [1, 2, 1]) and of
-    StyleGAN2 (Karras et al. 2020). Along an axis::
+    StyleGAN2 (Karras et al. 2020). Along an axis:
 
         y_j = (x_{2j-1} + 3 x_2j + 3 x_2j+1 + x_{2j+2}) / 8
 

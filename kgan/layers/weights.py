@@ -74,7 +74,7 @@ class SpectralNormalization(_Reweighted):
 
     W is the kernel as a matrix with one row per output channel, and u, which is layer state, an
     estimate of its first left singular vector. A call in training mode updates u and divides by
-    σ::
+    σ:
 
         v ← Wᵀu / ‖Wᵀu‖    u ← Wv / ‖Wv‖    σ(W) = uᵀWv    the layer runs with W / σ(W)
 
@@ -183,7 +183,7 @@ class EqualizedLearningRate(_Reweighted):
     """Scales a layer's weights at each call, not at initialization (Karras et al. 2018, 4.1).
 
     The kernel is drawn from a normal distribution of standard deviation `1 / multiplier`, and the
-    layer runs with::
+    layer runs with:
 
         kernel · gain / √fan_in · multiplier    bias · multiplier
 

@@ -24,8 +24,6 @@ from kgan.typing import Config, Tensor, Tensors
 class Equilibrium(Loss):
     """The losses of BEGAN (Berthelot et al. 2017, section 3.4), on reconstruction errors L.
 
-    ::
-
         discriminator:  E L(x) - k E L(x̂)
         generator:      E L(x̂)
         after a step:   k ← k + lambda_k (gamma E L(x) - E L(x̂)),  within [0, 1], initially 0

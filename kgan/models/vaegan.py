@@ -29,7 +29,7 @@ EXAMPLES = 32
 class ReconstructedAndSampled(NonSaturating):
     """L_GAN of algorithm 1: `NonSaturating` with two kinds of generated samples, both in full.
 
-    With x̃ reconstructions and x_p samples from the prior, equally many of each::
+    With x̃ reconstructions and x_p samples from the prior, equally many of each:
 
         discriminator:  E ζ(-D(x)) + E ζ(D(x̃)) + E ζ(D(x_p))
         generator:      E ζ(-D(x̃)) + E ζ(-D(x_p))
