@@ -315,6 +315,16 @@ def test_p_moves_as_fast_as_the_training_is_long(tmp_path):
     for size in (16, 64, 32, 2):
         found = ada.observe(signs(1.0, size))
     assert float(found["augment_p"]) == pytest.approx(4 / 160)
+    # A list hands it the scores of a training.
+    gan.augment.augmentations[1].target = -1.0
+    images = np.zeros((32, 8, 8, 1), "float32")
+    history = gan.fit(images, batch_size=4, epochs=1, verbose=0).history
+    assert history["augment_p"][0] > 4 / 160 and "augment_r" in history
+    with pytest.raises(InputError, match="both be logged as 'augment_p'"):
+        augment.Chain("adaptive", "adaptive")
+    with pytest.warns(UserWarning, match="mean nothing under Wasserstein"):
+        gan.compile(augment=["adaptive"], loss="wasserstein")
+    gan.compile(augment=["flip", "adaptive"], discriminator_steps=2, jit_compile=False)
     gan.save(tmp_path / "gan.keras")
     # The length of a training is not saved; the speed is.
     assert kgan.load(tmp_path / "gan.keras").augment.augmentations[1].updates == 160

@@ -30,13 +30,16 @@ class Adaptive(Augmentation):
     falls, at a speed that `updates` or `images` sets. `compile` logs both, as `augment_p` and
     `augment_r`.
 
-    The sign must mean "real", as with `non_saturating`, `minimax`, `hinge` and `relativistic`;
-    under other losses r_t says nothing.
+    The sign must mean "real", as with `non_saturating`, `minimax` and `hinge`. Under `wasserstein`
+    and `relativistic` a constant may be added to all scores, and r_t says nothing: `compile` warns.
 
     Args:
         augmentation: what is applied; the parts of a list and of `DiffAugment` count as changes
             of their own. The paper's has geometric and colour changes that kgan lacks.
-        target: the value that r_t is held at, in (0, 1).
+        target: the value that r_t is held at, in (0, 1). The paper's 0.6 suits StyleGAN2's
+            discriminator. Under spectral normalization r_t is near 0.2 while all is well, and with
+            a target of 0.6 p rises only after the samples have become worse
+            (`benchmarks/augmentation.py`, docs/your_pictures.md).
         images: how many real images p takes from 0 to 1; the paper has 500,000, in trainings of
             25 millions. None leaves it to `updates`.
         most: the largest p. Above 0.8 changes leak into generated images (section 2.2).
@@ -53,7 +56,7 @@ class Adaptive(Augmentation):
     def __init__(
         self,
         augmentation: Any = "diffaugment",
-        target: float = 0.6,
+        target: float = 0.2,
         images: int | None = None,
         most: float = 0.8,
         updates: int | None = None,

@@ -74,11 +74,32 @@ class Chain(Augmentation):
         *augmentations: `Augmentation` objects, their names, or functions `(samples, seed)`.
 
     Raises:
-        InputError: for an unknown name, or something that is not callable.
+        InputError: for an unknown name, something that is not callable, or two parts that log
+            under one name, as two `Adaptive` would.
     """
 
     def __init__(self, *augmentations: Any):
         self.augmentations = tuple(get(augmentation) for augmentation in augmentations)
+        twice = [name for name in self.logs if self.logs.count(name) > 1]
+        if twice:
+            raise InputError(
+                f"Two augmentations of a list would both be logged as {twice[0]!r}. Give one "
+                "Adaptive, with a list of all that it may change: Adaptive(['flip', 'diffaugment'])."
+            )
+
+    @property
+    def logs(self) -> tuple[str, ...]:
+        return tuple(name for part in self._built_in for name in part.logs)
+
+    @property
+    def _built_in(self) -> list[Augmentation]:
+        return [part for part in self.augmentations if isinstance(part, Augmentation)]
+
+    def observe(self, real_scores: Any) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        for part in self._built_in:
+            found |= part.observe(real_scores)
+        return found
 
     def __call__(self, samples: Tensor, seed: Tensor) -> Tensor:
         for index, augmentation in enumerate(self.augmentations):

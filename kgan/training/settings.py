@@ -111,7 +111,7 @@ def checked(model, given: dict[str, Any]) -> Settings:
         arguments.boolean("jit_compile", given["jit_compile"], or_else="'auto'")
     if run_eagerly and given["jit_compile"] is True:
         raise InputError("run_eagerly runs no graph that jit_compile could compile; set only one.")
-    augmentation = _augmentation(model, given["augment"], discriminator_steps)
+    augmentation = _augmentation(model, given["augment"], loss, discriminator_steps)
     game_terms = tuple(model.game_terms())
     given_terms = (
         *(penalties.get(penalty) for penalty in checks.listed(chosen["penalties"])),
@@ -194,7 +194,7 @@ def accelerates(given: bool | None) -> bool:
     return arguments.flag("accelerate", given, or_else="None")
 
 
-def _augmentation(model, given, discriminator_steps):
+def _augmentation(model, given, loss, discriminator_steps):
     """Returns what the discriminator's images are changed by, or None."""
     if given is None:
         return None
@@ -213,6 +213,13 @@ def _augmentation(model, given, discriminator_steps):
         )
     if not built_in:
         return found
+    if "augment_r" in found.logs and isinstance(loss, (losses.Wasserstein, losses.Relativistic)):
+        warnings.warn(
+            f"Adaptive augmentation follows the signs of the real scores, which mean nothing under "
+            f"{type(loss).__name__}: a constant may be added to all scores. Take "
+            "augment='diffaugment', or another loss.",
+            stacklevel=4,
+        )
     steps = getattr(model, "training_steps", None)
     updates = None if steps is None else steps * discriminator_steps
     return found.suited(model.data_range).lasting(updates)
