@@ -84,7 +84,7 @@ class Chain(Augmentation):
         if twice:
             raise InputError(
                 f"Two augmentations of a list would both be logged as {twice[0]!r}. Give one "
-                "Adaptive, with a list of all that it may change: Adaptive(['flip', 'diffaugment'])."
+                "Adaptive, with a list of all that it may change."
             )
 
     @property
