@@ -280,6 +280,21 @@ def test_what_cannot_be_augmented_is_refused_before_training(networks):
             augment.DiffAugment(policy)
 
 
+def test_a_function_changes_samples_that_are_no_images(networks, points):
+    seen = []
+
+    def far(samples, seed):
+        seen.append(tuple(samples.shape))
+        return samples + 100.0
+
+    gan = kgan.GAN(*networks())
+    gan.compile(augment=far, jit_compile=False)
+    real, _ = gan.augmented(tf.constant(points[:4]))
+    np.testing.assert_allclose(real, points[:4] + 100.0, rtol=1e-6)
+    gan.fit(points[:32], batch_size=16, verbose=0)
+    assert len(seen) > 1 and {shape[1:] for shape in seen} == {points.shape[1:]}
+
+
 # Adaptive augmentation.
 
 

@@ -50,8 +50,8 @@ def judge_both(game, real, fake, condition):
 def augmented(game, samples, condition):
     """Returns (samples, condition) as the discriminator sees them in training.
 
-    With `compile(augment=...)` every image is changed; the images of a sample and of its condition,
-    as of a pair, change alike.
+    With `compile(augment=...)` every sample is changed; the images of a sample and of its
+    condition, as of a pair, change alike.
     """
     if game.augment is None:
         return samples, condition
@@ -59,14 +59,19 @@ def augmented(game, samples, condition):
     packed = game.are_packs(samples)
     if packed:
         samples = packs.parted(samples)
-    sizes = {tuple(part.shape[1:3]) for part in tf.nest.flatten(samples)}
+    sizes = {_size(part) for part in tf.nest.flatten(samples)}
 
     def changed(part):
-        known = part is not None and len(part.shape) == 4 and tuple(part.shape[1:3]) in sizes
-        return game.augment(part, seed) if known else part
+        return part if part is None or _size(part) not in sizes else game.augment(part, seed)
 
     samples, condition = tf.nest.map_structure(changed, (samples, condition))
     return (game.packs(samples) if packed else samples), condition
+
+
+def _size(part) -> tuple:
+    """Returns (height, width) of images, whose channels may differ, and else the whole shape."""
+    shape = tuple(part.shape[1:])
+    return shape[:2] if len(shape) == 3 else ("of one sample", *shape)
 
 
 def _judge_recorded(game, samples, condition):
