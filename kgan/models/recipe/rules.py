@@ -9,9 +9,8 @@ For each choice the first row counts whose condition holds. What is behind them:
   minutes each. On 1,715 drawings of 32x32 R3GAN came to a Fréchet distance (cifar10 features) of
   3.0 after 312 steps of 64, of 3.9 after 321 steps of 16, which cost a quarter, and of 5.7 after
   208 steps of 64 under diffaugment: short trainings need steps, and no augmentation. From how many
-  passes on augmentation pays differs: SNGAN on 500 digits was ahead with it after 350 passes, and
-  DCGAN not in 1,280 (`benchmarks/augmentation.py`, one seed). 200 is a guess between these and the
-  short trainings.
+  passes on augmentation pays differs: SNGAN on 500 digits was ahead with it from 350 passes on, in
+  each of two seeds, and DCGAN not in 1,280 (`benchmarks/augmentation.py`).
 """
 
 from collections.abc import Callable
@@ -121,9 +120,9 @@ RULES = (
 
     # Augmentation of what the discriminator sees.
     Rule("augment", None, lambda k: k.kind != "images", ""),
-    Rule("augment", "diffaugment", lambda k: k.passes >= 200,
+    Rule("augment", "diffaugment", lambda k: k.passes >= 350,
          "each picture is seen often enough to be learned by heart without it"),
-    Rule("augment", None, _always, "up to 200 passes over the pictures it slows the training"),
+    Rule("augment", None, _always, "up to 350 passes over the pictures it slows the training"),
 
     # Mirror images.
     Rule("mirror", False, lambda k: k.kind != "images", ""),
