@@ -120,3 +120,14 @@ def test_figures_are_printed_before_they_cannot_be_stored(ring, monkeypatch):
     assert "Stored" not in result.out
     assert result.err.startswith("Error: ") and "evaluations.json: No space" in result.err
     assert contents(ring) == before
+
+
+def test_few_samples_are_said_to_vary():
+    from kgan.cli import reporting
+
+    def table(count, name="frechet_distance"):
+        report = {name: {"extractor": "digits", "fake": count, "real": count}}
+        return reporting.table({name: 2.0}, {}, report, ("generated", "real"))
+
+    assert "Over 191 samples a Fréchet distance changes" in table(191)
+    assert "from draw to draw" not in table(10_000) + table(191, "recall")
