@@ -120,7 +120,7 @@ def _cell(text: str) -> str:
 
 
 for file in sorted(RESULTS.iterdir()):
-    if file.suffix == ".png" and not file.name.startswith("augmentation-"):
+    if file.suffix == ".png":
         copy(file, f"results/{file.name}")
     elif file.suffix == ".md":
         text = file.read_text(encoding="utf-8")
