@@ -50,14 +50,19 @@ def built(kind, settings, shape, dtype="float64"):
 def derivatives(network, x, direction):
     """Values, gradients, and the gradient of a penalty on the first gradient."""
     weights = [v.value for v in network.trainable_variables]
+    precise = keras.backend.result_type(x.dtype, "float32")
+
+    def squares(values):
+        return tf.reduce_sum(tf.cast(values, precise) ** 2)
+
     with tf.GradientTape() as outer:
         outer.watch(x)
         with tf.GradientTape() as inner:
             inner.watch(x)
             y = network(x, training=True)
-            total = tf.reduce_sum(direction * y**2)
+            total = tf.reduce_sum(tf.cast(direction, precise) * tf.cast(y, precise) ** 2)
         gradient, *to_weights = inner.gradient(total, [x, *weights])
-        norm = tf.reduce_sum(gradient**2) + sum(tf.reduce_sum(g**2) for g in to_weights)
+        norm = squares(gradient) + sum(squares(g) for g in to_weights)
     second = outer.gradient(norm, [x, *weights], unconnected_gradients="zero")
     return [y, gradient, *to_weights, *second]
 
@@ -112,6 +117,49 @@ def test_batch_normalization_and_what_it_remembers(settings):
     with kernels.faster([network]):
         inference = network(x, training=False)
     np.testing.assert_allclose(inference, network(x, training=False), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("policy", "epsilon"), [("bfloat16", 2**-8), ("float16", 2**-11)])
+def test_batch_normalization_of_half_precision(policy, epsilon):
+    """As near to the layer in float32 as Keras's own, which computes by float32 too."""
+    layers = {
+        dtype: keras.layers.BatchNormalization(dtype=dtype)
+        for dtype in ("float32", f"mixed_{policy}")
+    }
+    networks = {
+        dtype: keras.Sequential([keras.Input((5, 6, 3)), layer]) for dtype, layer in layers.items()
+    }
+    x = tf.cast(3.0 * tf.random.stateless_normal((7, 5, 6, 3), (0, 1)) + 1.0, policy)
+    direction = tf.random.stateless_normal(x.shape, (2, 3))
+    found = {}
+    for form, dtype in (("exact", "float32"), ("keras", f"mixed_{policy}"), ("ours", None)):
+        network = networks[dtype or f"mixed_{policy}"]
+        averages = network.non_trainable_variables[:2]
+        for average, value in zip(averages, (0.0, 1.0), strict=True):
+            average.assign(tf.fill([3], value))
+        given = tf.cast(x, "float32") if form == "exact" else x
+        traced = tf.function(
+            lambda network=network, given=given: derivatives(
+                network, given, tf.cast(direction, given.dtype)
+            ),
+            autograph=False,
+        )
+        if form == "ours":
+            with kernels.faster([network]):
+                assert "call" in vars(network.layers[0])
+                values = traced()
+            operations = {node.type for node in traced.get_concrete_function().graph.get_operations()}
+            assert "FusedBatchNormV3" in operations
+            assert values[0].dtype == policy
+        else:
+            values = traced()
+        values += [average.value for average in averages]
+        found[form] = [tf.cast(value, "float64").numpy() for value in values]
+    for place, exact in enumerate(found["exact"]):
+        size = np.abs(exact).max()
+        errors = {form: np.abs(found[form][place] - exact).max() for form in ("keras", "ours")}
+        # Sums over the batch in the penalty: some roundings add up in both forms.
+        assert errors["ours"] <= 2 * errors["keras"] + 4 * epsilon * size, (place, errors, size)
 
 
 @pytest.mark.parametrize(("kind", "settings"), OTHERS)

@@ -24,6 +24,9 @@ from kgan.training.execution.swapping import swapped
 
 # `few_channels` is used from this kernel size on, if its intermediate is no larger than its input.
 _LEAST_TAPS = 9
+# Types of activations that the fused batch normalization takes. Its statistics, like its scale and
+# offset, are float32 with all of them.
+_FUSED_TYPES = (tf.float32, tf.bfloat16, tf.float16)
 
 
 @tf.custom_gradient
@@ -258,7 +261,8 @@ def _normalized(layer):
             or mask is not None
             or rank != 4
             or layer.axis not in (-1, 3)
-            or inputs.dtype != tf.float32
+            or inputs.dtype not in _FUSED_TYPES
+            or inputs.dtype != layer.compute_dtype
         ):
             return keras_call(inputs, training=training, mask=mask)
         channels = inputs.shape[-1]
