@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kgan.errors import InputError, unknown
+from kgan.precision import POLICIES
 
 _LARGEST = 2**63
 
@@ -386,3 +387,10 @@ def colour(name: str, given: Any) -> tuple[int, int, int]:
         f"{name} is a colour: a name like 'white', '#rrggbb', or (red, green, blue) in 0..255; "
         f"got {given!r}."
     )
+
+
+def precision(value: Any) -> str | None:
+    """Returns the name of a precision, one of `kgan.precision.POLICIES`, or None."""
+    if value is None:
+        return None
+    return choice("precision", value, POLICIES, or_else="None")

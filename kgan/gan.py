@@ -176,11 +176,11 @@ class GAN(LatentSampling, Game):
             "classes": self.classes,
             "seed": self.seed,
             "name": self.name,
-        } | self._pack_config()
+        } | self._shared_config()
 
-    def _pack_config(self) -> Config:
-        # Left out if it is 1: families that others wrote need not have the argument.
-        return {"pack": self.pack_size} if self.pack_size > 1 else {}
+    def _shared_config(self) -> Config:
+        pack = {"pack": self.pack_size} if self.pack_size > 1 else {}
+        return super()._shared_config() | pack
 
     @classmethod
     def from_config(cls, config: Config) -> Self:

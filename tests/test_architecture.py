@@ -27,6 +27,7 @@ LEVELS = (
         "disk",
         "errors",
         "online",
+        "precision",
         "pretrained",
         "random",
         "records",
@@ -59,7 +60,7 @@ LEVELS = (
     {"__main__"},
 )
 SIDEWAYS = {
-    "arguments": {"errors"},
+    "arguments": {"errors", "precision"},
     "disk": {"errors"},
     "pretrained": {"errors"},
     "random": {"errors"},

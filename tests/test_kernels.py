@@ -148,7 +148,9 @@ def test_batch_normalization_of_half_precision(policy, epsilon):
             with kernels.faster([network]):
                 assert "call" in vars(network.layers[0])
                 values = traced()
-            operations = {node.type for node in traced.get_concrete_function().graph.get_operations()}
+            operations = {
+                node.type for node in traced.get_concrete_function().graph.get_operations()
+            }
             assert "FusedBatchNormV3" in operations
             assert values[0].dtype == policy
         else:

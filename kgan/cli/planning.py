@@ -78,6 +78,15 @@ def planned(
         )
     plan = replace(plan, batch_size=dataset.info.batch_size)
     timed = timing.measure(gan, dataset, fitting.seconds_to_time(minutes))
+    if automatic:
+
+        def again(name):
+            other = _in_precision(settings, name) | {"steps": _FOR_TIMING, "epochs": None}
+            return timing.measure(*build(other)[:2], fitting.seconds_to_time(minutes))
+
+        plan, timed = fitting.precise(plan, gan, timed, again)
+        if "precision" in plan.options and gan.precision is None:
+            settings = _in_precision(settings, plan.options["precision"])
     spent = time.monotonic() - begun
     asked = settings["steps"] or (settings["epochs"] or 0) * dataset.info.steps_per_epoch
     if asked:
@@ -97,6 +106,10 @@ def planned(
     whole = (spent + plan.seconds + _CLOSING) / 60
     plan = plan.with_choice(plans.Choice("time", f"{whole:.1f} minutes", parts))
     return settings, fitting.with_expectation(plan) if automatic else plan
+
+
+def _in_precision(settings: dict, name: str) -> dict:
+    return settings | {"options": [*settings["options"], f"precision={name}"]}
 
 
 def minutes_to_train(plan: Any) -> float | None:

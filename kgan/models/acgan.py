@@ -38,6 +38,7 @@ class ACGAN(GAN):
             the discriminator starts with a sixth of it; less is faster.
         dropout: rate of the discriminator's dropout.
         seed, name: as in `kgan.GAN`.
+        precision: of the networks: float32, bfloat16, float16 (both mixed). None: Keras's policy.
 
     Raises:
         InputError: for a size that cannot be made by doubling a base of 4 to 7 pixels, or an option
@@ -63,8 +64,10 @@ class ACGAN(GAN):
         dropout: float = 0.5,
         seed: int | None = None,
         name: str | None = None,
+        precision: str | None = None,
     ):
         arguments.seed_and_name(seed, name)
+        arguments.precision(precision)
         image_shape = arguments.image_shape(image_shape)
         classes = arguments.classes(classes, needed=True)
         latent_size = arguments.integer("latent_size", latent_size)
@@ -139,7 +142,7 @@ class ACGAN(GAN):
             "dropout": self.dropout,
             "seed": self.seed,
             "name": self.name,
-        }
+        } | self._shared_config()
 
 
 def _generator(image_shape, classes, latent_size, width):

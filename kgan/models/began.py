@@ -145,6 +145,7 @@ class BEGAN(presets.WithPresets, GAN):
         gamma, lambda_k: the diversity ratio, in (0, 1], and the step size of k; see `Equilibrium`.
         preset: "paper" or "narrow"; the source of options that are None.
         seed, name: as in `kgan.GAN`.
+        precision: of the networks: float32, bfloat16, float16 (both mixed). None: Keras's policy.
 
     Raises:
         InputError: for a size that cannot be made by doubling a base of 4 to 7 pixels, or an option
@@ -165,8 +166,10 @@ class BEGAN(presets.WithPresets, GAN):
         preset: str = "paper",
         seed: int | None = None,
         name: str | None = None,
+        precision: str | None = None,
     ):
         arguments.seed_and_name(seed, name)
+        arguments.precision(precision)
         preset = self.named(preset)
         settings = PRESETS[preset]
         given = zip(_OPTIONS, (latent_size, width, gamma, lambda_k), strict=True)
@@ -238,7 +241,7 @@ class BEGAN(presets.WithPresets, GAN):
             "preset": self.preset,
             "seed": self.seed,
             "name": self.name,
-        }
+        } | self._shared_config()
 
 
 def _spread(fake, real):

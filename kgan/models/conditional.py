@@ -57,6 +57,7 @@ class ConditionalGAN(WithPresets, GAN):
         latent_size: length of the noise, standard normal or, in `paper`, uniform in [0, 1).
         width: channels of the largest feature maps of `convolutional`. Less is faster.
         seed, name: as in `kgan.GAN`.
+        precision: of the networks: float32, bfloat16, float16 (both mixed). None: Keras's policy.
         variant: former name of `preset`.
 
     Raises:
@@ -83,8 +84,10 @@ class ConditionalGAN(WithPresets, GAN):
         seed: int | None = None,
         name: str | None = None,
         variant: str | None = None,
+        precision: str | None = None,
     ):
         arguments.seed_and_name(seed, name)
+        arguments.precision(precision)
         preset = self.named(preset, variant)
         image_shape = arguments.image_shape(image_shape)
         classes = arguments.classes(classes, needed=True)
@@ -144,7 +147,7 @@ class ConditionalGAN(WithPresets, GAN):
             "width": self.width,
             "seed": self.seed,
             "name": self.name,
-        }
+        } | self._shared_config()
 
 
 def _dense(x, units, bound, activation=None, dtype=None):

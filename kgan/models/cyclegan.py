@@ -68,6 +68,7 @@ class CycleGAN(ImageToImage):
         pool: number of generated images in each discriminator's history; 0 for none.
         patch_depth: as in `kgan.models.Pix2Pix`.
         seed, name: as in `kgan.GAN`.
+        precision: of the networks: float32, bfloat16, float16 (both mixed). None: Keras's policy.
 
     Raises:
         InputError: for sizes that 4 does not divide, or an option out of its range.
@@ -101,7 +102,9 @@ class CycleGAN(ImageToImage):
         patch_depth: int | None = None,
         seed: int | None = None,
         name: str | None = None,
+        precision: str | None = None,
     ):
+        arguments.precision(precision)
         super().__init__(seed=seed, name=name)
         self.image_shape = self.sample_shape = sizes.checked_image_shape(image_shape)
         height, image_width, channels = self.image_shape
@@ -265,4 +268,4 @@ class CycleGAN(ImageToImage):
             "patch_depth": self.patch_depth,
             "seed": self.seed,
             "name": self.name,
-        }
+        } | self._shared_config()

@@ -32,6 +32,7 @@ class DCGAN(GAN):
             authors' code has 64 for MNIST, and for 64x64 scenes and faces 128, which doubles to
             1,024.
         seed, name, pack: as in `kgan.GAN`.
+        precision: of the networks: float32, bfloat16, float16 (both mixed). None: Keras's policy.
 
     Raises:
         InputError: for a size that cannot be made by doubling a base of 4 to 7 pixels, or another
@@ -51,8 +52,10 @@ class DCGAN(GAN):
         seed: int | None = None,
         name: str | None = None,
         pack: int = 1,
+        precision: str | None = None,
     ):
         arguments.seed_and_name(seed, name)
+        arguments.precision(precision)
         pack = arguments.integer("pack", pack)
         image_shape = arguments.image_shape(image_shape)
         latent_size = arguments.integer("latent_size", latent_size)
@@ -86,4 +89,4 @@ class DCGAN(GAN):
             "width": self.width,
             "seed": self.seed,
             "name": self.name,
-        } | self._pack_config()
+        } | self._shared_config()

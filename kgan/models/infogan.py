@@ -51,6 +51,7 @@ class InfoGAN(GAN):
             faster.
         categorical_weight, continuous_weight: λ of each kind of code.
         seed, name: as in `kgan.GAN`.
+        precision: of the networks: float32, bfloat16, float16 (both mixed). None: Keras's policy.
 
     Raises:
         InputError: for a size that cannot be made by doubling a base of 4 to 7 pixels, an option
@@ -78,8 +79,10 @@ class InfoGAN(GAN):
         continuous_weight: float = 0.1,
         seed: int | None = None,
         name: str | None = None,
+        precision: str | None = None,
     ):
         arguments.seed_and_name(seed, name)
+        arguments.precision(precision)
         image_shape = arguments.image_shape(image_shape)
         width = arguments.integer("width", width)
         weights = [
@@ -236,7 +239,7 @@ class InfoGAN(GAN):
             "continuous_weight": self.continuous_weight,
             "seed": self.seed,
             "name": self.name,
-        }
+        } | self._shared_config()
 
 
 def _dense(x, units, activation):

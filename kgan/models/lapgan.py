@@ -73,6 +73,7 @@ class LAPGAN(LatentSampling, Game):
         width: channels of the convolutions; less is faster.
         units: of a dense layer of the coarsest generator; its discriminator has half as many.
         seed, name: as in `kgan.GAN`.
+        precision: of the networks: float32, bfloat16, float16 (both mixed). None: Keras's policy.
 
     Raises:
         InputError: for sizes that 4 does not divide, or an option out of its range.
@@ -92,7 +93,9 @@ class LAPGAN(LatentSampling, Game):
         units: int = 1200,
         seed: int | None = None,
         name: str | None = None,
+        precision: str | None = None,
     ):
+        arguments.precision(precision)
         super().__init__(seed=seed, name=name)
         self.image_shape = self.sample_shape = checked_image_shape(image_shape)
         self.classes = arguments.classes(classes)
@@ -203,7 +206,7 @@ class LAPGAN(LatentSampling, Game):
             "units": self.units,
             "seed": self.seed,
             "name": self.name,
-        }
+        } | self._shared_config()
 
 
 def _label_plane(classes, shape, inputs):

@@ -51,6 +51,7 @@ class Pix2Pix(ImageToImage):
         patch_depth: layers of stride 2 in the discriminator; None chooses by the size; 3
             gives the paper's patches of 70x70.
         seed, name: as in `kgan.GAN`.
+        precision: of the networks: float32, bfloat16, float16 (both mixed). None: Keras's policy.
 
     Raises:
         InputError: for sizes that 4 does not divide, or an option out of its range.
@@ -80,7 +81,9 @@ class Pix2Pix(ImageToImage):
         patch_depth: int | None = None,
         seed: int | None = None,
         name: str | None = None,
+        precision: str | None = None,
     ):
+        arguments.precision(precision)
         super().__init__(seed=seed, name=name)
         height, image_width, channels = sizes.checked_image_shape(image_shape)
         input_channels = channels if input_channels is None else input_channels
@@ -195,7 +198,7 @@ class Pix2Pix(ImageToImage):
             "patch_depth": self.patch_depth,
             "seed": self.seed,
             "name": self.name,
-        }
+        } | self._shared_config()
 
 
 def _grey(images, channels):

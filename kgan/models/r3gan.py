@@ -88,6 +88,7 @@ class R3GAN(presets.WithPresets, GAN):
         preset: one of the names above; None means "narrow" for images and "points" for points.
         latent_size: length of a latent; None means the preset's.
         seed, name, pack: as in `kgan.GAN`.
+        precision: of the networks: float32, bfloat16, float16 (both mixed). None: Keras's policy.
 
     Raises:
         InputError: for an unknown preset, an option out of its range, or a size that cannot be
@@ -103,8 +104,10 @@ class R3GAN(presets.WithPresets, GAN):
         seed: int | None = None,
         name: str | None = None,
         pack: int = 1,
+        precision: str | None = None,
     ):
         arguments.seed_and_name(seed, name)
+        arguments.precision(precision)
         pack = arguments.integer("pack", pack)
         image_shape = arguments.image_shape(image_shape, points=True)
         points = len(image_shape) == 1
@@ -154,7 +157,7 @@ class R3GAN(presets.WithPresets, GAN):
             "latent_size": self.latent_size,
             "seed": self.seed,
             "name": self.name,
-        } | self._pack_config()
+        } | self._shared_config()
 
 
 def _scaled(gain):

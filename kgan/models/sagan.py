@@ -39,6 +39,7 @@ class SAGAN(GAN):
         attention: height of the map that gets self-attention; 0 for none. None means the largest
             map of at most 32, the paper's height: half the height of images below 64.
         seed, name, pack: as in `kgan.GAN`.
+        precision: of the networks: float32, bfloat16, float16 (both mixed). None: Keras's policy.
 
     Raises:
         InputError: for a size that cannot be made by doubling a base of 4 to 7 pixels, an option
@@ -59,8 +60,10 @@ class SAGAN(GAN):
         seed: int | None = None,
         name: str | None = None,
         pack: int = 1,
+        precision: str | None = None,
     ):
         arguments.seed_and_name(seed, name)
+        arguments.precision(precision)
         pack = arguments.integer("pack", pack)
         image_shape = arguments.image_shape(image_shape)
         classes = arguments.classes(classes)
@@ -107,7 +110,7 @@ class SAGAN(GAN):
             "attention": self.attention,
             "seed": self.seed,
             "name": self.name,
-        } | self._pack_config()
+        } | self._shared_config()
 
 
 def _attention_height(image_shape, attention):

@@ -44,6 +44,7 @@ class SNGAN(GAN):
         discriminator_steps: updates of the discriminator per step, n_dis of the paper. Set them
             here and not in `compile`, since the schedule of its learning rate counts them.
         seed, name, pack: as in `kgan.GAN`.
+        precision: of the networks: float32, bfloat16, float16 (both mixed). None: Keras's policy.
 
     Raises:
         InputError: for a size that cannot be made by doubling a base of 4 to 7 pixels, or an option
@@ -64,8 +65,10 @@ class SNGAN(GAN):
         seed: int | None = None,
         name: str | None = None,
         pack: int = 1,
+        precision: str | None = None,
     ):
         arguments.seed_and_name(seed, name)
+        arguments.precision(precision)
         pack = arguments.integer("pack", pack)
         image_shape = arguments.image_shape(image_shape)
         classes = arguments.classes(classes)
@@ -121,7 +124,7 @@ class SNGAN(GAN):
             "discriminator_steps": self.steps_of_discriminator,
             "seed": self.seed,
             "name": self.name,
-        } | self._pack_config()
+        } | self._shared_config()
 
 
 def _widths(image_shape, width):

@@ -76,6 +76,7 @@ class SRGAN(presets.WithPresets, ImageToImage):
             1e-3 for features, and 4e-4 for pixels, with which the generator draws patterns at 1e-3.
         width, blocks: sizes of the networks, as in `Preset`; None means the preset's.
         seed, name: as in `kgan.GAN`.
+        precision: of the networks: float32, bfloat16, float16 (both mixed). None: Keras's policy.
 
     Raises:
         InputError: for an unknown scale, preset or content, or another option out of its range.
@@ -110,7 +111,9 @@ class SRGAN(presets.WithPresets, ImageToImage):
         blocks: int | None = None,
         seed: int | None = None,
         name: str | None = None,
+        precision: str | None = None,
     ):
+        arguments.precision(precision)
         super().__init__(seed=seed, name=name)
         self.scale = scale = arguments.choice("scale", scale, (2, 4))
         self.channels = channels = arguments.choice("channels", channels, (1, 3))
@@ -124,14 +127,13 @@ class SRGAN(presets.WithPresets, ImageToImage):
             known = ("auto", "vgg19", "pixels")
             content = arguments.choice("content", content, known, or_else="a function of images")
         self._content = lambda: content
-        self._loading = False
+        self._loading, self._clips = False, True
         self.content_weight = arguments.number("content_weight", content_weight, least=0)
         weight = adversarial_weight
         if weight is not None:
             weight = arguments.number("adversarial_weight", weight, least=0, or_else="None")
         self.adversarial_weight = weight
         self.sample_shape, self.data_range = (None, None, channels), (-1.0, 1.0)
-        self._clips = True
         self.generator = _generator(scale, channels, self.width, self.blocks, self.normalized)
         self.discriminator = _discriminator(channels, self.width)
         self.built = True
@@ -339,7 +341,7 @@ class SRGAN(presets.WithPresets, ImageToImage):
             "blocks": self.blocks,
             "seed": self.seed,
             "name": self.name,
-        }
+        } | self._shared_config()
 
     @classmethod
     def from_config(cls, config: Config) -> Self:

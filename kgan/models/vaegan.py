@@ -82,6 +82,7 @@ class VAEGAN(GAN):
             it. Less is faster.
         gamma: γ, weight of L_llike in the generator's loss, relative to its adversarial loss.
         seed, name: as in `kgan.GAN`.
+        precision: of the networks: float32, bfloat16, float16 (both mixed). None: Keras's policy.
 
     Raises:
         InputError: for a size that cannot be made by doubling a base of 4 to 7 pixels, or an option
@@ -116,8 +117,10 @@ class VAEGAN(GAN):
         gamma: float = 0.001,
         seed: int | None = None,
         name: str | None = None,
+        precision: str | None = None,
     ):
         arguments.seed_and_name(seed, name)
+        arguments.precision(precision)
         image_shape = arguments.image_shape(image_shape)
         latent_size = arguments.integer("latent_size", latent_size)
         width = arguments.integer("width", width)
@@ -306,7 +309,7 @@ class VAEGAN(GAN):
             "gamma": self.gamma,
             "seed": self.seed,
             "name": self.name,
-        }
+        } | self._shared_config()
 
 
 def drawn(mean: Tensor, log_variance: Tensor, seed: Tensor) -> Tensor:

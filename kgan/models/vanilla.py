@@ -127,6 +127,7 @@ class VanillaGAN(WithPresets, GAN):
         output: activation of the generator's last layer, for samples that are not images:
             "linear" for points and signals of any size. None means the preset's.
         seed, name, pack: as in `kgan.GAN`.
+        precision: of the networks: float32, bfloat16, float16 (both mixed). None: Keras's policy.
         variant: former name of `preset`.
 
     Raises:
@@ -143,8 +144,10 @@ class VanillaGAN(WithPresets, GAN):
         name: str | None = None,
         variant: str | None = None,
         pack: int = 1,
+        precision: str | None = None,
     ):
         arguments.seed_and_name(seed, name)
+        arguments.precision(precision)
         pack = arguments.integer("pack", pack)
         preset = self.named(preset, variant)
         settings = self.presets[preset]
@@ -209,7 +212,7 @@ class VanillaGAN(WithPresets, GAN):
             "output": self.output_activation,
             "seed": self.seed,
             "name": self.name,
-        } | self._pack_config()
+        } | self._shared_config()
 
 
 def _hidden(settings, units):
@@ -231,17 +234,18 @@ def _initializer(settings):
 def _generator(settings, image_shape, latent_size, output):
     hidden = [layer for units in settings.units for layer in _hidden(settings, units)]
     last = layers.Dense(
-        math.prod(image_shape), activation=output, kernel_initializer=_initializer(settings)
+        math.prod(image_shape),
+        activation=output,
+        kernel_initializer=_initializer(settings),
+        dtype="float32",
     )
-    return keras.Sequential(
-        [keras.Input((latent_size,)), *hidden, last, layers.Reshape(image_shape)],
-        name="generator",
-    )
+    shaped = layers.Reshape(image_shape, dtype="float32")
+    return keras.Sequential([keras.Input((latent_size,)), *hidden, last, shaped], name="generator")
 
 
 def _discriminator(settings, image_shape):
     hidden = [layer for units in settings.units for layer in _hidden(settings, units)]
-    score = layers.Dense(1, kernel_initializer=_initializer(settings))
+    score = layers.Dense(1, kernel_initializer=_initializer(settings), dtype="float32")
     return keras.Sequential(
         [keras.Input(image_shape), layers.Flatten(), *hidden, score], name="discriminator"
     )

@@ -64,8 +64,10 @@ class WassersteinGAN(GAN):
         seed: int | None = None,
         name: str | None = None,
         pack: int = 1,
+        precision: str | None = None,
     ):
         arguments.seed_and_name(seed, name)
+        arguments.precision(precision)
         pack = arguments.integer("pack", pack)
         image_shape = arguments.image_shape(image_shape, points=True)
         points = len(image_shape) == 1
@@ -97,7 +99,7 @@ class WassersteinGAN(GAN):
             "width": self.width,
             "seed": self.seed,
             "name": self.name,
-        } | self._pack_config()
+        } | self._shared_config()
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -128,6 +130,7 @@ class WGAN(WassersteinGAN):
         width: channels of the largest feature maps, 64; for points units of a hidden layer, 512.
         clip: c, the bound of the critic's weights.
         seed, name, pack: as in `kgan.GAN`.
+        precision: of the networks: float32, bfloat16, float16 (both mixed). None: Keras's policy.
 
     Raises:
         InputError: for a size that cannot be made by doubling a base of 4 to 7 pixels, another
@@ -147,9 +150,10 @@ class WGAN(WassersteinGAN):
         seed: int | None = None,
         name: str | None = None,
         pack: int = 1,
+        precision: str | None = None,
     ):
         constraint = ClipWeights(clip)
-        super().__init__(image_shape, latent_size, width, seed, name, pack)
+        super().__init__(image_shape, latent_size, width, seed, name, pack, precision)
         self.clip = constraint.clip
         # Any Keras optimizer applies it: `apply` ends with the variables' constraints.
         for weight in self.discriminator.trainable_variables:
@@ -191,6 +195,7 @@ class WGANGP(WassersteinGAN):
         width: channels of the largest feature maps, 64 as in the authors' code; for points units
             of a hidden layer, 512.
         seed, name, pack: as in `kgan.GAN`.
+        precision: of the networks: float32, bfloat16, float16 (both mixed). None: Keras's policy.
 
     Raises:
         InputError: for a size that cannot be made by doubling a base of 4 to 7 pixels, another

@@ -1,7 +1,5 @@
 """The `keras.Model` of a GAN: `compile`, `fit`, its training step and its state."""
 
-import functools
-import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -17,6 +15,7 @@ from kgan.training import (
     frozen,
     judging,
     keeping,
+    making,
     out_of_memory,
     scopes,
     settings,
@@ -30,7 +29,7 @@ from kgan.training.execution import choice, loops
 from kgan.training.execution.choice import Execution
 from kgan.training.players import Optimizers, Player
 from kgan.training.saving import Stored
-from kgan.typing import ArrayLike, Tensor
+from kgan.typing import ArrayLike, Config, Tensor
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(
@@ -67,10 +66,14 @@ class AdversarialModel(Drawing, Stored, surface.KerasSurface):
     # Whether the discriminator may be shown changed images: `compile(augment=...)`.
     can_augment = True
 
+    # What the family's networks were made to compute in, "bfloat16" for instance; None if its
+    # constructor has no argument `precision`, or for Keras's float32.
+    precision: str | None = None
+
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls):
-            cls.__init__ = _naming_from_the_start(cls.__init__)
+            cls.__init__ = making.made_alike(cls.__init__)
 
     def __init__(self, seed: int | None = None, name: str | None = None):
         arguments.seed_and_name(seed, name)
@@ -209,6 +212,13 @@ class AdversarialModel(Drawing, Stored, surface.KerasSurface):
     def players(self) -> list[Player]:
         """The players in the order of their updates; an empty list before `compile`."""
         return self._settings.players if self._settings else []
+
+    def _shared_config(self) -> Config:
+        """Returns what families save beside their own arguments, as far as it is not the default.
+
+        It is left out otherwise: families of other packages need not have these arguments.
+        """
+        return {} if self.precision is None else {"precision": self.precision}
 
     def _setting(name: str, otherwise: Any) -> Any:
         def read(self) -> Any:
@@ -357,23 +367,3 @@ class AdversarialModel(Drawing, Stored, surface.KerasSurface):
         terms = {f"terms/{term.name}": term for term in self.terms}
         parts = {"loss": self.loss, "latents": getattr(self, "latents", None)}
         return parts | {"augment": self.augment} | terms
-
-
-def _naming_from_the_start(make):
-    """Returns an `__init__` that names the layers of every instance alike."""
-
-    @functools.wraps(make)
-    def make_alike(self, *args, **kwargs):
-        # An `__init__` that calls that of its base goes on with the names that it has begun.
-        if vars(self).get("_is_being_made"):
-            return make(self, *args, **kwargs)
-        vars(self)["_is_being_made"] = True
-        try:
-            with bridge.names_from_the_start():
-                return make(self, *args, **kwargs)
-        finally:
-            del vars(self)["_is_being_made"]
-
-    # Keras looks at the arguments of what it calls, and not through the wrapper.
-    make_alike.__signature__ = inspect.signature(make)
-    return make_alike

@@ -20,8 +20,9 @@ RELU = ("train", "vanilla", "--variant", "relu")
 
 @pytest.fixture
 def timed(monkeypatch):
-    """Steps that take a tenth of a second, without taking them."""
+    """Steps that take a tenth of a second, without taking them, on a usual processor."""
     models = []
+    monkeypatch.setattr("kgan.precision.has_bfloat16_units", lambda: False)
 
     def measure(model, dataset, seconds):
         models.append(model)

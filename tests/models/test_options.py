@@ -43,6 +43,7 @@ OPTIONS = {
     "pack": (INTEGER, (0,), False),
     "patch_depth": (INTEGER, (0,), True),
     "pool": (INTEGER, (), False),
+    "precision": (NAME, (), True),
     "preset": (NAME, (), True),
     "scale": (INTEGER, (0, 3, 8), False),
     "seed": (("typo", "-1", 0.5, float("nan"), [1], True, {}), (), True),

@@ -1,23 +1,27 @@
 """How long to train: steps that fit a time, and the model of a plan."""
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import tensorflow as tf
 
-from kgan import arguments
+from kgan import arguments, bridge, precision
 from kgan.data.info import DataInfo
 from kgan.data.loading import from_arrays
 from kgan.errors import InputError
 from kgan.models.recipe import facts, rules
 from kgan.models.recipe.plans import GIVEN, MINUTES, Choice, Plan, plan
-from kgan.training import timing
+from kgan.training import making, timing
 
 # The schedules end a little before the time does, as callbacks take some of it.
 _SHARE = 0.95
 _LEAST_STEPS = 20
 # Seconds of steps that `auto` times: a share of the time, within bounds.
 _TIMED_SHARE, _TIMED_LEAST, _TIMED_MOST = 0.03, 3.0, 30.0
+# A smaller gain of another precision is within the noise of the steps that are timed.
+_LEAST_GAIN = 1.1
 
 
 def seconds_to_time(minutes: float) -> float:
@@ -53,6 +57,32 @@ def fitted(
     if most and steps > most:
         steps, reason = most, "those of the quality board; more hardly help"
     return lasting(begun, timed, steps, reason)
+
+
+def precise(
+    begun: Plan, model: Any, timed: timing.Timing, again: Callable[[str], timing.Timing]
+) -> tuple[Plan, timing.Timing]:
+    """Returns the plan in the faster precision, and how long its steps took.
+
+    bfloat16 is timed only where the processor has matrix units for it, and not if a precision was
+    given.
+
+    Args:
+        begun: the plan.
+        model: the model whose steps were timed, made by the plan.
+        timed: how long they took.
+        again: times steps of a model of the plan in another precision.
+    """
+    if bridge.has_gpu() or not precision.has_bfloat16_units():
+        return begun, timed
+    if "precision" in begun.options or model.precision or not making.takes_precision(model):
+        return begun, timed
+    half = again("bfloat16")
+    seconds = f"{half.step:.2g} s a step, in float32 {timed.step:.2g} (timed now)"
+    if half.step * _LEAST_GAIN > timed.step:
+        return begun.with_choice(Choice("precision", "float32", f"bfloat16 {seconds}")), timed
+    options = begun.options | {"precision": "bfloat16"}
+    return begun.with_choice(Choice("precision", "bfloat16", seconds), options=options), half
 
 
 def lasting(begun: Plan, timed: timing.Timing, steps: int, reason: str = GIVEN) -> Plan:
@@ -114,11 +144,18 @@ def auto(
         )
     made = plan(data, minutes, batch_size=info.batch_size, **given)
     if steps is None:
+        samples = _example(info) if data is info else data
+
+        def measured(model):
+            return timing.measure(model, samples, seconds_to_time(made.minutes))
+
+        def again(name):
+            other = replace(made, options=made.options | {"precision": name})
+            return measured(_model(other, info, seed, 10_000))
+
         trial = _model(made, info, seed, 10_000)
-        timed = timing.measure(
-            trial, _example(info) if data is info else data, seconds_to_time(made.minutes)
-        )
-        made = fitted(made, timed)
+        found, timed = precise(made, trial, measured(trial), again)
+        made = fitted(found, timed)
     else:
         steps = arguments.integer("steps", steps)
         made = made.with_choice(Choice("steps", f"{steps:,}", GIVEN), steps=steps)

@@ -73,6 +73,7 @@ def test_auto_times_steps_without_touching_model_or_data(monkeypatch):
         return Timing(0.1, 2.0, 5)
 
     monkeypatch.setattr(fitting.timing, "measure", measure)
+    monkeypatch.setattr(fitting.precision, "has_bfloat16_units", lambda: False)
     data = pictures()
     gan = kgan.models.auto(data, minutes=0.5, family="vanilla", seed=1)
     assert gan.steps_taken == 0 and data.position.epoch == 0
