@@ -1,8 +1,11 @@
-"""Compares kgan's training speed with other ways to train the same networks on one machine.
+"""Compares kgan's speed with other ways to do the same with the same networks on one machine.
 
     pip install -e '.[speed]'
-    python benchmarks/speed.py --short           # within ten minutes
+    python benchmarks/speed.py --short                      # all works within ten minutes
     python benchmarks/speed.py --works dcgan-28 --rounds 15
+    python benchmarks/speed.py --precision float32 bfloat16 --works dcgan-64
+    python benchmarks/speed.py --device gpu --dry-run       # what is there, and what lacks
+    python benchmarks/speed.py --device gpu
 
 Every peer trains the same layers with the same batch, optimizer and precision, in its own process
 with the same cores. They train in turns: in every round each trains for some seconds while the
@@ -12,178 +15,119 @@ round. Start-up and compilation are timed separately. Peers (`benchmarks/peers`)
 - kgan: `gan.fit` with its own choice of XLA; and with XLA always off or on
 - Keras example: a `train_step` in the style of the Keras examples
 - classic loop: a session and a `feed_dict` for each update, as in the tutorials of TensorFlow 1
-- PyTorch: eager, with channels last, and compiled by `torch.compile`
+- PyTorch: eager, with channels last, and compiled by `torch.compile`; in half precision by autocast
 
-The table goes to `benchmarks/results/speed.md`, all figures to `speed.json` beside it.
+Other works draw 10,000 images (PyTorch under `inference_mode`), and measure the Fréchet distance of
+10,000 images and 10,000 others by the features of one network.
+
+With `--device gpu` all of it runs on the first GPU, in float32 and bfloat16, with and without XLA.
+It first says what is there and what lacks; nobody has run it so far.
+
+What is measured is kept after each work, in `speed.part.json`: the same command goes on after an
+interruption. At the end the table goes to `speed.md`, all figures to `speed.json`.
 """
 
 import argparse
 import datetime
 import json
-import math
 import os
 import pathlib
-import platform
-import statistics
 import subprocess
 import sys
-from importlib import metadata
+import time
 
+# `before.py` takes these from here.
+from peers.machine import gpu, versions
+from peers.measuring import Peer, calibrated, compare, suits, table  # noqa: F401
 from peers.worker import PEERS
 from peers.works import WORKS
 
 HERE = pathlib.Path(__file__).parent
 FORMS = ("kgan without XLA", "kgan with XLA")
+# Those that matter most come first: the last are left out where there is no time.
+ORDER = (
+    *("kgan", "PyTorch", "PyTorch, channels last", "Keras example", "classic loop"),
+    *("PyTorch, compiled", *FORMS),
+)
+SHORT_MINUTES = 10.0
 
 
-class Peer:
-    """A process that trains on demand; it imports kgan from the folder `kgan`, if one is given."""
-
-    def __init__(self, work, name, threads, kgan=None):
-        self.name = name
-        folders = [str(HERE), *([str(kgan)] if kgan else []), os.environ.get("PYTHONPATH", "")]
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(folders),
-            "OMP_NUM_THREADS": str(threads),
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-        }
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "peers.worker", work.name, name, str(threads)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if not os.environ.get("KGAN_SHOW_ERRORS") else None,
-            text=True,
-            env=environment,
-        )
-        self.ready = self._answer()
-
-    def _answer(self):
-        line = self.process.stdout.readline()
-        if not line:
-            said = self.process.stderr.read() if self.process.stderr else ""
-            raise ChildProcessError(said.strip().splitlines()[-1] if said.strip() else "it ended")
-        return json.loads(line)
-
-    def train(self, steps) -> float:
-        """Trains for `steps` steps and returns the steps a second."""
-        self.process.stdin.write(f"{steps}\n")
-        self.process.stdin.flush()
-        self.last = self._answer()
-        return steps / self.last["seconds"]
-
-    def end(self):
-        self.process.stdin.close()
-        self.process.wait()
+def planned(arguments) -> list[tuple[str, str, list[str]]]:
+    """Returns (work, precision, names of the peers) of everything that is to be measured."""
+    found = []
+    for precision in arguments.precision:
+        for name in arguments.works:
+            work = WORKS[name]
+            names = [n for n in ORDER if suits(work, n) and n in arguments.peers]
+            if precision != "float32":
+                # They are about how code was written before there were other precisions.
+                names = [n for n in names if n not in ("Keras example", "classic loop")]
+            found.append((name, precision, names))
+    return found
 
 
-def suits(work, name) -> bool:
-    """Returns whether a peer can train the work."""
-    if name == "classic loop":
-        return len(work.sample) == 1
-    if name == "Keras example":
-        return work.method == "logistic"
-    return name != "PyTorch, channels last" or len(work.sample) == 3
+def key(name, precision) -> str:
+    """Returns the name of a work in the results."""
+    return name if precision == "float32" else f"{name}, {precision}"
 
 
-def compare(work, names, rounds, seconds, threads) -> dict:
-    """Returns the speeds of all peers at one work, round by round."""
-    peers, figures = [], {}
-    for name in names:
-        try:
-            peers.append(Peer(work, name, threads))
-        except ChildProcessError as error:
-            print(f"{work.name}: {name} does not run here: {error}", flush=True)
-            figures[name] = {"error": str(error)}
-    counts = {peer.ready["parameters"] for peer in peers}
-    if len(counts) != 1:
-        raise SystemExit(f"{work.name}: the networks differ, with {counts} parameters.")
-    steps = {peer: calibrated(peer, seconds) for peer in peers}
-    speeds = {peer: [] for peer in peers}
-    for number in range(rounds):
-        # Another peer begins each round, because a core that is hot from training is slower.
-        for peer in peers[number % len(peers) :] + peers[: number % len(peers)]:
-            speeds[peer].append(peer.train(steps[peer]))
-    for peer in peers:
-        figures[peer.name] = {
-            "steps_per_second": speeds[peer],
-            "start": peer.ready["start"],
-            "memory": peer.last["memory"],
-        }
-        peer.end()
-    return {
-        "peers": figures,
-        "parameters": counts.pop(),
-        "gflop": work.arithmetic() / 1e9,
-        "batch": work.batch,
+def kept(place, settings) -> dict:
+    """Returns the results of an interrupted run of the same command, or none."""
+    try:
+        found = json.loads(place.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found["works"] if found.get("settings") == settings else {}
+
+
+def store(place, content) -> None:
+    """Writes a file as a whole."""
+    part = place.with_suffix(".writing")
+    part.write_text(content)
+    os.replace(part, place)
+
+
+def measured(arguments, plan, say, until) -> dict:
+    """Measures what is planned and not yet kept; returns the results of all."""
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    place = arguments.out / "speed.part.json"
+    names = ("peers", "rounds", "seconds", "threads", "device", "minutes")
+    settings = {name: getattr(arguments, name) for name in names} | {"machine": versions()}
+    works = kept(place, settings)
+    results = {
+        "machine": settings["machine"],
+        "date": datetime.date.today().isoformat(),
+        "settings": settings,
+        "peak": _peak(arguments),
+        "works": works,
     }
+    left = [each for each in plan if key(*each[:2]) not in works]
+    if len(left) < len(plan):
+        say(f"{len(plan) - len(left)} works are measured already ({place})")
+    for number, (name, precision, names) in enumerate(left):
+        now = time.monotonic()
+        # What a work leaves of its part of the time is for the others.
+        end = now + (until - now) / (len(left) - number)
+        options = argparse.Namespace(**{**vars(arguments), "precision": precision})
+        works[key(name, precision)] = compare(WORKS[name], names, options, say, end)
+        store(place, json.dumps(results, indent=1) + "\n")
+        say(f"{key(name, precision)} done, {len(left) - number - 1} works left")
+    place.unlink(missing_ok=True)
+    return results
 
 
-def calibrated(peer, seconds) -> int:
-    """Returns how many steps a peer takes in `seconds`; compiles all that is left to compile."""
-    steps, taken = 2, 0.0
-    for _ in range(12):
-        taken = steps / peer.train(steps)
-        if taken > 0.6 * seconds:
-            # Measured again, because the first time may include compilation.
-            taken = steps / peer.train(steps)
-        if taken > 0.6 * seconds:
-            break
-        steps = math.ceil(steps * min(8.0, seconds / taken))
-        # A multiple of 100, so that fit can run several steps an execution.
-        steps = math.ceil(steps / 100) * 100 if steps > 100 else steps
-    return steps
-
-
-def ratio(kgan, peer) -> float:
-    """Returns the median over the rounds of kgan's speed divided by the peer's."""
-    pairs = zip(kgan["steps_per_second"], peer["steps_per_second"], strict=True)
-    return statistics.median(one / other for one, other in pairs)
-
-
-def table(results) -> str:
-    """Returns the results as Markdown."""
-    peak = results["peak"]
-    lines = [
-        f"{results['machine']}; {results['date']}.",
-        "",
-        f"The machine's peak: {peak['matrix']:.0f} GFLOP/s in a product of matrices, "
-        f"{peak['convolution']:.0f} in a convolution.",
-    ]
-    for name, work in results["works"].items():
-        kgan = work["peers"].get("kgan", {})
-        top = peak["matrix"] if name.startswith("mlp") else peak["convolution"]
-        lines += [
-            "",
-            f"**{name}**: batch {work['batch']}, {work['parameters']:,} parameters, "
-            f"{work['gflop']:.3g} GFLOP a step",
-            "",
-            "| | steps/s | range | kgan over it | share of the peak | start, s | memory, MiB |",
-            "| --- | --- | --- | --- | --- | --- | --- |",
-        ]
-        for peer, figures in work["peers"].items():
-            if "error" in figures:
-                lines.append(f"| {peer} | does not run | | | | | |")
-                continue
-            speeds = figures["steps_per_second"]
-            middle = statistics.median(speeds)
-            beside = f"{ratio(kgan, figures):.2f}" if "start" in kgan and peer != "kgan" else ""
-            lines.append(
-                f"| {peer} | {middle:.3g} | {min(speeds):.3g} to {max(speeds):.3g} | {beside} | "
-                f"{middle * work['gflop'] / top:.0%} | {figures['start']:.1f} | "
-                f"{figures['memory']:.0f} |"
-            )
-    return "\n".join(lines) + "\n"
-
-
-def versions() -> str:
-    found = [f"{platform.machine()}, {os.cpu_count()} cores", f"Python {platform.python_version()}"]
-    for package in ("kgan", "tensorflow", "keras", "torch"):
-        try:
-            found.append(f"{package} {metadata.version(package)}")
-        except metadata.PackageNotFoundError:
-            found.append(f"{package} is not installed")
-    return ", ".join(found)
+def _peak(arguments) -> dict | None:
+    """Returns the largest GFLOP/s of a product of matrices and of a convolution; None on a GPU."""
+    if arguments.device == "gpu":
+        return None
+    peak = subprocess.run(
+        [sys.executable, HERE / "peers" / "peak.py", str(arguments.threads)],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+    )
+    return json.loads(peak.stdout)
 
 
 def main():
@@ -199,40 +143,57 @@ def main():
     parser.add_argument(
         "--short",
         action="store_true",
-        help="5 rounds of 2 seconds, and kgan only with its own choice",
+        help="at most 5 rounds of 2 seconds within ten minutes, and kgan only with its own choice",
     )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        help="the time for all works together: each has its part, with at least 3 rounds, and in "
+        "half of the time that is left the last peers are left out",
+    )
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
+    parser.add_argument(
+        "--precision",
+        nargs="+",
+        choices=("float32", "bfloat16", "float16"),
+        help="default: float32, and on a GPU bfloat16 too",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be measured")
     parser.add_argument(
         "--threads", type=int, default=os.cpu_count(), help="threads of each process"
     )
     parser.add_argument("--out", type=pathlib.Path, default=HERE / "results")
     arguments = parser.parse_args()
+    on_gpu = arguments.device == "gpu"
     if arguments.short:
         arguments.rounds, arguments.seconds = 5, 2.0
-    names = arguments.peers or [name for name in PEERS if not (arguments.short and name in FORMS)]
-    peak = subprocess.run(
-        [sys.executable, HERE / "peers" / "peak.py", str(arguments.threads)],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    results = {
-        "machine": versions(),
-        "date": datetime.date.today().isoformat(),
-        "peak": json.loads(peak.stdout),
-        "works": {},
-    }
-    for name in arguments.works:
-        work = WORKS[name]
-        suitable = [peer for peer in names if suits(work, peer)]
-        results["works"][name] = compare(
-            work, suitable, arguments.rounds, arguments.seconds, arguments.threads
-        )
-        print(f"{name} done", flush=True)
+        arguments.minutes = arguments.minutes or SHORT_MINUTES
+    if arguments.precision is None:
+        arguments.precision = ["float32", "bfloat16"] if on_gpu else ["float32"]
+    arguments.peers = arguments.peers or [
+        name for name in PEERS if not (arguments.short and name in FORMS)
+    ]
+    begun = time.monotonic()
+    until = begun + 60 * arguments.minutes if arguments.minutes else float("inf")
+
+    def say(text):
+        seconds = time.monotonic() - begun
+        print(f"[{seconds // 60:2.0f}:{seconds % 60:02.0f}] {text}", flush=True)
+
+    plan = planned(arguments)
+    lacks = []
+    if on_gpu:
+        there, lacks = gpu(any(name.startswith("PyTorch") for name in arguments.peers))
+        print("\n".join([*there, *(f"Lacking: {each}" for each in lacks)]))
+    if arguments.dry_run:
+        print("\n".join(f"{key(*each[:2])}: {'; '.join(each[2])}" for each in plan))
+    if arguments.dry_run or lacks:
+        sys.exit(1 if lacks else 0)
+    results = measured(arguments, plan, say, until)
     text = table(results)
     print(text)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "speed.json").write_text(json.dumps(results, indent=1) + "\n")
-    (arguments.out / "speed.md").write_text(text)
+    store(arguments.out / "speed.json", json.dumps(results, indent=1) + "\n")
+    store(arguments.out / "speed.md", text)
 
 
 if __name__ == "__main__":

@@ -201,11 +201,11 @@ def overfitting(seen: Seen, labels: Any) -> tuple[str, str] | None:
     reference = seen.reference
     if reference is None or reference.held_out is None or not reference.images:
         return None
-    scores = [_scores(seen.model, *reference.training), _scores(seen.model, *reference.held_out)]
+    scores = [_scores(seen, *reference.training), _scores(seen, *reference.held_out)]
     if any(part is None for part in scores) or seen.samples is None:
         return None
     train, held_out = scores
-    fake = _scores(seen.model, seen.samples, labels)
+    fake = _scores(seen, seen.samples, labels)
     if fake is None:
         return None
     r_v = signs.overfitting(train, held_out, fake)
@@ -219,8 +219,9 @@ def overfitting(seen: Seen, labels: Any) -> tuple[str, str] | None:
     )
 
 
-def _scores(model, samples, labels) -> np.ndarray | None:
+def _scores(seen, samples, labels) -> np.ndarray | None:
     """Returns the mean score of each sample `(n,)`; None if the model scores something else."""
+    model = seen.model
     classes = getattr(model, "classes", 0)
     if not hasattr(model, "score") or (classes and labels is None):
         return None
@@ -231,7 +232,7 @@ def _scores(model, samples, labels) -> np.ndarray | None:
     if isinstance(real, (tuple, list, dict)):
         # The family scores pyramids or pairs, of which generated samples are no part.
         return None
-    scores = np.asarray(model.score(real, condition, training=False))
+    scores = np.asarray(seen.reference.scoring(model)(real, condition))
     return scores.reshape(len(scores), -1).mean(axis=1)
 
 

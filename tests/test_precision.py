@@ -132,20 +132,17 @@ def test_the_recipe_takes_bfloat16_where_it_is_measured_faster(
 
 
 @pytest.mark.slow
-def test_digits_drawn_in_bfloat16_are_as_good(tmp_path):
-    """The same seeds in both precisions: the distances to real digits agree but for noise."""
-    figures = {}
+def test_digits_drawn_in_bfloat16_are_as_good():
+    """The distance to real digits after a short training, in both precisions from one seed."""
     test = kgan.data.load("digits", split="test", drop_remainder=False)
+    found = {}
     for name in ("float32", "bfloat16"):
-        figures[name] = []
-        for seed in (0, 1):
-            data = kgan.data.load("digits", batch_size=64, seed=seed)
-            gan = kgan.models.VanillaGAN((8, 8, 1), preset="stable", seed=seed, precision=name)
-            gan.training_steps = 2000
-            gan.compile(jit_compile=False)
-            gan.fit(data, epochs=2000 // data.info.steps_per_epoch, verbose=0)
-            found = gan.evaluate(test, metrics=["frechet_distance"], verbose=0)
-            figures[name].append(found["frechet_distance"])
-    print(figures)
-    exact, half = (np.mean(figures[name]) for name in ("float32", "bfloat16"))
-    assert half < 1.25 * exact + np.ptp(figures["float32"])
+        data = kgan.data.load("digits", batch_size=64, seed=0)
+        gan = kgan.models.VanillaGAN((8, 8, 1), preset="stable", seed=0, precision=name)
+        gan.training_steps = 1000
+        gan.compile(jit_compile=False)
+        gan.fit(data, epochs=1000 // data.info.steps_per_epoch, verbose=0)
+        figures = gan.evaluate(test, metrics=["frechet_distance"], verbose=0)
+        found[name] = figures["frechet_distance"]
+    # Two seeds of float32 differ by a tenth and more at this length.
+    assert found["bfloat16"] < 1.3 * found["float32"], found

@@ -11,7 +11,7 @@ from peers.works import BETA_1, BETA_2, EPSILON, RATE
 class Classic:
     """Trains a work of dense layers; `run(n)` takes n steps."""
 
-    def __init__(self, work, data, form, threads):
+    def __init__(self, work, data, form, threads, precision="float32", device="cpu"):
         tf.disable_eager_execution()
         tf.disable_resource_variables()
         self.work, self.data = work, data
@@ -41,6 +41,9 @@ class Classic:
         self.session = tf.Session(config=config)
         self.session.run(tf.global_variables_initializer())
         self.order, self.place = self.random.permutation(len(data)), 0
+
+    def memory(self):
+        """Returns None: the memory of the process counts."""
 
     def run(self, steps):
         batch = self.work.batch

@@ -14,8 +14,10 @@ def network(spec, shape):
     x = inputs = keras.Input(shape)
     for place, (kind, *sizes) in enumerate(spec):
         bias = {"use_bias": not normalized or place == last}
+        # The last layers are float32 in every precision, as Keras advises.
+        ends = {"dtype": "float32"} if place >= last and kind != "conv" and kind != "up" else {}
         x = {
-            "dense": lambda *s: layers.Dense(*s, **bias),  # noqa: B023
+            "dense": lambda *s: layers.Dense(*s, **bias, **ends),  # noqa: B023
             "reshape": lambda *s: layers.Reshape(s),
             "flatten": layers.Flatten,
             "conv": lambda *s: layers.Conv2D(*s, padding="same", **bias),  # noqa: B023
@@ -23,8 +25,8 @@ def network(spec, shape):
             "batch_norm": layers.BatchNormalization,
             "relu": layers.ReLU,
             "leaky_relu": lambda: layers.LeakyReLU(negative_slope=SLOPE),
-            "tanh": lambda: layers.Activation("tanh"),
-            "sigmoid": lambda: layers.Activation("sigmoid"),
+            "tanh": lambda: layers.Activation("tanh", **ends),  # noqa: B023
+            "sigmoid": lambda: layers.Activation("sigmoid", **ends),  # noqa: B023
             "max_pool": layers.GlobalMaxPooling2D,
         }[kind](*sizes)(x)
     return keras.Model(inputs, x)
@@ -37,9 +39,12 @@ def adam():
 class _Trainer:
     """Trains a work by `fit`; `run(n)` takes n steps."""
 
-    def __init__(self, work, data, form, threads):
+    def __init__(self, work, data, form, threads, precision="float32", device="cpu"):
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
+        self.device = device
+        if precision != "float32":
+            keras.config.set_dtype_policy(f"mixed_{precision}")
         keras.utils.set_random_seed(0)
         self.work = work
         generator = network(work.generator, (work.latent,))
@@ -54,6 +59,12 @@ class _Trainer:
 
     def run(self, steps):
         self.model.fit(self.data, epochs=1, steps_per_epoch=steps, verbose=0)
+
+    def memory(self):
+        """Returns the largest memory of the device so far, in MiB; None for that of the process."""
+        if self.device == "cpu":
+            return None
+        return tf.config.experimental.get_memory_info("GPU:0")["peak"] / 2**20
 
 
 class _StopAtOnce(keras.callbacks.Callback):
@@ -89,6 +100,9 @@ class Kgan(_Trainer):
         return gan
 
     def run(self, steps):
+        if self.work.task != "train":
+            getattr(self, self.work.task)(100 * steps)
+            return
         if not int(self.model.iterations):
             # The announced length makes fit choose XLA and the steps an execution as in a long
             # training; it makes these choices at the start.
@@ -98,9 +112,32 @@ class Kgan(_Trainer):
             )
         super().run(steps)
 
+    def generate(self, count):
+        """Draws images as NumPy arrays."""
+        return self.model.generate(count, batch_size=self.work.batch)
+
+    def frechet(self, count):
+        """Returns the Fréchet distance of two sets of images by a metric of kgan."""
+        import kgan
+
+        if self.metric is None:
+            judge = self.model.discriminator
+            features = keras.Model(judge.inputs, judge.layers[-1].input)
+            self.metric = kgan.metrics.FrechetDistance(features)
+            self.metric.prepare(self.work.sample, (0.0, 1.0), {})
+            self.update = tf.function(self.metric.update_state)
+        self.metric.reset_state()
+        for begin in range(0, count, self.work.batch):
+            size = min(self.work.batch, count - begin)
+            place = begin % (len(self.raw) - size)
+            other = (begin + len(self.raw) // 2) % (len(self.raw) - size)
+            self.update(self.raw[place : place + size], self.raw[other : other + size])
+        return float(self.metric.result())
+
     def fed(self, data):
         import kgan
 
+        self.raw, self.metric = tf.constant(data), None
         return kgan.data.from_arrays(
             data, batch_size=self.work.batch, value_range=None, drop_remainder=True
         )

@@ -4,6 +4,7 @@ One forward pass of the generator serves both updates if the loss allows it; the
 frozen in the generator's update; gradients are set to None; Adam is the fused one.
 """
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -84,15 +85,19 @@ class Trainer:
         data: samples `(n, ...)`, channels last.
         form: "eager", "channels_last" or "compiled".
         threads: threads to compute with.
+        precision: "float32", or "bfloat16" or "float16" for automatic mixed precision.
+        device: "cpu" or "gpu".
     """
 
-    def __init__(self, work, data, form, threads):
+    def __init__(self, work, data, form, threads, precision="float32", device="cpu"):
         torch.set_num_threads(threads)
         torch.manual_seed(0)
-        self.work = work
+        self.work, self.precision = work, precision
+        self.device = "cuda" if device == "gpu" else "cpu"
+        self.scaler = torch.amp.GradScaler(self.device, enabled=precision == "float16")
         self.data = torch.from_numpy(data)
-        self.generator = network(work.generator, (work.latent,))
-        self.discriminator = network(work.discriminator, work.sample)
+        self.generator = network(work.generator, (work.latent,)).to(self.device)
+        self.discriminator = network(work.discriminator, work.sample).to(self.device)
         if self.data.ndim == 4:
             self.data = self.data.permute(0, 3, 1, 2).contiguous()
             if form != "eager":
@@ -109,27 +114,88 @@ class Trainer:
         self.make, self.judge = self.generator, self.discriminator
         if form == "compiled":
             self.make, self.judge = torch.compile(self.generator), torch.compile(self.discriminator)
+        if precision != "float32":
+            self.make, self.judge = self._mixed(self.make), self._mixed(self.judge)
+        if self.device == "cuda":
+            self.data = self.data.pin_memory()
         self.order = iter(())
+
+    def _mixed(self, network):
+        """Returns a network that computes in half precision and returns float32."""
+        dtype = getattr(torch, self.precision)
+
+        def run(samples):
+            with torch.autocast(self.device, dtype=dtype):
+                made = network(samples)
+            return made.float()
+
+        return run
 
     def batch(self):
         """Returns the next batch of real samples; each pass is shuffled."""
         for part in self.order:
             if len(part) == self.work.batch:
-                return self.data[part]
+                return self.data[part].to(self.device, non_blocking=True)
         self.order = iter(torch.randperm(len(self.data)).split(self.work.batch))
         return self.batch()
 
     def noise(self):
-        return torch.randn(self.work.batch, self.work.latent)
+        return torch.randn(self.work.batch, self.work.latent, device=self.device)
 
     def run(self, steps):
-        for _ in range(steps):
-            getattr(self, self.work.method)()
+        if self.work.task == "train":
+            for _ in range(steps):
+                getattr(self, self.work.method)()
+        else:
+            with torch.inference_mode():
+                getattr(self, self.work.task)(100 * steps)
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+
+    def memory(self):
+        """Returns the largest memory of the device so far, in MiB; None for that of the process."""
+        if self.device == "cpu":
+            return None
+        return torch.cuda.max_memory_allocated() / 2**20
+
+    def generate(self, count):
+        """Draws images as NumPy arrays, channels last."""
+        self.generator.eval()
+        made = []
+        for begin in range(0, count, self.work.batch):
+            noise = self.noise()[: count - begin]
+            made.append(self.make(noise).permute(0, 2, 3, 1).cpu().numpy())
+        return np.concatenate(made)
+
+    def frechet(self, count):
+        """Returns the Fréchet distance of two sets of images, by statistics of their features."""
+        features = self.discriminator.eval()[:-1]
+        if self.precision != "float32":
+            features = self._mixed(features)
+        sides = []
+        for side in range(2):
+            total = outer = 0.0
+            for begin in range(0, count, self.work.batch):
+                size = min(self.work.batch, count - begin)
+                place = (begin + side * len(self.data) // 2) % (len(self.data) - size)
+                found = features(self.data[place : place + size].to(self.device)).double()
+                total, outer = total + found.sum(0), outer + found.T @ found
+            mean = total / count
+            sides.append(
+                (mean, outer / (count - 1) - torch.outer(mean, mean) * count / (count - 1))
+            )
+        (mean, spread), (other_mean, other_spread) = sides
+        values, vectors = torch.linalg.eigh(spread)
+        root = vectors * values.clamp(min=0).sqrt() @ vectors.T
+        both = torch.linalg.eigvalsh(root @ other_spread @ root).clamp(min=0).sqrt().sum()
+        apart = (mean - other_mean).square().sum()
+        return float(apart + torch.trace(spread) + torch.trace(other_spread) - 2 * both)
 
     def _update(self, optimizer, loss):
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
+        self.scaler.scale(loss).backward()
+        self.scaler.step(optimizer)
+        self.scaler.update()
 
     def logistic(self):
         d_optimizer, g_optimizer = self.optimizers
@@ -147,7 +213,7 @@ class Trainer:
             real = self.batch()
             with torch.no_grad():
                 fake = self.make(self.noise())
-            mix = torch.rand(len(real), *[1] * (real.ndim - 1))
+            mix = torch.rand(len(real), *[1] * (real.ndim - 1), device=self.device)
             gradient, _ = penalty(self.judge, mix * real + (1 - mix) * fake)
             norms = gradient.flatten(1).norm(dim=1)
             loss = self.judge(fake).mean() - self.judge(real).mean()

@@ -32,7 +32,7 @@ def memory() -> float:
 
 
 def main():
-    name, peer, threads = sys.argv[1:]
+    name, peer, threads, precision, device = sys.argv[1:]
     # Standard output carries the answers, so what libraries print goes to standard error.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -42,7 +42,7 @@ def main():
     data = np.random.default_rng(0).random((SAMPLES, *work.sample), dtype=np.float32)
     before = memory()
     start = time.perf_counter()
-    trainer = trainer(work, data, form, int(threads))
+    trainer = trainer(work, data, form, int(threads), precision, device)
     trainer.run(2)
     print(
         json.dumps({"start": time.perf_counter() - start, "parameters": trainer.parameters}),
@@ -53,8 +53,10 @@ def main():
         start = time.perf_counter()
         trainer.run(int(line))
         seconds = time.perf_counter() - start
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({"seconds": seconds, "memory": peak - before}), file=answers, flush=True)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before
+        # On a GPU the memory of the process says little.
+        peak = trainer.memory() or peak
+        print(json.dumps({"seconds": seconds, "memory": peak}), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The works: networks and losses, described so that every framework can build them.
+"""The works: networks and what is done with them, described so that every framework can build them.
 
 A network is a tuple of layers, each a tuple of its name and its sizes:
 
@@ -29,6 +29,10 @@ class Work:
         generator, discriminator: the networks, as tuples of layers.
         method: "logistic" (non-saturating), "wgan_gp" or "r3gan" (relativistic, R1 and R2).
         discriminator_steps: discriminator updates for each generator update.
+        task: "train", "generate" (images of the generator), or "frechet" (the Fréchet distance by
+            the features of the discriminator's last hidden layer).
+        steps: steps of a round; 0 for as many as take some seconds. A step of a task that does
+            not train is 100 images.
     """
 
     name: str
@@ -39,6 +43,8 @@ class Work:
     discriminator: tuple
     method: str = "logistic"
     discriminator_steps: int = 1
+    task: str = "train"
+    steps: int = 0
 
     def arithmetic(self) -> float:
         """Returns the floating-point operations of a training step, from the layers' products.
@@ -137,5 +143,8 @@ WORKS = {
         Work("dcgan-64", 32, 100, (64, 64, 3), *_radford()),
         Work("wgan-gp", 64, 128, (28, 28, 1), *_digits(), "wgan_gp", 5),
         Work("r3gan", 64, 128, (28, 28, 1), *_digits(), "r3gan"),
+        Work("generate-28", 250, 128, (28, 28, 1), *_digits(), task="generate", steps=100),
+        Work("generate-64", 250, 100, (64, 64, 3), *_radford(), task="generate", steps=100),
+        Work("frechet-28", 250, 128, (28, 28, 1), *_digits(), task="frechet", steps=100),
     )
 }
