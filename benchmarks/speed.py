@@ -18,7 +18,7 @@ round. Start-up and compilation are timed separately. Peers (`benchmarks/peers`)
 - PyTorch: eager, with channels last, and compiled by `torch.compile`; in half precision by autocast
 
 Other works draw 10,000 images (PyTorch under `inference_mode`), and measure the Fréchet distance of
-10,000 images and 10,000 others by the features of one network.
+10,000 images and 10,000 others by the features of one network (2,000 with `--short`).
 
 With `--device gpu` all of it runs on the first GPU, in float32 and bfloat16, with and without XLA.
 It first says what is there and what lacks; nobody has run it so far.
@@ -91,7 +91,7 @@ def measured(arguments, plan, say, until) -> dict:
     """Measures what is planned and not yet kept; returns the results of all."""
     arguments.out.mkdir(parents=True, exist_ok=True)
     place = arguments.out / "speed.part.json"
-    names = ("peers", "rounds", "seconds", "threads", "device", "minutes")
+    names = ("peers", "rounds", "seconds", "threads", "device", "minutes", "short")
     settings = {name: getattr(arguments, name) for name in names} | {"machine": versions()}
     works = kept(place, settings)
     results = {

@@ -89,7 +89,8 @@ def compare(work, names, settings, say, until=math.inf) -> dict:
     Args:
         work: the `Work`.
         names: names of the peers, those first that matter most.
-        settings: `rounds`, `seconds`, `threads`, `precision` and `device`.
+        settings: `rounds`, `seconds`, `threads`, `precision`, `device`, and `short` for a fifth of
+            the images of works that do not train.
         say: prints a line of progress.
         until: when to be done, by `time.monotonic`. With little time there are fewer rounds, not
             below three, and the last of the peers are left out.
@@ -118,7 +119,12 @@ def compare(work, names, settings, say, until=math.inf) -> dict:
     counts = {peer.ready["parameters"] for peer in peers}
     if len(counts) > 1:
         raise SystemExit(f"{work.name}: the networks differ, with {counts} parameters.")
-    steps = {peer: work.steps or calibrated(peer, settings.seconds) for peer in peers}
+    fixed = work.steps // 5 if settings.short else work.steps
+    steps = {peer: fixed or calibrated(peer, settings.seconds) for peer in peers}
+    if fixed:
+        # The first pass traces, and compiles for the batches of this size.
+        for peer in peers:
+            peer.train(fixed // 4)
     speeds = {peer: [] for peer in peers}
     taken = 0.0
     for number in range(settings.rounds):
@@ -146,6 +152,7 @@ def compare(work, names, settings, say, until=math.inf) -> dict:
         "batch": work.batch,
         "task": work.task,
         "precision": settings.precision,
+        "images": 100 * fixed,
         "seconds": round(time.monotonic() - begun, 1),
     }
 
@@ -210,7 +217,7 @@ def table(results) -> str:
 
 TASKS = {
     "train": "batch {batch}, {parameters:,} parameters, {gflop:.3g} GFLOP a step, {precision}",
-    "generate": "10,000 images in batches of {batch}; a step draws 100, {precision}",
-    "frechet": "the Fréchet distance of 10,000 images and 10,000 others, in batches of {batch}; a "
-    "step takes 100 of each, {precision}",
+    "generate": "images in batches of {batch}; a step draws 100, {precision}",
+    "frechet": "the Fréchet distance of images and as many others, in batches of {batch}; a step "
+    "takes 100 of each, {precision}",
 }
