@@ -1,9 +1,12 @@
-"""The operations that the speed benchmark counts, against TensorFlow's own count."""
+"""The speed benchmark: the operations that it counts, what it keeps, what it finds lacking."""
 
+import argparse
+import math
 import sys
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -16,7 +19,7 @@ def peers(monkeypatch):
     from peers import in_keras, works
 
     yield in_keras, works
-    for name in [name for name in sys.modules if name.split(".")[0] == "peers"]:
+    for name in [name for name in sys.modules if name.split(".")[0] in ("peers", "speed")]:
         del sys.modules[name]
 
 
@@ -49,3 +52,64 @@ def test_a_pass_is_counted_as_tensorflow_counts_it(peers, name):
         counted, _ = works.forward(layers, shape)
         tf_count = operations(graph, spec)
         assert tf_count == pytest.approx(2 * counted, rel=0.02)
+
+
+def test_an_interrupted_run_goes_on_with_the_work_that_is_missing(peers, tmp_path, monkeypatch):
+    import speed
+
+    arguments = argparse.Namespace(
+        works=["mlp-100", "dcgan-28"], precision=["float32"], peers=["kgan", "classic loop"],
+        rounds=5, seconds=2.0, threads=2, device="cpu", minutes=10.0, short=True, out=tmp_path,
+    )  # fmt: skip
+    plan = speed.planned(arguments)
+    # The classic loop has no convolutions.
+    assert plan == [
+        ("mlp-100", "float32", ["kgan", "classic loop"]),
+        ("dcgan-28", "float32", ["kgan"]),
+    ]
+    asked = []
+
+    def compare(work, names, settings, say, until):
+        asked.append(work.name)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return {"of": work.name}
+
+    monkeypatch.setattr(speed, "compare", compare)
+    monkeypatch.setattr(speed, "_peak", lambda arguments: None)
+    with pytest.raises(KeyboardInterrupt):
+        speed.measured(arguments, plan, print, math.inf)
+    results = speed.measured(arguments, plan, print, math.inf)
+    assert asked == ["mlp-100", "dcgan-28", "dcgan-28"]
+    assert set(results["works"]) == {"mlp-100", "dcgan-28"}
+    assert not list(tmp_path.iterdir())
+
+
+def test_drawing_and_measuring_in_turns_with_other_libraries(peers):
+    in_keras, works = peers
+    layers = ("dense", 64), ("reshape", 8, 8, 1), ("sigmoid",)
+    judge = ("conv", 4, 3, 2), ("leaky_relu",), ("max_pool",), ("dense", 1)
+    data = np.random.default_rng(0).random((90, 8, 8, 1), dtype=np.float32)
+    work = works.Work("tiny", 20, 3, (8, 8, 1), layers, judge, task="frechet", steps=1)
+    ours = in_keras.Kgan(work, data, "auto", 2)
+    assert ours.generate(50).shape == (50, 8, 8, 1)
+    distance = ours.frechet(60)
+    assert 0 <= distance < 0.1 and ours.frechet(60) == pytest.approx(distance)
+    torch = pytest.importorskip("torch", reason="PyTorch is of the extra `speed`")
+    from peers import in_torch
+
+    theirs = in_torch.Trainer(work, data, "channels_last", 1)
+    for layer, other in zip(
+        [la for la in ours.model.discriminator.layers if la.weights],
+        [la for la in theirs.discriminator if getattr(la, "weight", None) is not None],
+        strict=True,
+    ):
+        kernel, bias = (torch.tensor(np.asarray(v)) for v in layer.get_weights())
+        order = (3, 2, 0, 1) if kernel.ndim == 4 else (1, 0)
+        with torch.no_grad():
+            other.weight.copy_(kernel.permute(*order))
+            other.bias.copy_(bias)
+    with torch.inference_mode():
+        assert theirs.generate(50).shape == (50, 8, 8, 1)
+        # PyTorch pads the other side of a stride, so that the features differ a little.
+        assert theirs.frechet(60) == pytest.approx(distance, abs=0.02)

@@ -122,7 +122,7 @@ class Kgan(_Trainer):
 
         if self.metric is None:
             judge = self.model.discriminator
-            features = keras.Model(judge.inputs, judge.layers[-1].input)
+            features = keras.Model(judge.inputs[0], judge.layers[-1].input)
             self.metric = kgan.metrics.FrechetDistance(features)
             self.metric.prepare(self.work.sample, (0.0, 1.0), {})
             self.update = tf.function(self.metric.update_state)
