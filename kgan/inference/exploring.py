@@ -59,6 +59,9 @@ def walk(
     gan.check_count(len(route))
     if classes is None and not gan.classes:
         return gan.generate(latents=route)
+    if classes is None and seeds is not None:
+        # Those that `generate` draws with the samples.
+        classes = [int(gan.draw_labels(1, seed_pair(seed))[0]) for seed in seeds]
     if classes is None:
         raise InputError(
             "This model is conditioned on a class: give labels, one for all or one a sample."

@@ -37,7 +37,8 @@ class Exploring:
             latents: latents to pass instead, `(n, *latent_shape)`.
             labels: for conditional models, the class of all, or one for each sample passed. From
                 class to class the weights of both are mixed, linearly. With one sample and several
-                labels only the class changes.
+                labels only the class changes. None takes those that `generate` draws with the
+                seeds.
             steps: number of samples from one to the next, the next one left out.
             spherical: see `kgan.latents.interpolate`; None means True for normal latents and
                 False for all others.

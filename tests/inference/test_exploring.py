@@ -160,7 +160,7 @@ def own_labels():
         (linear, lambda gan: gan.walk([1, 2], labels=1), "not conditioned"),
         (linear, lambda gan: gan.project(np.zeros((1, 3))), "images must have shape"),
         (linear, lambda gan: gan.project(np.full((1, 9), np.nan)), "finite"),
-        (own_labels, lambda gan: gan.walk([1, 2]), "give labels"),
+        (own_labels, lambda gan: gan.walk(latents=np.zeros((2, 3))), "give labels"),
         (own_labels, lambda gan: gan.walk([1, 2], labels=[0, 3]), "labels lie in 0..2"),
         (own_labels, lambda gan: gan.walk([1, 2], labels=[0, 1]), "Give integer labels"),
         (

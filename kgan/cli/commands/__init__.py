@@ -12,6 +12,7 @@ from kgan.cli.commands.augmenting import augment
 from kgan.cli.commands.balancing import balance
 from kgan.cli.commands.drawing import export, generate, translate, upscale
 from kgan.cli.commands.evaluating import evaluate
+from kgan.cli.commands.exploring import directions, interpolate, project
 from kgan.cli.commands.listing import datasets, models
 from kgan.cli.commands.training import launch, train
 from kgan.cli.messages import any_text, failure, plain_warnings
@@ -34,6 +35,9 @@ for command in (
     generate,
     translate,
     upscale,
+    interpolate,
+    directions,
+    project,
     evaluate,
     balance,
     export,
@@ -52,6 +56,9 @@ _HEAVY = (
     "upscale",
     "augment",
     "balance",
+    "interpolate",
+    "directions",
+    "project",
 )
 
 
