@@ -55,6 +55,7 @@ LEVELS = (
     {"models"},
     # Know a model's public face.
     {"callbacks", "evaluation", "runs", "transfer"},
+    {"playground"},
     {"cli"},
     {"__main__"},
 )

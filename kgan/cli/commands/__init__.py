@@ -14,6 +14,7 @@ from kgan.cli.commands.drawing import export, generate, translate, upscale
 from kgan.cli.commands.evaluating import evaluate
 from kgan.cli.commands.exploring import directions, interpolate, project
 from kgan.cli.commands.listing import datasets, models
+from kgan.cli.commands.playing import play
 from kgan.cli.commands.training import launch, train
 from kgan.cli.messages import any_text, failure, plain_warnings
 from kgan.cli.quiet import without_chatter
@@ -38,6 +39,7 @@ for command in (
     interpolate,
     directions,
     project,
+    play,
     evaluate,
     balance,
     export,
@@ -59,6 +61,7 @@ _HEAVY = (
     "interpolate",
     "directions",
     "project",
+    "play",
 )
 
 
