@@ -1,5 +1,8 @@
 """The page itself, of Gradio's parts."""
 
+import base64
+import html
+import io
 import random
 import tempfile
 from pathlib import Path
@@ -7,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
+from PIL import Image
 
 from kgan.errors import InputError
 from kgan.pictures import save_gif, save_png
@@ -19,13 +23,52 @@ STEPS = 24
 STRENGTH = 4.0
 _ANY = "all in turn"
 
-# Gradio's own colours of links and captions have too little contrast for small text.
+# Up to so many classes are buttons, more a list.
+_BUTTONS = 40
+
 CSS = """
 .gradio-container { max-width: 1100px !important; margin: 0 auto; }
+.gradio-container main { max-width: 100vw; }
 .pixels img { image-rendering: pixelated; }
-.caption-label { background: rgb(0 0 0 / 75%) !important; color: white !important; }
+.picture img { display: block; width: 100%; max-width: 384px; margin: 0 auto; }
+#samples .grid-wrap { max-height: none; overflow: visible; }
+#samples .caption-label {
+  left: auto; right: 0; padding: 0 4px; font-size: 12px;
+  background: rgb(0 0 0 / 80%); color: white; border: 0;
+}
+button[role="tab"].selected { color: var(--primary-700) !important; }
+.dark button[role="tab"].selected { color: var(--primary-300) !important; }
 footer { display: none !important; }
+@media (max-width: 500px) {
+  #samples .grid-container { grid-template-columns: repeat(3, minmax(0, 1fr)) !important; }
+}
 """
+
+
+def theme() -> gr.themes.Base:
+    """Returns colours of enough contrast (WCAG AA), and fonts of the system: none is fetched."""
+    made = gr.themes.Default(
+        primary_hue="indigo",
+        neutral_hue="slate",
+        font=["system-ui", "sans-serif"],
+        font_mono=["ui-monospace", "monospace"],
+    )
+    return made.set(
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_800",
+        button_primary_background_fill_dark="*primary_700",
+        button_primary_background_fill_hover_dark="*primary_600",
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        block_label_text_color="*neutral_700",
+        block_label_text_color_dark="*neutral_200",
+        block_title_text_color="*neutral_700",
+        block_title_text_color_dark="*neutral_200",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_300",
+        slider_color="*primary_700",
+        slider_color_dark="*primary_400",
+    )
 
 
 def build(shown: Shown, folder: Path) -> gr.Blocks:
@@ -39,14 +82,26 @@ def build(shown: Shown, folder: Path) -> gr.Blocks:
         title=f"kgan: {shown.title}", analytics_enabled=False, delete_cache=(600, 3600)
     ) as page:
         gr.Markdown(f"# {shown.title}")
-        state = gr.Markdown(shown.state, elem_id="state")
-        if shown.run is not None:
-            again = gr.Button("Load the newest checkpoint", size="sm", elem_id="reload")
-            _on(again.click, shown.reload, [], [state])
+        again = None
+        with gr.Row(equal_height=True):
+            state = gr.Markdown(shown.state, elem_id="state")
+            if shown.run is not None:
+                again = gr.Button(
+                    "Load the newest checkpoint",
+                    size="sm",
+                    scale=0,
+                    min_width=220,
+                    elem_id="reload",
+                )
         if shown.kind.from_images:
+            drawing = None
             _converter(shown, folder)
         else:
-            _generator(page, shown, folder)
+            drawing = _generator(page, shown, folder)
+        if again is not None:
+            loaded = _on(again.click, shown.reload, [], [state])
+            if drawing is not None:
+                _on(loaded.then, *drawing)
     return page
 
 
@@ -63,14 +118,16 @@ def _on(event, function, inputs, outputs, **options):
     return event(run, inputs, outputs, api_visibility="private", **options)
 
 
-def _generator(page, shown: Shown, folder: Path) -> None:
+def _generator(page, shown: Shown, folder: Path) -> tuple:
+    """Adds the parts for a model with latents; returns what draws its samples, for `_on`."""
     names = shown.class_names
     with gr.Row():
         with gr.Column(scale=1, min_width=260):
             new = gr.Button("New samples", variant="primary", elem_id="new")
             seed = gr.Number(0, label="Seed of the first sample", precision=0, elem_id="seed")
-            count = gr.Dropdown(list(COUNTS), value=16, label="Samples", elem_id="count")
-            choice = gr.Dropdown(
+            count = gr.Radio(list(COUNTS), value=16, label="Samples", elem_id="count")
+            choose = gr.Radio if len(names) <= _BUTTONS else gr.Dropdown
+            choice = choose(
                 [_ANY, *names], value=_ANY, label="Class", visible=bool(names), elem_id="class"
             )
             most = shown.largest_truncation
@@ -83,9 +140,14 @@ def _generator(page, shown: Shown, folder: Path) -> None:
                 info="Left: closer to the average sample. At the right end: none.",
                 elem_id="truncation",
             )
-        with gr.Column(scale=2, min_width=300):
+        with gr.Column(scale=2, min_width=260):
+            gr.Markdown(
+                "Each sample's number is its seed. Pick one to work on it below; the one picked "
+                "before becomes the second."
+            )
             gallery = gr.Gallery(
-                label="Samples; pick one",
+                label="Samples",
+                show_label=False,
                 columns=4,
                 object_fit="contain",
                 height="auto",
@@ -96,10 +158,11 @@ def _generator(page, shown: Shown, folder: Path) -> None:
                 elem_classes="pixels",
             )
             sheet = _download("Download these samples", "samples")
-    gr.Markdown("Pick a sample above; the sample picked before becomes the second.")
     with gr.Row():
-        first = gr.Number(0, label="Picked: its seed", precision=0, elem_id="first")
-        second = gr.Number(1, label="Second: its seed", precision=0, elem_id="second")
+        first = gr.Number(0, label="Picked: its seed", precision=0, min_width=120, elem_id="first")
+        second = gr.Number(
+            1, label="Second: its seed", precision=0, min_width=120, elem_id="second"
+        )
     settings = [choice, truncation]
     with gr.Tabs():
         if shown.directions is not None:
@@ -115,7 +178,7 @@ def _generator(page, shown: Shown, folder: Path) -> None:
         return drawn, _file(folder, "samples.png", lambda path: save_png(path, _sheet(drawn)))
 
     def renew():
-        return random.SystemRandom().randrange(2**31)
+        return random.SystemRandom().randrange(1_000_000)
 
     def pick(before, seed, event: gr.SelectData):
         return _seed(seed) + int(event.index), before
@@ -125,6 +188,7 @@ def _generator(page, shown: Shown, folder: Path) -> None:
     for event in (page.load, seed.change, count.change, choice.change, truncation.release):
         _on(event, draw, wanted, [gallery, sheet])
     gallery.select(pick, [first, seed], [first, second], api_visibility="private")
+    return draw, wanted, [gallery, sheet]
 
 
 def _vary(page, shown: Shown, folder: Path, seed, settings) -> None:
@@ -144,13 +208,15 @@ def _vary(page, shown: Shown, folder: Path, seed, settings) -> None:
             ]
             reset = gr.Button("Back to the sample", size="sm", elem_id="reset")
         with gr.Column(scale=1, min_width=260):
-            picture = _picture("The sample, moved", "moved")
+            picture = _picture("moved")
             file = _download("Download this picture", "moved-file")
 
     def draw(seed, choice, truncation, *amounts):
         kept = _none(truncation, shown.largest_truncation)
         drawn = shown.moved(_seed(seed), _label(names, choice), kept, amounts)
-        return drawn, _file(folder, "moved.png", lambda path: save_png(path, drawn))
+        return _image(drawn, f"The sample of seed {_seed(seed)}, moved"), _file(
+            folder, "moved.png", lambda path: save_png(path, drawn)
+        )
 
     wanted = [seed, *settings, *sliders]
     changes = [each.change for each in (seed, settings[0], *sliders)]
@@ -173,7 +239,7 @@ def _between(page, shown: Shown, folder: Path, seeds, settings) -> None:
             animate = gr.Button("Make an animation", elem_id="animate")
             film = _download("Download the animation", "film", visible=False)
         with gr.Column(scale=1, min_width=260):
-            picture = _picture("Between the two", "between")
+            picture = _picture("between")
             file = _download("Download this picture", "between-file")
 
     def draw(first, second, choice, truncation, place):
@@ -186,7 +252,9 @@ def _between(page, shown: Shown, folder: Path, seeds, settings) -> None:
         if way is None:
             return None, None
         chosen = way[int(place)]
-        return chosen, _file(folder, "between.png", lambda path: save_png(path, chosen))
+        return _image(chosen, f"Place {int(place)} of {STEPS} on the way"), _file(
+            folder, "between.png", lambda path: save_png(path, chosen)
+        )
 
     def film_of(way):
         there_and_back = [*way, *way[-2:0:-1]]
@@ -238,27 +306,30 @@ def _converter(shown: Shown, folder: Path) -> None:
             )
             button = gr.Button(verb, variant="primary", elem_id="convert")
         with gr.Column(min_width=280):
-            picture = _picture("Result", "converted")
+            picture = _picture("converted")
             file = _download("Download the result", "converted-file")
 
     def convert(pixels, direction):
         if pixels is None:
             raise InputError("Put in a picture first.")
         drawn = shown.converted(pixels, direction)
-        return drawn, _file(folder, "result.png", lambda path: save_png(path, drawn))
+        return _image(drawn, "The result"), _file(
+            folder, "result.png", lambda path: save_png(path, drawn)
+        )
 
     _on(button.click, convert, [given, direction], [picture, file])
 
 
-def _picture(label: str, name: str) -> gr.Image:
-    return gr.Image(
-        label=label,
-        interactive=False,
-        format="png",
-        buttons=[],
-        elem_id=name,
-        elem_classes="pixels",
-    )
+def _picture(name: str) -> gr.HTML:
+    """Returns a place for `_image`; `gr.Image` would make a button without a name of it."""
+    return gr.HTML(elem_id=name, elem_classes="pixels picture")
+
+
+def _image(pixels: np.ndarray, described: str) -> str:
+    data = io.BytesIO()
+    Image.fromarray(pixels).save(data, "PNG")
+    text = base64.b64encode(data.getvalue()).decode()
+    return f'<img alt="{html.escape(described)}" src="data:image/png;base64,{text}">'
 
 
 def _download(label: str, name: str, visible: bool = True) -> gr.DownloadButton:

@@ -104,7 +104,6 @@ def _run(path: PathLike) -> RunFolder:
 
 def _launched(source, folder, host, port, browser):
     # Imported here: the environment above is read when they are.
-    import gradio as gr
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
@@ -135,10 +134,7 @@ def _launched(source, folder, host, port, browser):
             run_history=False,
             footer_links=[],
             css=pages.CSS,
-            # System fonts, so that none is fetched.
-            theme=gr.themes.Default(
-                font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
-            ),
+            theme=pages.theme(),
             app_kwargs=options,
         )
     except OSError as error:

@@ -91,10 +91,10 @@ class Shown:
             labels = self._labels(seeds, label)
             made = self.gan.generate(latents=self.gan.latents_of(seeds, truncation), labels=labels)
         drawn = self._drawn(made, SMALL)
-        captions = [f"seed {each}" for each in seeds]
+        captions = [str(each) for each in seeds]
         if labels is not None and label is None:
             names = self.class_names
-            captions = [f"{c}: {names[i]}" for c, i in zip(captions, labels, strict=True)]
+            captions = [f"{names[i]} · {c}" for c, i in zip(captions, labels, strict=True)]
         return list(zip(drawn, captions, strict=True))
 
     def moved(
