@@ -83,7 +83,7 @@ def build(shown: Shown, folder: Path) -> gr.Blocks:
     ) as page:
         gr.Markdown(f"# {shown.title}")
         again = None
-        with gr.Row(equal_height=True):
+        with gr.Row():
             state = gr.Markdown(shown.state, elem_id="state")
             if shown.run is not None:
                 again = gr.Button(
@@ -194,6 +194,10 @@ def _generator(page, shown: Shown, folder: Path) -> tuple:
 def _vary(page, shown: Shown, folder: Path, seed, settings) -> None:
     names = shown.class_names
     with gr.Row():
+        # First, so that it stands above what moves it on a phone.
+        with gr.Column(scale=1, min_width=260):
+            picture = _picture("moved")
+            file = _download("Download this picture", "moved-file")
         with gr.Column(scale=1, min_width=260):
             sliders = [
                 gr.Slider(
@@ -207,9 +211,6 @@ def _vary(page, shown: Shown, folder: Path, seed, settings) -> None:
                 for place, name in enumerate(shown.directions.names)
             ]
             reset = gr.Button("Back to the sample", size="sm", elem_id="reset")
-        with gr.Column(scale=1, min_width=260):
-            picture = _picture("moved")
-            file = _download("Download this picture", "moved-file")
 
     def draw(seed, choice, truncation, *amounts):
         kept = _none(truncation, shown.largest_truncation)
@@ -232,15 +233,16 @@ def _between(page, shown: Shown, folder: Path, seeds, settings) -> None:
     names = shown.class_names
     way = gr.State(None)
     with gr.Row():
+        # First, so that it stands above what moves it on a phone.
+        with gr.Column(scale=1, min_width=260):
+            picture = _picture("between")
+            file = _download("Download this picture", "between-file")
         with gr.Column(scale=1, min_width=260):
             place = gr.Slider(
                 0, STEPS, value=STEPS // 2, step=1, label="Place on the way", elem_id="place"
             )
             animate = gr.Button("Make an animation", elem_id="animate")
             film = _download("Download the animation", "film", visible=False)
-        with gr.Column(scale=1, min_width=260):
-            picture = _picture("between")
-            file = _download("Download this picture", "between-file")
 
     def draw(first, second, choice, truncation, place):
         kept = _none(truncation, shown.largest_truncation)
