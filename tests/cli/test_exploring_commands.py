@@ -37,6 +37,7 @@ def test_a_walk_is_written_in_every_form(tmp_path):
     assert np.abs(read[2].astype(float) - expected[2]).mean() < 5
 
 
+@pytest.mark.slow
 def test_directions_and_projection_tell_what_they_found(tmp_path):
     facts = json.loads(done("directions", "digits", "-n", 2, "--seed", 3, "-o", "d.npz", "--json"))
     with np.load("d.npz") as file:

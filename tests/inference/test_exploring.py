@@ -130,6 +130,7 @@ def test_the_latent_of_a_sample_is_found_again():
     assert found.errors[0] < nearest / 4
 
 
+@pytest.mark.slow
 def test_projection_tells_the_class():
     gan = kgan.models.ACGAN((8, 8, 1), classes=3, width=6, latent_size=4)
     dense = next(layer for layer in gan.generator.layers if isinstance(layer, layers.Dense))

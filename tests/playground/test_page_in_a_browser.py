@@ -79,7 +79,8 @@ def test_a_visitor_explores_the_samples(page, width, tmp_path):
         label = next(each for each in css(driver, "#class label") if each.text.strip() == "2")
         driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", label)
         label.click()
-        browsing.wait(lambda: not set(sources(driver)) & set(renewed))
+        # A third of them were of that class before, and stay.
+        browsing.wait(lambda: len(set(sources(driver)) - set(renewed)) in (10, 11))
 
         # A picked sample becomes the first; its seed is the number below it.
         picked = css(driver, "#samples button.thumbnail-item")[3]
