@@ -198,8 +198,9 @@ def write_projection(
     if latents is not None:
         labelled = {} if found.labels is None else {"labels": found.labels}
         _write_arrays(latents, latents=found.latents, samples=found.samples, **labelled)
-    facts = {
-        **{"out": str(out), "latents": None if latents is None else str(latents)},
+    facts: dict[str, Any] = {
+        "out": str(out),
+        "latents": None if latents is None else str(latents),
         "images": [
             {
                 "image": image,

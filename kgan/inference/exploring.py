@@ -44,7 +44,7 @@ def walk(
         points = arguments.array("latents", latents)
     else:
         points = drawn(gan, seeds, truncation)
-    classes = None if labels is None else [labels] if np.ndim(labels) == 0 else list(labels)
+    classes = None if labels is None else np.atleast_1d(np.asarray(labels)).tolist()
     if classes is not None and len(classes) > 1 and len(points) == 1:
         points = np.repeat(points, len(classes), 0)
     if classes is not None and len(classes) not in (1, len(points)):
@@ -72,7 +72,7 @@ def walk(
     return gan.generate(latents=route, labels=path(known, steps, False, loop))
 
 
-def one_hot(gan: Any, labels: Sequence[int]) -> np.ndarray:
+def one_hot(gan: Any, labels: ArrayLike) -> np.ndarray:
     """Returns labels as weights of the classes, `(n, classes)`.
 
     Raises:
