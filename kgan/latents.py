@@ -273,7 +273,9 @@ def interpolate(
         )
     t = np.linspace(0.0, 1.0, steps).reshape(-1, *[1] * start.ndim)
     if spherical:
-        cosine = np.vdot(start, end) / (np.linalg.norm(start) * np.linalg.norm(end))
+        norms = np.linalg.norm(start) * np.linalg.norm(end)
+        # A latent of zeros has no direction, and is led to along a line.
+        cosine = np.vdot(start, end) / norms if norms else 1.0
         angle = np.arccos(np.clip(cosine, -1.0, 1.0))
         if np.sin(angle) > 1e-6:
             path = np.sin((1 - t) * angle) * start + np.sin(t * angle) * end
