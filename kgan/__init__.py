@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kgan.gan import GAN as GAN
     from kgan.inference.balancing import Balanced as Balanced
     from kgan.inference.balancing import balance as balance
+    from kgan.playground import play as play
     from kgan.runs.loading import load as load
     from kgan.terms import Term as Term
     from kgan.training.players import Player as Player
@@ -57,6 +58,7 @@ _OBJECTS = {
     "balance": "kgan.inference.balancing",
     "compare": "kgan.evaluation.comparing",
     "load": "kgan.runs.loading",
+    "play": "kgan.playground",
 }
 
 # These work with any Keras backend, or without Keras.

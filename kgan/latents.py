@@ -1,8 +1,9 @@
-"""Distributions of the generator's latents, and interpolation between latents."""
+"""Distributions of the generator's latents, paths between latents, and directions among them."""
 
 import itertools
 import numbers
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -272,9 +273,110 @@ def interpolate(
         )
     t = np.linspace(0.0, 1.0, steps).reshape(-1, *[1] * start.ndim)
     if spherical:
-        cosine = np.vdot(start, end) / (np.linalg.norm(start) * np.linalg.norm(end))
+        norms = np.linalg.norm(start) * np.linalg.norm(end)
+        # A latent of zeros has no direction, and is led to along a line.
+        cosine = np.vdot(start, end) / norms if norms else 1.0
         angle = np.arccos(np.clip(cosine, -1.0, 1.0))
         if np.sin(angle) > 1e-6:
             path = np.sin((1 - t) * angle) * start + np.sin(t * angle) * end
             return (path / np.sin(angle)).astype(np.float32)
     return ((1 - t) * start + t * end).astype(np.float32)
+
+
+def path(
+    points: ArrayLike, steps: int = 30, spherical: bool = True, loop: bool = False
+) -> np.ndarray:
+    """Returns latents on the way from point to point.
+
+    Args:
+        points: two or more latents, `(n, *shape)`.
+        steps: number of latents from one point to the next, the next one left out.
+        spherical: as in `interpolate`.
+        loop: whether the way leads back to the first point, without repeating it, so that an
+            animation of it has no seam.
+
+    Returns:
+        A float32 array of shape `(n * steps, *shape)` for a loop, else
+        `((n - 1) * steps + 1, *shape)`, from the first point to the last.
+
+    Raises:
+        InputError: for fewer than two points, or `steps` below 1.
+    """
+    points = arguments.array("points", points).astype(np.float32)
+    steps = arguments.integer("steps", steps)
+    loop = arguments.flag("loop", loop)
+    if points.ndim < 2 or len(points) < 2:
+        raise InputError(f"A path needs two or more latents (n, *shape); got {points.shape}.")
+    corners = [*points, points[0]] if loop else list(points)
+    parts = [interpolate(a, b, steps + 1, spherical)[:-1] for a, b in itertools.pairwise(corners)]
+    return np.concatenate(parts if loop else [*parts, points[-1:]])
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Directions of variation among latents that are vectors.
+
+    Attributes:
+        names: what to call each, such as "direction 1" or "code 1".
+        vectors: of unit length, `(n, size)`, float32.
+        strengths: how much a step along each changes what the generator's first layer returns; NaN
+            for codes, which are directions by construction.
+    """
+
+    names: tuple[str, ...]
+    vectors: np.ndarray
+    strengths: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def moved(self, latents: ArrayLike, amounts: ArrayLike) -> np.ndarray:
+        """Returns latents moved along the directions.
+
+        Args:
+            latents: `(n, size)`.
+            amounts: how far along each direction, `(directions,)` or `(n, directions)`. Fewer
+                stand for the first directions.
+
+        Raises:
+            InputError: for latents of another size, or more amounts than directions.
+        """
+        latents = arguments.array("latents", latents, (2,))
+        amounts = np.atleast_2d(arguments.array("amounts", amounts, (1, 2)))
+        if latents.shape[1] != self.vectors.shape[1] or amounts.shape[1] > len(self):
+            raise InputError(
+                f"There are {len(self)} directions of latents of {self.vectors.shape[1]} numbers; "
+                f"got latents of {latents.shape[1]} and {amounts.shape[1]} amounts."
+            )
+        return (latents + amounts @ self.vectors[: amounts.shape[1]]).astype(np.float32)
+
+
+def factorize(matrix: ArrayLike, count: int | None = None) -> Directions:
+    """Returns the directions to which a linear map of latents responds most.
+
+    Closed-form factorization (Shen & Zhou 2021, section 3.2): the eigenvectors of AᵀA of the
+    largest eigenvalues, where A is the weight of the generator's first layer.
+
+    Args:
+        matrix: A, `(outputs, size)`.
+        count: how many directions; None returns all, `size`.
+
+    Returns:
+        `Directions`, the strongest first; a vector's largest entry is positive. Their strengths
+        are the square roots of the eigenvalues.
+
+    Raises:
+        InputError: if `matrix` has not two axes, or `count` is not in 1..size.
+    """
+    matrix = arguments.array("matrix", matrix, (2,)).astype(np.float64)
+    size = matrix.shape[1]
+    count = arguments.integer("count", size if count is None else count, most=size)
+    values, vectors = np.linalg.eigh(matrix.T @ matrix)
+    order = np.argsort(values)[::-1][:count]
+    vectors = vectors.T[order]
+    # An eigenvector has no sign of its own; with one, a direction is the same on every machine.
+    largest = np.take_along_axis(vectors, np.abs(vectors).argmax(1)[:, None], 1)
+    vectors = vectors * np.where(largest < 0, -1.0, 1.0)
+    strengths = np.sqrt(np.maximum(values[order], 0.0))
+    names = tuple(f"direction {place}" for place in range(1, count + 1))
+    return Directions(names, vectors.astype(np.float32), strengths.astype(np.float32))

@@ -56,6 +56,7 @@ LEVELS = (
     {"models"},
     # Know a model's public face.
     {"callbacks", "evaluation", "runs", "transfer"},
+    {"playground"},
     {"cli"},
     {"__main__"},
 )

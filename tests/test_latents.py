@@ -72,6 +72,37 @@ def test_great_circle_keeps_the_norm_and_meets_the_ends():
     np.testing.assert_allclose(straight[1], (start + end) / 2)
 
 
+def test_the_great_circle_is_walked_at_constant_speed():
+    start, end = np.random.default_rng(0).normal(size=(2, 50))
+    end *= np.linalg.norm(start) / np.linalg.norm(end)
+    way = latents.interpolate(start, end, 7).astype(float)
+    way /= np.linalg.norm(way, axis=1, keepdims=True)
+    angles = np.arccos(np.sum(way[1:] * way[:-1], 1))
+    np.testing.assert_allclose(angles, angles[0], rtol=1e-4)
+
+
+def test_a_path_passes_its_points_once():
+    points = np.random.default_rng(1).normal(size=(3, 4)).astype(np.float32)
+    way = latents.path(points, 5)
+    assert len(way) == 11
+    np.testing.assert_allclose(way[::5], points, rtol=1e-5, atol=1e-6)
+    loop = latents.path(points, 5, loop=True)
+    assert len(loop) == 15
+    np.testing.assert_allclose(loop[10:], latents.interpolate(points[2], points[0], 6)[:-1])
+
+
+def test_factorizing_is_singular_value_decomposition():
+    matrix = np.random.default_rng(2).normal(size=(30, 6))
+    found = latents.factorize(matrix, 3)
+    _, strengths, vectors = np.linalg.svd(matrix)
+    np.testing.assert_allclose(found.strengths, strengths[:3], rtol=1e-5)
+    np.testing.assert_allclose(np.abs(np.sum(found.vectors * vectors[:3], 1)), 1, atol=1e-5)
+    moved = found.moved(np.zeros((2, 6)), [[1.0, 0.0], [0.0, -2.0]])
+    np.testing.assert_allclose(moved, [found.vectors[0], -2 * found.vectors[1]], rtol=1e-6)
+    with pytest.raises(InputError, match="3 directions"):
+        found.moved(np.zeros((1, 6)), np.ones(4))
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -83,6 +114,8 @@ def test_great_circle_keeps_the_norm_and_meets_the_ends():
         (lambda: latents.Codes(1, 3, 0).with_codes([[0] * 4], 0, 0.5), "no continuous code 0"),
         (lambda: latents.Codes(1, 3).with_codes([[0] * 6], 1.5), "categories 0..2"),
         (lambda: latents.get("normal"), "latents=100"),
+        (lambda: latents.path([[1.0]]), "two or more latents"),
+        (lambda: latents.factorize([[1.0, 2.0]], 3), "count must be at most 2"),
         (lambda: latents.interpolate([1.0], [1.0, 2.0]), "one shape"),
     ],
 )

@@ -30,6 +30,11 @@ except ImportError:  # then no network counts as functional, and no last layer i
     Functional = ()
 
 try:
+    from keras.src.ops.nn import OneHot
+except ImportError:  # then labels that pass through it cannot be mixed
+    OneHot = ()
+
+try:
     from tensorflow.python.framework.config import is_op_determinism_enabled
 except ImportError:
 
@@ -131,6 +136,11 @@ def operations_within(network) -> list:
 def is_functional(network) -> bool:
     """Returns whether a network is a graph of layers, so that its last layer is known."""
     return isinstance(network, (keras.Sequential, Functional))
+
+
+def is_one_hot(operation) -> bool:
+    """Returns whether an operation of a network's graph is `keras.ops.one_hot`."""
+    return isinstance(operation, OneHot)
 
 
 def last_layer(network, passing: Any = lambda layer: False) -> keras.layers.Layer | None:

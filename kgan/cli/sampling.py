@@ -51,7 +51,7 @@ def write_samples(
             f"The run {run.path} starts from images: `kgan {kind.command} {run.path} FOLDER`."
         )
     names = config.get("data", {}).get("class_names", ())
-    wanted = [_class_index(label, names, gan.classes) for label in labels]
+    wanted = [class_index(label, names, gan.classes) for label in labels]
     # Before the labels are made.
     gan.check_count(count)
     if gan.classes:
@@ -101,7 +101,7 @@ def write_samples(
     return f"{count} images in {out} {repeat}", facts
 
 
-def _class_index(label: str, names, classes: int) -> int:
+def class_index(label: str, names, classes: int) -> int:
     """Returns the number of a class that is given by name or number; a name takes precedence.
 
     Raises:

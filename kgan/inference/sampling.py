@@ -13,7 +13,9 @@ from keras import ops
 from kgan import arguments, bridge, checks, random
 from kgan.data import memory
 from kgan.errors import InputError
-from kgan.inference import exporting
+from kgan.inference import exploring, exporting
+from kgan.inference.methods import Exploring
+from kgan.inference.seeds import seed_pair as seed_pair
 from kgan.training import out_of_memory
 from kgan.training.execution import kernels
 from kgan.typing import ArrayLike, PathLike, Tensor, Tensors
@@ -34,6 +36,8 @@ class Sampling:
     _clips = False
     # The traced form of `sample`; `compile` resets it, because the average may change.
     _sampling: Any = None
+    # The same for weights of the classes in place of labels.
+    _mixing: Any = None
 
     def sample(self, latents: Tensors, condition: Tensors = None) -> Tensors:
         """Returns samples in inference mode, of the averaged generator if there is an average."""
@@ -57,7 +61,7 @@ class Sampling:
         return ops.cast(samples, keras.backend.result_type(samples.dtype, "float32"))
 
 
-class LatentSampling(Sampling):
+class LatentSampling(Exploring, Sampling):
     """Sampling from latents: `generate`, `predict`, `preview`, `export`.
 
     It is a mixin, and also uses `draw`, `latents` and `networks_of` of the model.
@@ -92,6 +96,8 @@ class LatentSampling(Sampling):
             n: number of samples; optional if `latents`, or `labels` as an array, are given.
             labels: the classes of the samples, for conditional models: an integer for all
                 samples, or integers `(n,)`. None draws them; all classes are equally likely.
+                Weights of the classes, floats `(n, classes)`, mix them where the generator
+                allows it: (0.5, 0.5, 0) is half way between the first two.
             latents: latents `(n, *latent_shape)` to use instead of drawing them.
             seed: the same seed gives the same samples; None draws new ones at each call.
             truncation: draws latents closer to the centre; see `sample` of the latents.
@@ -132,19 +138,28 @@ class LatentSampling(Sampling):
                 raise InputError(f"n={n} was asked for, but {latents.shape[0]} latents were given.")
             n = int(latents.shape[0])
         condition = self._condition_for(labels, n, seed)
-        if self._sampling is None:
-            self._sampling = bridge.without_retracing_warning(
-                tf.function(self._accelerated_sample, reduce_retracing=True, autograph=False)
-            )
+        sampling = self._sampler(condition)
         inputs = (latents,) if condition is None else (latents, condition)
         with out_of_memory.advice("Sampling", out_of_memory.SAMPLING):
             batches = [
-                self._sampling(
+                sampling(
                     *tf.nest.map_structure(lambda t, s=start: t[s : s + batch_size], inputs)
                 ).numpy()
                 for start in range(0, n, batch_size)
             ]
             return np.concatenate(batches)
+
+    def _sampler(self, condition):
+        """Returns the traced function from latents, and a condition, to samples."""
+        if condition is not None and condition.dtype.is_floating:
+            if self._mixing is None:
+                self._mixing = exploring.mixer(self)
+            return self._mixing
+        if self._sampling is None:
+            self._sampling = bridge.without_retracing_warning(
+                tf.function(self._accelerated_sample, reduce_retracing=True, autograph=False)
+            )
+        return self._sampling
 
     def check_count(self, n: int) -> None:
         """Checks that so many samples, their latents and labels fit into the free memory.
@@ -170,9 +185,12 @@ class LatentSampling(Sampling):
         if labels is None:
             return self.draw_labels(n, seed)
         labels = np.asarray(labels)
+        if labels.ndim == 2 and labels.dtype.kind == "f":
+            return tf.constant(exploring.class_weights(self, labels, n))
         if not np.issubdtype(labels.dtype, np.integer) or labels.shape not in ((), (n,)):
             raise InputError(
-                f"labels are an integer or integers of shape ({n},), one a sample; got dtype "
+                f"labels are an integer or integers of shape ({n},), one a sample, or floats "
+                f"({n}, {self.classes}) that weigh the classes; got dtype "
                 f"{labels.dtype} and shape {labels.shape}."
             )
         if labels.size and not 0 <= labels.min() <= labels.max() < self.classes:
@@ -280,15 +298,6 @@ class LatentSampling(Sampling):
 
     def _sample_labels(self, labels, seed):
         return self.sample(self.draw(tf.shape(labels)[0], seed_pair(seed)), labels)
-
-
-def seed_pair(seed):
-    """Returns the seed of `generate(seed=...)`, an int or a scalar integer tensor, as two int32."""
-    if isinstance(seed, (int, np.integer)):
-        # Of a larger Python integer the lowest 64 bits are used.
-        # As an array: TensorFlow keeps a tensor for each Python number until the process ends.
-        seed = np.asarray((int(seed) + 2**63) % 2**64 - 2**63, "int64")
-    return tf.bitcast(tf.cast(seed, tf.int64), tf.int32)
 
 
 def _numbers(shape) -> int:

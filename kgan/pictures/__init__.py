@@ -22,9 +22,11 @@ from kgan.pictures.files import save_gif, save_png
 from kgan.pictures.grids import grid, to_rgb, to_rgba
 from kgan.pictures.plots import histogram, lines, loss_plot, scatter
 from kgan.pictures.rows import neighbours
+from kgan.pictures.video import frames, save_video
 
 __all__ = [
     "draw",
+    "frames",
     "grid",
     "histogram",
     "lines",
@@ -32,6 +34,7 @@ __all__ = [
     "neighbours",
     "save_gif",
     "save_png",
+    "save_video",
     "scatter",
     "to_rgb",
     "to_rgba",

@@ -80,7 +80,7 @@ class AdversarialModel(Drawing, Stored, surface.KerasSurface):
         super().__init__(name=name)
         self.begin_drawing(seed)
         self._settings: settings.Settings | None = None
-        self._sampling = None
+        self._sampling = self._mixing = None
         self._joint_optimizer = None
         # None before `compile`.
         self.average = None
@@ -199,7 +199,7 @@ class AdversarialModel(Drawing, Stored, surface.KerasSurface):
         self.loss, self.logs = found.loss, found.logs
         self.execution, self.xla_choice = execution, -1
         self.updates_are_unknown = False
-        self._sampling = None
+        self._sampling = self._mixing = None
         self.measures.set(found.metrics)
         self._frozen = frozen.frozen(self.networks)
         surface.has_trainable_players(self.players)

@@ -12,7 +12,9 @@ from kgan.cli.commands.augmenting import augment
 from kgan.cli.commands.balancing import balance
 from kgan.cli.commands.drawing import export, generate, translate, upscale
 from kgan.cli.commands.evaluating import evaluate
+from kgan.cli.commands.exploring import directions, interpolate, project
 from kgan.cli.commands.listing import datasets, models
+from kgan.cli.commands.playing import play
 from kgan.cli.commands.training import launch, train
 from kgan.cli.messages import any_text, failure, plain_warnings
 from kgan.cli.quiet import without_chatter
@@ -34,6 +36,10 @@ for command in (
     generate,
     translate,
     upscale,
+    interpolate,
+    directions,
+    project,
+    play,
     evaluate,
     balance,
     export,
@@ -52,6 +58,10 @@ _HEAVY = (
     "upscale",
     "augment",
     "balance",
+    "interpolate",
+    "directions",
+    "project",
+    "play",
 )
 
 

@@ -1,0 +1,153 @@
+"""The page in a headless Chromium: clicked through at two widths, its requests and complaints."""
+
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import browsing
+
+import kgan
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(browsing.absent()), reason=browsing.absent() or "all is there"),
+]
+
+
+@pytest.fixture(scope="module")
+def page():
+    gan = kgan.models.ACGAN((8, 8, 1), classes=3, width=6, latent_size=4)
+    for weight in gan.generator.trainable_variables:
+        # An untrained generator's samples are all the same grey to the eye.
+        weight.assign(weight * 8)
+    served = kgan.play(gan, block=False)
+    yield served.local_url
+    served.close()
+
+
+def css(driver, selector):
+    return driver.find_elements("css selector", selector)
+
+
+def sources(driver, place="#samples img"):
+    return [each.get_attribute("src") for each in css(driver, place)]
+
+
+def changed(driver, before, place):
+    """Waits for other pictures at a place."""
+
+    def other():
+        """other pictures"""
+        found = sources(driver, place)
+        return found if found and found != before and len(found) >= min(1, len(before)) else None
+
+    return browsing.wait(other)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_visitor_explores_the_samples(page, width, tmp_path):
+    from selenium.webdriver.common.keys import Keys
+
+    with browsing.browser(width) as driver:
+        driver.get(page)
+        browsing.wait(lambda: len(sources(driver)) == 16)
+        moved = browsing.wait(lambda: sources(driver, "#moved img"))
+        first = sources(driver)
+        assert len(set(first)) == 16
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+
+        css(driver, "#new")[0].click()
+        renewed = changed(driver, first, "#samples img")
+        assert not set(renewed) & set(first)
+
+        # A slider moves the picked sample, and back.
+        slider = css(driver, "#slider-0 input[type=range]")[0]
+        driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", slider)
+        slider.send_keys(Keys.END)
+        further = changed(driver, moved, "#moved img")
+        css(driver, "#reset")[0].click()
+        browsing.wait(lambda: sources(driver, "#moved img") == moved)
+        assert further != moved
+
+        label = next(each for each in css(driver, "#class label") if each.text.strip() == "2")
+        driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", label)
+        label.click()
+        # A third of them were of that class before, and stay.
+        browsing.wait(lambda: len(set(sources(driver)) - set(renewed)) in (10, 11))
+
+        # A picked sample becomes the first; its seed is the number below it.
+        picked = css(driver, "#samples button.thumbnail-item")[3]
+        driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", picked)
+        seed = css(driver, "#samples .caption-label")[3].text.strip()
+        picked.click()
+        browsing.wait(
+            lambda: css(driver, "#first input")[0].get_attribute("value") == seed and seed != ""
+        )
+
+        tab = next(each for each in css(driver, "button[role=tab]") if "Between" in each.text)
+        driver.execute_script("arguments[0].click()", tab)
+        middle = browsing.wait(lambda: sources(driver, "#between img"))
+        place = browsing.wait(lambda: css(driver, "#place input[type=range]"))[0]
+        place.send_keys(Keys.HOME)
+        assert changed(driver, middle, "#between img") != middle
+
+        assert browsing.complaints(driver) == []
+        assert browsing.hosts(driver) == {"127.0.0.1"}
+
+
+def test_nothing_else_of_the_machine_is_served(page, tmp_path):
+    (tmp_path / "secret.txt").write_text("secret")
+
+    def status(path, **headers):
+        request = urllib.request.Request(page.rstrip("/") + path, headers=headers)
+        try:
+            return urllib.request.urlopen(request).status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    assert status("/") == 200
+    for path in (tmp_path / "secret.txt", "secret.txt", __file__, "/etc/passwd", kgan.__file__):
+        assert status(f"/gradio_api/file={path}") == 403
+    assert status("/", Host="example.com") == 400
+    assert status("/gradio_api/proxy=https://example.com/") >= 400
+
+
+def test_accessibility_has_no_serious_finding(page):
+    axe = pytest.importorskip("axe_selenium_python", reason="axe is not installed")
+    with browsing.browser(1280) as driver:
+        driver.get(page)
+        browsing.wait(lambda: len(sources(driver)) == 16 and sources(driver, "#moved img"))
+        checker = axe.Axe(driver)
+        checker.inject()
+        found = checker.run()["violations"]
+    serious = [v for v in found if v["impact"] in ("serious", "critical")]
+    assert [(v["id"], [node["html"][:200] for node in v["nodes"]]) for v in serious] == []
+
+
+def test_a_picture_is_sent_and_comes_back_enlarged(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 10, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "given.png")
+    served = kgan.play(kgan.models.SRGAN(width=4, blocks=1, content="pixels"), block=False)
+    try:
+        with browsing.browser(390) as driver:
+            driver.get(served.local_url)
+            upload = browsing.wait(lambda: css(driver, "#given input[type=file]"))[0]
+            upload.send_keys(str(tmp_path / "given.png"))
+            browsing.wait(lambda: sources(driver, "#given img"))
+            css(driver, "#convert")[0].click()
+            found = browsing.wait(lambda: css(driver, "#converted img"))[0]
+            size = driver.execute_script(
+                "return [arguments[0].naturalHeight, arguments[0].naturalWidth]", found
+            )
+            assert size == [48, 40]
+            assert browsing.complaints(driver) == []
+            assert browsing.hosts(driver) == {"127.0.0.1"}
+    finally:
+        served.close()
