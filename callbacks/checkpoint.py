@@ -22,6 +22,7 @@ from .folders import writable_folder
 from .notes import number, run_name, steps_into_epoch, versions
 from .process import OfOneProcess
 from .restoring import load_newest, load_same
+from .logger import Logger
 from .tensorboard import TensorBoard
 
 
@@ -151,6 +152,8 @@ class Checkpoint(OfOneProcess, Keeper):
         for callback in callbacks:
             if isinstance(callback, TensorBoard):
                 callback.run, callback.resume = run_name(self.folder), self.resume
+            elif isinstance(callback, Logger):
+                callback.resume = callback.resume or self.resume
         found = files.find_checkpoints(self.folder)
         if self.resume and self._watched is not model and found:
             self._others.keep_rows()

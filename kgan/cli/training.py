@@ -12,7 +12,7 @@ import click
 
 from kgan import records, signals
 from kgan.arguments import utf8_path
-from kgan.cli import making, planning, scaling, verdict
+from kgan.cli import loggers, making, planning, scaling, verdict
 from kgan.cli import settings as given_settings
 from kgan.cli.reports import Reports
 from kgan.cli.terminal import working
@@ -266,6 +266,7 @@ def fit(job: Job, quiet: bool, trained: bool = False) -> None:
     for watcher, asked in ((checkpoint, "checkpoint_every"), (snapshot, "snapshot_every")):
         if not settings[asked]:
             watcher.steps_between = None
+    others = loggers.wanted(job, epochs, count, reference)
     watchers = [
         Begin(lambda: _write_record(job)),
         FirstStage(job.dataset, run, job.resume, total, stop, progress.says),
@@ -282,7 +283,9 @@ def fit(job: Job, quiet: bool, trained: bool = False) -> None:
             count=count,
             reference=reference,
         ),
-        *([progress] if chief and not quiet else []),
+        *others,
+        # With --json it also says how far the run is; --quiet leaves out its line alone.
+        *([progress] if chief and (not quiet or job.reports is not None) else []),
         *([] if limit is None else [limit]),
     ]
     started = time.monotonic()
@@ -299,6 +302,8 @@ def fit(job: Job, quiet: bool, trained: bool = False) -> None:
             )
     finally:
         progress.close()
+        for logger in others:
+            logger.close("failed")
     done = job.gan.steps_taken
     if done < total and (limit is None or stop.pressed):
         _say(f"Stopped at step {done} of {total}; the state is saved. {_resume_hint(run)}")

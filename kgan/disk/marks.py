@@ -31,6 +31,7 @@ _STATE = r"(\.unfinished-)?(state\.[\w.]+|callbacks\.npz)"
 _RUN = {
     "samples": r"(step-\d{7,}|growth)(-[\w-]+)?\.(png|gif)",
     "checkpoints": rf"{_CHECKPOINT}/{_STATE}|\.unfinished-[\w.-]+\.h5|\.kgan\.[a-z]+",
+    "loggers": r"(wandb|mlflow)\.json|wandb/.*",
     "logs": r"(train|validation)/(events\.out\.tfevents\..*|plugins/.*)|plugins/.*",
 }
 

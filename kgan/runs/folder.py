@@ -32,6 +32,7 @@ _CONTENTS = (
     "samples",
     "checkpoints",
     "logs",
+    "loggers",
     "saved_model",
 )
 
@@ -45,6 +46,7 @@ class RunFolder:
         samples: folder with pictures of samples.
         checkpoints: folder with the checkpoints.
         logs: folder with TensorBoard's event files.
+        loggers: folder with the names of the run in other programs, and what these write here.
         saved_model: the exported generator.
         model: the finished model (`gan.keras`).
         first_stage: weights of the stage before adversarial training, if the family has one.
@@ -59,6 +61,7 @@ class RunFolder:
         self.samples = self.path / "samples"
         self.checkpoints = self.path / "checkpoints"
         self.logs = self.path / "logs"
+        self.loggers = self.path / "loggers"
         self.saved_model = self.path / "saved_model"
         self.model = self.path / "gan.keras"
         self.first_stage = self.path / "first-stage.weights.h5"
