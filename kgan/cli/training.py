@@ -18,7 +18,7 @@ from kgan.cli.reports import Reports
 from kgan.cli.terminal import working
 from kgan.data import kinds
 from kgan.errors import InputError
-from kgan.runs import RunFolder, provenance
+from kgan.runs import RunFolder, card, provenance
 from kgan.runs.files import write_saved_model
 
 
@@ -380,6 +380,7 @@ def finish(job: Job) -> None:
         f"{_next_command(job.gan, run.path)}"
     )
     verdict.give(job)
+    card.refresh(run)
     if job.reports is not None:
         job.reports.ended(job, "finished", model=str(run.model), saved_model=str(run.saved_model))
     if rows and not all(math.isfinite(float(rows[-1][name])) for name in ("d_loss", "g_loss")):

@@ -13,6 +13,7 @@ from kgan.cli.commands.balancing import balance
 from kgan.cli.commands.drawing import export, generate, translate, upscale
 from kgan.cli.commands.evaluating import evaluate
 from kgan.cli.commands.listing import datasets, models
+from kgan.cli.commands.sharing import push
 from kgan.cli.commands.training import launch, train
 from kgan.cli.messages import any_text, failure, plain_warnings
 from kgan.cli.quiet import without_chatter
@@ -37,6 +38,7 @@ for command in (
     evaluate,
     balance,
     export,
+    push,
     models,
     datasets,
 ):
