@@ -19,10 +19,10 @@ from . import selection, states
 from .direction import direction
 from .every import Every
 from .folders import writable_folder
+from .logger import Logger
 from .notes import number, run_name, steps_into_epoch, versions
 from .process import OfOneProcess
 from .restoring import load_newest, load_same
-from .logger import Logger
 from .tensorboard import TensorBoard
 
 

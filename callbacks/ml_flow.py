@@ -102,6 +102,4 @@ class MLflow(Logger):
         )
 
     def end(self, status: str) -> None:
-        self._client.set_terminated(
-            self.identity, "FINISHED" if status == "finished" else "FAILED"
-        )
+        self._client.set_terminated(self.identity, "FINISHED" if status == "finished" else "FAILED")

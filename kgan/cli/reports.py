@@ -18,7 +18,7 @@ class Reports:
       `total_steps`;
     - `progress`, every 10 s: `step`, `total_steps`, `steps_per_second`, `seconds_left`, `logs`;
     - `epoch`, after every epoch: `epoch`, which is counted from 0, `step`, `total_steps`, `logs`;
-    - `end`: `status` ("finished" or "stopped"), `step`, `total_steps`, `run`, `bytes`, and of a
+    - `end`: `status` ("finished", "stopped" or "failed", with `error`), `step`, `total_steps`, `run`, `bytes`, and of a
       finished run `model` and `saved_model`.
 
     A figure that is not finite is null, because JSON has no other way to write it.

@@ -159,6 +159,10 @@ def _complete(job: Job, quiet: bool) -> None:
 
         # The others wait for the first one, which would miss them while it writes.
         _first_worker_first(job.gan.distribute_strategy, write)
+    except Exception as error:
+        if job.reports is not None and not isinstance(error, click.exceptions.Exit):
+            job.reports.ended(job, "failed", error=str(error).partition("\n")[0])
+        raise
     except KeyboardInterrupt as error:
         _say(f"\nStopped at once. {_resume_hint(job.run)}", err=True)
         raise click.exceptions.Exit(signals.status(signals.number_of(error))) from None

@@ -127,7 +127,9 @@ def mark_saved_model(folder: Path) -> None:
     """Lists the files of a SavedModel in it, with their sizes."""
     import kgan
 
-    listed = {name: path.stat().st_size for path, name in _files(folder) if name not in (LIST, CARD)}
+    listed = {
+        name: path.stat().st_size for path, name in _files(folder) if name not in (LIST, CARD)
+    }
     text = json.dumps({"program": PROGRAM, "version": kgan.__version__, "files": listed}, indent=1)
     (folder / LIST).write_text(text + "\n", encoding="utf-8")
 

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown"
 # What makes samples of images; all others draw from noise.
-_FROM_IMAGES = {"pix2pix": "image-to-image", "cyclegan": "image-to-image", "srgan": "image-to-image"}
+_FROM_IMAGES = {
+    "pix2pix": "image-to-image",
+    "cyclegan": "image-to-image",
+    "srgan": "image-to-image",
+}
 _VERDICT = ("frechet_distance", "precision", "recall")
 
 
@@ -309,7 +313,7 @@ def _loading(config: dict, name: str) -> list[str]:
         "```python\nimport tensorflow as tf\n\n"
         'model = tf.saved_model.load("saved_model")\n'
         "print(model.signatures)\n```",
-        "From the hub: `kgan.load(\"hf://OWNER/NAME\")`, `kgan generate hf://OWNER/NAME`.",
+        'From the hub: `kgan.load("hf://OWNER/NAME")`, `kgan generate hf://OWNER/NAME`.',
     ]
 
 

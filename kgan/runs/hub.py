@@ -198,7 +198,14 @@ def check_codeless(config: Any, place: str) -> None:
 
 
 def _is_keras(module: Any, kind: str) -> bool:
-    if kind in ("__tensor__", "__numpy__", "__bytes__", "__ellipsis__", "__slice__", "__typespec__"):
+    if kind in (
+        "__tensor__",
+        "__numpy__",
+        "__bytes__",
+        "__ellipsis__",
+        "__slice__",
+        "__typespec__",
+    ):
         return True
     if module is None:
         return True  # a plain dictionary with such keys, which Keras does not look up by a module

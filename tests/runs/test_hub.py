@@ -53,14 +53,9 @@ def test_a_run_goes_to_the_hub_and_comes_back(server, run, tmp_path):
     np.testing.assert_array_equal(loaded.generate(4, seed=1), expected)
     found = RunFolder.find("hf://someone/digits")
     assert found.is_carried and found.config()["settings"]["data"] == "faces.npz"
-    # The second time it needs no network.
-    server.private.add("someone/digits")
-    with pytest.raises(kgan.InputError, match="There is no model 'someone/digits' on the hub"):
-        kgan.load("hf://someone/digits")
 
     # A card that somebody has written or changed stays.
     sent["README.md"] += b"\nOur own words."
-    server.private.clear()
     hub.push(run, "someone/digits", checkpoints=True)
     assert sent["README.md"].endswith(b"Our own words.")
     assert "checkpoints/step-0000006/state.weights.h5" in sent
@@ -109,21 +104,30 @@ def test_what_would_run_code_is_refused(server, run, what, said):
 
 def test_what_goes_wrong_is_a_sentence(server, run, monkeypatch):
     hub.push(run, "someone/digits")
+    kgan.load("hf://someone/digits")
+    server.repositories["someone/hidden"] = {}
+    server.private.add("someone/hidden")
+    with pytest.raises(
+        kgan.InputError, match="no model 'someone/hidden' on the hub, or it is priv"
+    ):
+        kgan.load("hf://someone/hidden")
     with pytest.raises(kgan.InputError, match="no such revision"):
         kgan.load("hf://someone/digits@v9")
     with pytest.raises(kgan.InputError, match="is named hf://OWNER/NAME; got 'digits'"):
         kgan.load("hf://digits")
     with pytest.raises(kgan.InputError, match="safe_mode=False"):
         kgan.load("hf://someone/digits", safe_mode=False)
-    del server.repositories["someone/digits"]["gan.keras"]
+    server.repositories["someone/empty"] = {"notes.txt": b"none"}
     with pytest.raises(kgan.InputError, match="no run of kgan's"):
-        kgan.load("hf://someone/digits")
+        kgan.load("hf://someone/empty")
     server.refuses = True
     with pytest.raises(kgan.InputError, match="hf auth login"):
         hub.push(run, "someone/digits")
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(kgan.InputError, match="cannot be reached"):
         kgan.load("hf://someone/other")
+    # What was downloaded before needs no network.
+    assert kgan.load("hf://someone/digits").steps_taken == 6
     with pytest.raises(kgan.InputError, match="cannot be reached"):
         hub.push(run, "someone/other")
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
