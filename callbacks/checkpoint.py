@@ -19,7 +19,6 @@ from . import selection, states
 from .direction import direction
 from .every import Every
 from .folders import writable_folder
-from .logger import Logger
 from .notes import number, run_name, steps_into_epoch, versions
 from .process import OfOneProcess
 from .restoring import load_newest, load_same
@@ -152,8 +151,6 @@ class Checkpoint(OfOneProcess, Keeper):
         for callback in callbacks:
             if isinstance(callback, TensorBoard):
                 callback.run, callback.resume = run_name(self.folder), self.resume
-            elif isinstance(callback, Logger):
-                callback.resume = callback.resume or self.resume
         found = files.find_checkpoints(self.folder)
         if self.resume and self._watched is not model and found:
             self._others.keep_rows()

@@ -49,8 +49,8 @@ class Logger(keras.callbacks.Callback):
         count: number of samples in a picture.
         seed: seed of the latents, which are the same for each picture.
         reference: real points to draw behind generated ones; see `kgan.pictures.draw`.
-        resume: whether to go on with the run whose name is in `folder`. A `Checkpoint` that
-            resumes sets it.
+        resume: whether to go on with the run whose name is in `folder`, as where a `Checkpoint`
+            resumes.
 
     Raises:
         InputError: in the constructor, for invalid arguments; when training begins, if the folder

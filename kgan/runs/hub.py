@@ -313,9 +313,9 @@ def _said(name: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        if type(error).__module__.split(".")[0] in ("httpx", "requests", "httpcore", "urllib3") or (
-            isinstance(error, (errors.OfflineModeIsEnabled, ConnectionError))
-        ):
+        # Of the program below the hub's client, which is another one from version to version.
+        beneath = type(error).__module__.startswith(("httpx", "httpcore", "requests", "urllib3"))
+        if beneath or isinstance(error, (errors.OfflineModeIsEnabled, ConnectionError)):
             raise InputError(
                 f"The hub cannot be reached for {name!r}: check the network (and HF_HUB_OFFLINE, "
                 "HF_ENDPOINT)."

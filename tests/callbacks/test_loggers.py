@@ -74,7 +74,7 @@ def test_what_is_logged_and_how_a_run_goes_on(tmp_path):
     assert json.loads(file.read_text()) == {"run": "new", "reached": {"epoch": 8, "batch": 6}}
     file.write_text(json.dumps({"run": "mine", "reached": {"epoch": 12, "batch": -1}}))
     gan, data = gan_and_data()
-    again = Kept(folder=tmp_path / "log", settings={"a": 1})
+    again = Kept(folder=tmp_path / "log", settings={"a": 1}, resume=True)
     fit(gan, data, [Checkpoint(tmp_path / "saved", every_epochs=1, resume=True), again], 4)
     assert again.told[0] == ("start", "mine")
     assert [each[2] for each in again.told if each[0] == "scalars"] == [16]

@@ -124,6 +124,8 @@ def test_what_goes_wrong_is_a_sentence(server, run, monkeypatch):
     with pytest.raises(kgan.InputError, match="hf auth login"):
         hub.push(run, "someone/digits")
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    # The client tries again, later and later.
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
     with pytest.raises(kgan.InputError, match="cannot be reached"):
         kgan.load("hf://someone/other")
     # What was downloaded before needs no network.
