@@ -16,6 +16,7 @@ from kgan.typing import Logs
 from .event_files import EventFiles
 from .every import Every
 from .folders import cannot_write, writable_folder
+from .logger import learning_rates
 
 
 class TensorBoard(bridge.KerasTensorBoard):
@@ -188,7 +189,7 @@ class TensorBoard(bridge.KerasTensorBoard):
         super().on_train_batch_end(batch)
         if self._every is None or not self._every.step_due(self._step()):
             return
-        logs = dict(logs or {}) | self._learning_rates() | self._speed("batch")
+        logs = dict(logs or {}) | learning_rates(self.model) | self._speed("batch")
         with self._writing("train"):
             for name, value in logs.items():
                 # Several workers log arrays of shape (1,).
@@ -217,7 +218,7 @@ class TensorBoard(bridge.KerasTensorBoard):
     # Methods that the parent calls.
 
     def epoch_logs(self) -> dict[str, float]:
-        return self._learning_rates() | self._speed("epoch")
+        return learning_rates(self.model) | self._speed("epoch")
 
     def write_weights(self, epoch: int) -> None:
         with self.writer("train").as_default():
@@ -269,14 +270,6 @@ class TensorBoard(bridge.KerasTensorBoard):
         if not self._write_speed or now == before:
             return {}
         return {"steps_per_second": (step - from_step) / (now - before)}
-
-    def _learning_rates(self) -> dict[str, float]:
-        rates = {}
-        for player in self.model.players:
-            optimizer = getattr(player.optimizer, "inner_optimizer", player.optimizer)
-            rate = keras.ops.convert_to_numpy(optimizer.learning_rate)
-            rates[f"{player.prefix}_learning_rate"] = float(rate)
-        return rates
 
     def _log_samples(self, epoch: int) -> None:
         for name, samples in self.model.preview(count=self.count, seed=self.seed).items():

@@ -1,4 +1,4 @@
-"""Callbacks for `fit`: pictures of samples, checkpoints, TensorBoard, warnings of mode collapse.
+"""Callbacks for `fit`: pictures of samples, checkpoints, TensorBoard and others.
 
 They use only the public attributes of a GAN, so they work with any Keras model that has `preview`,
 `data_range`, `iterations` and `networks`. `CollapseMonitor` also uses `generate` and `loss`, and
@@ -37,9 +37,12 @@ from .collapse_monitor import CollapseMonitor
 from .every import Every
 from .guard import Guard
 from .image_snapshot import ImageSnapshot
+from .logger import Logger
+from .ml_flow import MLflow
 from .states import Resumable
 from .tensorboard import TensorBoard
 from .time_limit import TimeLimit
+from .weights_and_biases import WandB
 
 __all__ = [
     "Checkpoint",
@@ -47,10 +50,13 @@ __all__ = [
     "Every",
     "Guard",
     "ImageSnapshot",
+    "Logger",
+    "MLflow",
     "Resumable",
     "SavedState",
     "TensorBoard",
     "TimeLimit",
+    "WandB",
     "find_checkpoints",
     "latest",
 ]

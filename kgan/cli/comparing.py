@@ -7,7 +7,7 @@ import click
 
 from kgan.cli import reporting
 from kgan.disk import locks
-from kgan.runs import provenance
+from kgan.runs import card, provenance
 
 
 def compare(a: str, b: str, settings: dict, as_json: bool) -> None:
@@ -67,6 +67,7 @@ def compare(a: str, b: str, settings: dict, as_json: bool) -> None:
         }
         with locks.briefly(source.run.evaluations):
             source.run.add_evaluation(stored)
+            card.refresh(source.run)
         if not as_json:
             click.echo(f"\nStored in {source.run.evaluations}")
 

@@ -11,7 +11,7 @@ from kgan.data import kinds
 from kgan.data.splits import overlap, rest
 from kgan.disk import locks
 from kgan.errors import InputError
-from kgan.runs import RunFolder, provenance, trained
+from kgan.runs import RunFolder, card, provenance, trained
 
 # The data sets whose classes an extractor's classifier numbers in their order.
 NUMBERED = {"digits": ("digits", "mnist"), "cifar10": ("cifar10",)}
@@ -121,6 +121,7 @@ def evaluate(
             # Two evaluations that end together must not lose each other's record.
             with locks.briefly(run.evaluations):
                 run.add_evaluation(record)
+                card.refresh(run)
         return 0
 
     if run.is_carried:

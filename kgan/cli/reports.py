@@ -18,8 +18,8 @@ class Reports:
       `total_steps`;
     - `progress`, every 10 s: `step`, `total_steps`, `steps_per_second`, `seconds_left`, `logs`;
     - `epoch`, after every epoch: `epoch`, which is counted from 0, `step`, `total_steps`, `logs`;
-    - `end`: `status` ("finished" or "stopped"), `step`, `total_steps`, `run`, `bytes`, and of a
-      finished run `model` and `saved_model`.
+    - `end`: `status` ("finished", "stopped" or "failed"), `step`, `total_steps`, `run`, `bytes`,
+      of a finished run `model` and `saved_model`, and of a failed one `error`.
 
     A figure that is not finite is null, because JSON has no other way to write it.
 

@@ -12,8 +12,9 @@ from kgan.errors import InputError, unknown
 # The model of the main job. Its default preset is the recommended one.
 MAIN_MODEL = "vanilla"
 
-# What --resume may change: the length of a run, and how often pictures and checkpoints are kept.
-MAY_CHANGE = {"steps", "epochs", "snapshot_every", "checkpoint_every"}
+# What --resume may change: the length of a run, how often pictures and checkpoints are kept, and
+# where else it is logged.
+MAY_CHANGE = {"steps", "epochs", "snapshot_every", "checkpoint_every", "log_to"}
 
 
 def completed(settings: dict) -> dict:

@@ -12,13 +12,13 @@ import click
 
 from kgan import records, signals
 from kgan.arguments import utf8_path
-from kgan.cli import making, planning, scaling, verdict
+from kgan.cli import loggers, making, planning, scaling, verdict
 from kgan.cli import settings as given_settings
 from kgan.cli.reports import Reports
 from kgan.cli.terminal import working
 from kgan.data import kinds
 from kgan.errors import InputError
-from kgan.runs import RunFolder, provenance
+from kgan.runs import RunFolder, card, provenance
 from kgan.runs.files import write_saved_model
 
 
@@ -159,6 +159,10 @@ def _complete(job: Job, quiet: bool) -> None:
 
         # The others wait for the first one, which would miss them while it writes.
         _first_worker_first(job.gan.distribute_strategy, write)
+    except Exception as error:
+        if job.reports is not None and not isinstance(error, click.exceptions.Exit):
+            job.reports.ended(job, "failed", error=str(error).partition("\n")[0])
+        raise
     except KeyboardInterrupt as error:
         _say(f"\nStopped at once. {_resume_hint(job.run)}", err=True)
         raise click.exceptions.Exit(signals.status(signals.number_of(error))) from None
@@ -266,6 +270,7 @@ def fit(job: Job, quiet: bool, trained: bool = False) -> None:
     for watcher, asked in ((checkpoint, "checkpoint_every"), (snapshot, "snapshot_every")):
         if not settings[asked]:
             watcher.steps_between = None
+    others = loggers.wanted(job, epochs, count, reference)
     watchers = [
         Begin(lambda: _write_record(job)),
         FirstStage(job.dataset, run, job.resume, total, stop, progress.says),
@@ -282,7 +287,9 @@ def fit(job: Job, quiet: bool, trained: bool = False) -> None:
             count=count,
             reference=reference,
         ),
-        *([progress] if chief and not quiet else []),
+        *others,
+        # With --json it also says how far the run is; --quiet leaves out its line alone.
+        *([progress] if chief and (not quiet or job.reports is not None) else []),
         *([] if limit is None else [limit]),
     ]
     started = time.monotonic()
@@ -299,6 +306,8 @@ def fit(job: Job, quiet: bool, trained: bool = False) -> None:
             )
     finally:
         progress.close()
+        for logger in others:
+            logger.close("failed")
     done = job.gan.steps_taken
     if done < total and (limit is None or stop.pressed):
         _say(f"Stopped at step {done} of {total}; the state is saved. {_resume_hint(run)}")
@@ -375,6 +384,7 @@ def finish(job: Job) -> None:
         f"{_next_command(job.gan, run.path)}"
     )
     verdict.give(job)
+    card.refresh(run)
     if job.reports is not None:
         job.reports.ended(job, "finished", model=str(run.model), saved_model=str(run.saved_model))
     if rows and not all(math.isfinite(float(rows[-1][name])) for name in ("d_loss", "g_loss")):

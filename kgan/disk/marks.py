@@ -6,6 +6,7 @@ bytes of one that kgan writes. Where users have such files too, as folders of pi
 what has no mark is not kgan's.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -19,6 +20,8 @@ from kgan.errors import InputError
 PROGRAM = "kgan"
 # In a SavedModel's folder.
 LIST = ".kgan.json"
+# Of a model card.
+CARD = "README.md"
 
 _SAVED_MODEL = re.compile(
     r"saved_model\.pb|fingerprint\.pb|variables/variables\.(index|data-\d{5}-of-\d{5})"
@@ -31,6 +34,7 @@ _STATE = r"(\.unfinished-)?(state\.[\w.]+|callbacks\.npz)"
 _RUN = {
     "samples": r"(step-\d{7,}|growth)(-[\w-]+)?\.(png|gif)",
     "checkpoints": rf"{_CHECKPOINT}/{_STATE}|\.unfinished-[\w.-]+\.h5|\.kgan\.[a-z]+",
+    "loggers": r"(wandb|mlflow)\.json|wandb/.*",
     "logs": r"(train|validation)/(events\.out\.tfevents\..*|plugins/.*)|plugins/.*",
 }
 
@@ -99,6 +103,8 @@ def check_saved_model(folder: Path) -> None:
         first = next((name for _, name in files), ".")
         raise not_kgans(folder, first)
     for path, name in files:
+        if name == CARD and is_own_card(path):
+            continue
         ours = _SAVED_MODEL.fullmatch(name) if listed is None else name in listed
         if not ours and name != LIST:
             raise not_kgans(folder, name)
@@ -121,9 +127,29 @@ def mark_saved_model(folder: Path) -> None:
     """Lists the files of a SavedModel in it, with their sizes."""
     import kgan
 
-    listed = {name: path.stat().st_size for path, name in _files(folder) if name != LIST}
+    listed = {
+        name: path.stat().st_size for path, name in _files(folder) if name not in (LIST, CARD)
+    }
     text = json.dumps({"program": PROGRAM, "version": kgan.__version__, "files": listed}, indent=1)
     (folder / LIST).write_text(text + "\n", encoding="utf-8")
+
+
+def signed_card(text: str) -> str:
+    """Returns the text of a model card with kgan's mark, which holds its checksum."""
+    return f"{text}\n<!-- kgan {_digest(text)} -->\n"
+
+
+def is_own_card(path: Path) -> bool:
+    """Returns whether kgan wrote a `README.md`, and nobody has changed it since."""
+    try:
+        text, separator, mark = path.read_bytes().decode().rpartition("\n<!-- kgan ")
+    except (OSError, ValueError):
+        return False
+    return bool(separator) and mark.strip() == f"{_digest(text)} -->"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def check_run(run: Path) -> None:
@@ -134,7 +160,9 @@ def check_run(run: Path) -> None:
     """
     for part, pattern in _RUN.items():
         for path, name in _files(run / part):
-            if not _older(path, name, pattern):
+            # Weights & Biases links to its latest run.
+            links = part == "loggers" and path.is_symlink() and re.fullmatch(pattern, name)
+            if not links and not _older(path, name, pattern):
                 raise not_kgans(run, f"{part}/{name}")
     if (run / "saved_model").is_dir():
         check_saved_model(run / "saved_model")

@@ -22,6 +22,8 @@ _INTEGERS = (
 )
 _NUMBERS = ("learning_rate", "clip_norm", "ema")
 _LISTS = ("options", "penalties")
+# Runs of earlier releases do not have it.
+_LATER_LISTS = ("log_to",)
 
 
 def signed(config: dict) -> dict:
@@ -97,7 +99,7 @@ def _wrong(config) -> str:
 
 
 def _fits(name, value) -> bool:
-    if name in _LISTS:
+    if name in (*_LISTS, *_LATER_LISTS):
         return isinstance(value, list) and all(isinstance(each, str) for each in value)
     if value is None:
         return name not in ("model", "data", "split", "seed")

@@ -16,7 +16,7 @@ from kgan import pretrained, records
 from kgan.disk import locks, marks
 from kgan.disk.writing import remove, remove_leftovers, replace
 from kgan.errors import InputError
-from kgan.runs import configuration, history
+from kgan.runs import configuration, history, hub
 from kgan.typing import PathLike
 
 _MOVE_AWAY = "Move it away, and evaluate again."
@@ -32,6 +32,7 @@ _CONTENTS = (
     "samples",
     "checkpoints",
     "logs",
+    "loggers",
     "saved_model",
 )
 
@@ -45,41 +46,49 @@ class RunFolder:
         samples: folder with pictures of samples.
         checkpoints: folder with the checkpoints.
         logs: folder with TensorBoard's event files.
+        loggers: folder with the names of the run in other programs, and what these write here.
         saved_model: the exported generator.
         model: the finished model (`gan.keras`).
         first_stage: weights of the stage before adversarial training, if the family has one.
         history: logs by epoch (`history.csv`).
         plot: the losses, drawn (`losses.png`).
         evaluations: what `kgan evaluate` has measured (`evaluations.json`).
+        card: the model card (`README.md`).
     """
 
-    def __init__(self, path: PathLike):
+    def __init__(self, path: PathLike, downloaded: bool = False):
         self.path = Path(path)
         self.config_file = self.path / "config.json"
         self.samples = self.path / "samples"
         self.checkpoints = self.path / "checkpoints"
         self.logs = self.path / "logs"
+        self.loggers = self.path / "loggers"
         self.saved_model = self.path / "saved_model"
         self.model = self.path / "gan.keras"
         self.first_stage = self.path / "first-stage.weights.h5"
         self.history = self.path / "history.csv"
         self.plot = self.path / "losses.png"
         self.evaluations = self.path / "evaluations.json"
+        self.card = self.path / marks.CARD
+        self._downloaded = downloaded
         self._locked = False
 
     @classmethod
     def find(cls, path: PathLike) -> "RunFolder":
         """Returns the run in a folder, or the trained model of that name that kgan carries.
 
-        A folder, where there is one, comes before the name.
+        A folder, where there is one, comes before the name. A place of the form
+        `hf://OWNER/NAME` is downloaded; see `kgan.runs.hub`.
         """
+        if hub.is_place(path):
+            return cls(hub.fetch(str(path)), downloaded=True)
         carried = None if Path(path).exists() else pretrained.folder(str(path))
         return cls(path if carried is None else carried)
 
     @property
     def is_carried(self) -> bool:
-        """Whether it is part of the package, and only read."""
-        return pretrained.carried(self.path)
+        """Whether it is part of the package or a download, and only read."""
+        return self._downloaded or pretrained.carried(self.path)
 
     def config(self) -> dict:
         """Returns the configuration of the run: settings, model, compile arguments and versions.
@@ -139,6 +148,8 @@ class RunFolder:
         """Deletes the files of an earlier run here, and no others."""
         for name in _CONTENTS:
             remove(self.path / name)
+        if marks.is_own_card(self.card):
+            remove(self.card)
 
     def lock(self) -> None:
         """Makes the folder, and lets no other process train in it until `unlock`.

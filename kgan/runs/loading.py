@@ -27,6 +27,7 @@ from kgan import (  # noqa: F401
 )
 from kgan.callbacks.checkpoint_files import layout, save_state
 from kgan.errors import InputError
+from kgan.runs import hub
 from kgan.training.model import AdversarialModel
 from kgan.typing import PathLike
 
@@ -44,7 +45,9 @@ def load(
 
     Args:
         filepath: a `.keras` file; or, where there is no such file, the name of a trained model
-            that kgan carries (`kgan.pretrained.names()`).
+            that kgan carries (`kgan.pretrained.names()`); or `hf://OWNER/NAME` for one on the
+            Hugging Face hub, which takes `pip install "kgan[hub]"`. Loading such a one runs no
+            code: a `Lambda` layer, or a class that is not registered, is refused.
         custom_objects: your own classes and functions by name, if they are not registered with
             `keras.saving.register_keras_serializable`.
         compile: False leaves out the optimizers, the compile settings and the average, so that
@@ -56,6 +59,14 @@ def load(
         InputError: if there is no such file, it is damaged or incomplete, a newer version of kgan
             wrote it, its weights hold NaN or Inf, it holds a `lambda`, or it holds no GAN.
     """
+    if hub.is_place(filepath):
+        if not safe_mode:
+            raise InputError(
+                f"A file from the hub is not loaded with safe_mode=False, which would run the code "
+                f"of others. Download gan.keras of {filepath}, look at it, and load that file."
+            )
+        with keras.saving.custom_object_scope(custom_objects or {}):
+            filepath = hub.fetch(str(filepath)) / "gan.keras"
     path = pathlib.Path(arguments.path("filepath", filepath))
     carried = None if path.exists() else pretrained.folder(str(path))
     if carried is not None:

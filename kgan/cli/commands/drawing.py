@@ -9,7 +9,7 @@ from kgan.cli.parameters import COUNT, POSITIVE, as_json
 from kgan.cli.reports import spoken
 from kgan.disk import marks
 from kgan.errors import InputError
-from kgan.runs import RunFolder
+from kgan.runs import RunFolder, card
 
 
 @click.command()
@@ -101,8 +101,14 @@ def upscale(run, images, out, tile, overwrite):
 @click.argument("run", type=click.Path())
 @click.option("-o", "--out", type=click.Path(), help="Default: RUN/saved_model.")
 @click.option("--overwrite", is_flag=True, help="Replace the SavedModel in --out.")
-def export(run, out, overwrite):
-    """Write RUN's generator as a SavedModel."""
+@click.option(
+    "--licence",
+    "--license",
+    metavar="NAME",
+    help="Of the model, for its card, such as apache-2.0. Default: unknown.",
+)
+def export(run, out, overwrite, licence):
+    """Write RUN's generator as a SavedModel, with a model card beside it."""
     from kgan.arguments import utf8_path
     from kgan.cli.terminal import working
     from kgan.runs import trained
@@ -120,7 +126,9 @@ def export(run, out, overwrite):
             "copy give -o FOLDER, or --overwrite to write it again."
         )
     marks.check_free(target, overwrite, marks.check_saved_model)
+    text = card.card(folder, licence)
     with working("loading TensorFlow and the run"):
         gan = trained(folder)
     write_saved_model(gan, target)
+    card.write(text, target)
     click.echo(f"Exported to {target}: {gan.signatures}. It loads without kgan.")

@@ -4,7 +4,7 @@ import os
 
 import click
 
-from kgan.cli import early, scaling
+from kgan.cli import early, run_file, scaling
 from kgan.cli import settings as given_settings
 from kgan.cli.messages import in_options
 from kgan.cli.parameters import COUNT, POSITIVE, SEED, Number, Size, as_json, on_several
@@ -53,6 +53,15 @@ class _Train(click.Command):
     default=0,
     show_default=True,
     help="The same seed and settings give the same run.",
+)
+@click.option(
+    "--config",
+    type=click.Path(),
+    metavar="FILE",
+    is_eager=True,
+    expose_value=False,
+    callback=run_file.option,
+    help="Settings from a YAML or JSON file, such as a run's config.json. Options given here win.",
 )
 @click.option(
     "--out", type=click.Path(), metavar="RUN", help="The run's folder. Default: runs/MODEL-DATA."
@@ -176,6 +185,13 @@ class _Train(click.Command):
     metavar="STEPS",
     help="Steps between checkpoints. Default: 10 checkpoints in all.",
 )
+@click.option(
+    "--log-to",
+    "log_to",
+    multiple=True,
+    type=click.Choice(["wandb", "mlflow"]),
+    help="Also log to Weights & Biases or MLflow, pictures included. May be repeated.",
+)
 @on_several
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @as_json
@@ -222,6 +238,7 @@ def train(
     """
     if resume and overwrite:
         raise InputError("--resume continues a run and --overwrite deletes it; give one.")
+    settings, given = run_file.merged(context, settings)
     lengths = [name for name in ("steps", "epochs", "minutes") if settings[name]]
     if len(lengths) > 1:
         named = " and ".join(f"--{name}" for name in lengths)
@@ -231,12 +248,8 @@ def train(
     for name, value in (("preset", preset), ("precision", precision)):
         settings["options"] = [*settings["options"], *([f"{name}={value}"] if value else [])]
     settings["penalties"] = list(settings["penalties"])
+    settings["log_to"] = list(settings["log_to"])
     settings["channels"] = int(channels) if channels else None
-    given = {
-        name
-        for name in context.params
-        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-    }
     if preset or precision:
         given.add("options")
     options = {option.name for option in context.command.params}
