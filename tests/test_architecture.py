@@ -55,6 +55,7 @@ LEVELS = (
     {"models"},
     # Know a model's public face.
     {"callbacks", "evaluation", "runs", "transfer"},
+    {"reports"},
     {"cli"},
     {"__main__"},
 )

@@ -27,6 +27,7 @@ _CONTENTS = (
     "damaged-history.csv",
     "losses.png",
     "evaluations.json",
+    "report.html",
     "gan.keras",
     "first-stage.weights.h5",
     "samples",
@@ -51,6 +52,7 @@ class RunFolder:
         history: logs by epoch (`history.csv`).
         plot: the losses, drawn (`losses.png`).
         evaluations: what `kgan evaluate` has measured (`evaluations.json`).
+        report: all of it on one page (`report.html`).
     """
 
     def __init__(self, path: PathLike):
@@ -65,6 +67,7 @@ class RunFolder:
         self.history = self.path / "history.csv"
         self.plot = self.path / "losses.png"
         self.evaluations = self.path / "evaluations.json"
+        self.report = self.path / "report.html"
         self._locked = False
 
     @classmethod

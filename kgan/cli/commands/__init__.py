@@ -13,6 +13,7 @@ from kgan.cli.commands.balancing import balance
 from kgan.cli.commands.drawing import export, generate, translate, upscale
 from kgan.cli.commands.evaluating import evaluate
 from kgan.cli.commands.listing import datasets, models
+from kgan.cli.commands.reporting import compare, report
 from kgan.cli.commands.training import launch, train
 from kgan.cli.messages import any_text, failure, plain_warnings
 from kgan.cli.quiet import without_chatter
@@ -35,6 +36,8 @@ for command in (
     translate,
     upscale,
     evaluate,
+    report,
+    compare,
     balance,
     export,
     models,
@@ -47,6 +50,8 @@ _HEAVY = (
     "train",
     "generate",
     "evaluate",
+    "report",
+    "compare",
     "export",
     "translate",
     "upscale",
