@@ -90,15 +90,18 @@ def _sheets(source: Run) -> Section:
     points = len(gan.sample_shape) == 1 and gan.sample_shape[0] <= 2
     count = _POINTS if points else _SHEET
     columns = getattr(gan, "preview_columns", None)
+    labels = None
+    if gan.classes:
+        # As in the strip: full rows of all classes.
+        count -= count % gan.classes if gan.classes < count else 0
+        labels = np.arange(count) % gan.classes
     try:
         samples = source.training().open(Frame())
-        real = next(iter(samples.batches(count)))[0]
-        while len(real) < count and len(real) < (samples.size or 0):
-            real = np.concatenate([batch for batch, _ in samples.batches(count)])
+        real = np.concatenate([batch for batch, _ in samples.batches(count)])
         missing = ""
     except Exception as error:
         real, missing = None, str(error).strip().split("\n")[0]
-    made = np.concatenate([batch for batch, _ in source.open(Frame()).batches(count, _labels(gan))])
+    made = np.concatenate([batch for batch, _ in source.open(Frame()).batches(count, labels)])
     value_range = (-1.0, 1.0) if gan.data_range is not None else None
 
     def drawn(values, alt, caption):
@@ -117,10 +120,6 @@ def _sheets(source: Run) -> Section:
     elif points:
         text += " The training data is drawn in grey."
     return Section("Samples beside real data", text, shown)
-
-
-def _labels(gan, count: int = _SHEET) -> np.ndarray | None:
-    return np.arange(max(count, _POINTS)) % gan.classes if gan.classes else None
 
 
 def _by_class(source: Run, names: list[str]) -> Section:

@@ -36,8 +36,8 @@ function paint(plot) {
   const style = getComputedStyle(document.documentElement);
   const ink = style.getPropertyValue("--soft").trim(), line = style.getPropertyValue("--line").trim();
   for (const side of ["above", "below", "left", "right", "center"]) {
-    for (const part of plot[side]) {
-      const kind = part.type;
+    for (const part of [].concat(plot[side] ?? [])) {
+      const kind = part.type ?? "";
       if (kind.endsWith("Axis")) {
         part.axis_label_text_color = ink;
         part.major_label_text_color = ink;
@@ -50,14 +50,17 @@ function paint(plot) {
 }
 
 document.querySelectorAll(".strip").forEach(strip);
-const plots = [];
-const dark = matchMedia("(prefers-color-scheme: dark)");
-dark.addEventListener("change", () => plots.forEach(paint));
-document.querySelectorAll(".plot").forEach(async (place) => {
-  const item = JSON.parse(place.nextElementSibling.textContent);
-  const views = await Bokeh.embed.embed_item(item, place);
-  for (const view of views.roots ?? [...views]) {
-    plots.push(view.model);
-    paint(view.model);
-  }
+
+function paintAll() {
+  for (const each of Bokeh.documents) each.roots().forEach(paint);
+}
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  if (window.Bokeh) paintAll();
+});
+Promise.all([...document.querySelectorAll(".plot")].map((place) =>
+  Bokeh.embed.embed_item(JSON.parse(place.nextElementSibling.textContent), place)
+)).then((drawn) => {
+  if (drawn.length) paintAll();
+  document.documentElement.dataset.ready = "yes";
 });
