@@ -2,7 +2,7 @@
 
 import json
 
-from command_line import command, config, done, refused
+from command_line import SHORT, command, config, done, refused
 
 
 def test_a_report_is_written_on_request_in_place_of_the_one_of_training(run):
@@ -30,11 +30,10 @@ def test_an_error_in_the_report_leaves_the_run_as_it_is(run, monkeypatch):
     assert config(run)["finished_steps"] == 22
 
 
-def test_a_report_can_be_left_out(run):
-    (run / "report.html").unlink()
-    done("train", "--resume", "--out", run, "--steps", 22, "--no-report")
-    assert not (run / "report.html").exists()
-    assert "no_report" not in config(run)["settings"]
+def test_a_report_can_be_left_out(prepared):
+    job = prepared(*SHORT, "--no-report", "--out", "run")
+    assert not job.with_report
+    assert "no_report" not in job.settings
 
 
 def test_runs_are_put_side_by_side(run, finished, tmp_path):
