@@ -26,7 +26,7 @@ class Chart:
     """
 
     title: str
-    item: dict[str, Any]
+    item: Any
     alt: str
     last: list[tuple[str, str, str]]
 
@@ -107,7 +107,7 @@ def chart(title: str, curves: list[Curve]) -> Chart:
         source = ColumnDataSource({"step": each.steps, "value": each.values}, name=each.name)
         colour = COLOURS[place % len(COLOURS)]
         dash = "dashed" if each.name.startswith("val_") else "solid"
-        style = {"source": source, "color": colour, "legend_label": each.name}
+        style: dict[str, Any] = {"source": source, "color": colour, "legend_label": each.name}
         line = plot.line("step", "value", line_width=2, line_dash=dash, **style)
         alone = sum(map(math.isfinite, each.values)) < 3
         if alone:  # a line through one point is invisible

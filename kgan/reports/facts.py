@@ -103,7 +103,7 @@ def read(run: RunFolder, most_bytes: int = MOST_BYTES) -> Facts:
     saved = find_checkpoints(run.checkpoints)
     steps = [int(row["step"]) for row in rows] + [each.iterations for each in saved]
     step = max([*steps, config.get("finished_steps", 0)])
-    if config.get("finished_steps", -1) >= step:
+    if config.get("finished_steps", -1) >= step and run.model.is_file():
         status = "finished"
     else:
         # A process that was killed leaves its note as well.
