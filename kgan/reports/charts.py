@@ -87,7 +87,7 @@ def groups(names: list[str]) -> list[tuple[str, list[str]]]:
 def chart(title: str, curves: list[Curve]) -> Chart:
     """Returns a chart of curves over the training steps, with their values on hovering."""
     from bokeh.embed import json_item
-    from bokeh.models import ColumnDataSource, HoverTool
+    from bokeh.models import BasicTickFormatter, ColumnDataSource, HoverTool
     from bokeh.plotting import figure
 
     plot = figure(
@@ -102,7 +102,7 @@ def chart(title: str, curves: list[Curve]) -> Chart:
     )
     plot.toolbar.logo = None
     plot.toolbar.autohide = True
-    plot.xaxis.formatter.use_scientific = False
+    plot.xaxis.formatter = BasicTickFormatter(use_scientific=False)
     for place, each in enumerate(curves):
         source = ColumnDataSource({"step": each.steps, "value": each.values}, name=each.name)
         colour = COLOURS[place % len(COLOURS)]
