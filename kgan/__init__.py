@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from kgan.inference.balancing import Balanced as Balanced
     from kgan.inference.balancing import balance as balance
     from kgan.playground import play as play
+    from kgan.reports.comparing import compare_runs as compare_runs
+    from kgan.reports.writing import report as report
     from kgan.runs.loading import load as load
     from kgan.terms import Term as Term
     from kgan.training.players import Player as Player
@@ -57,8 +59,10 @@ _OBJECTS = {
     "Term": "kgan.terms",
     "balance": "kgan.inference.balancing",
     "compare": "kgan.evaluation.comparing",
+    "compare_runs": "kgan.reports.comparing",
     "load": "kgan.runs.loading",
     "play": "kgan.playground",
+    "report": "kgan.reports.writing",
 }
 
 # These work with any Keras backend, or without Keras.

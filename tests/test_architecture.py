@@ -56,7 +56,7 @@ LEVELS = (
     {"models"},
     # Know a model's public face.
     {"callbacks", "evaluation", "runs", "transfer"},
-    {"playground"},
+    {"playground", "reports"},
     {"cli"},
     {"__main__"},
 )

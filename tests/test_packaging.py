@@ -192,7 +192,7 @@ def test_a_wheel_is_whole(wheel):
     files = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "kgan").rglob("*")
-        if path.suffix in (".py", ".typed", ".npz", ".json")
+        if path.suffix in (".py", ".typed", ".npz", ".json", ".keras", ".j2", ".css", ".js")
         and ".ipynb_checkpoints" not in path.parts
     }
     modules = {f"kgan/callbacks/{path.name}" for path in (ROOT / "callbacks").glob("*.py")}

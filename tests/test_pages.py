@@ -4,6 +4,7 @@ docs/your_own_family.md and docs/the_step.md have tests of their own.
 """
 
 import re
+import shutil
 from pathlib import Path
 
 import keras
@@ -48,6 +49,8 @@ def given(name):
         folder(Path("generated"), 24, 32)
     if name == "pictures.md":
         folder(Path("stickers"), 64, 64)
+    if name == "report.md":
+        shutil.copytree(ROOT / "tests" / "golden" / "vanilla" / "run", "runs/vanilla-digits")
     if name in ("reliability.md", "troubles.md"):
         gan = kgan.models.VanillaGAN((8, 8, 1), preset="stable")
         gan.compile()

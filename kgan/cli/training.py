@@ -12,7 +12,7 @@ import click
 
 from kgan import records, signals
 from kgan.arguments import utf8_path
-from kgan.cli import loggers, making, planning, scaling, verdict
+from kgan.cli import loggers, making, page, planning, scaling, verdict
 from kgan.cli import settings as given_settings
 from kgan.cli.reports import Reports
 from kgan.cli.terminal import working
@@ -42,6 +42,7 @@ class Job:
         begun: when the command began, by `time.monotonic`.
         monitor: the `CollapseMonitor` of the training; None before it, or without one.
         held_out: data that the run is not trained on; None before the training, or without any.
+        with_report: whether a report is written at the end.
     """
 
     run: RunFolder
@@ -59,6 +60,7 @@ class Job:
     begun: float = 0.0
     monitor: Any = None
     held_out: Any = None
+    with_report: bool = True
 
 
 def train(
@@ -71,6 +73,7 @@ def train(
     strategy=None,
     reports: Reports | None = None,
     dry_run: bool = False,
+    with_report: bool = True,
 ):
     """Trains a model into a run folder.
 
@@ -85,6 +88,7 @@ def train(
             workers the first one checks and writes the folder.
         reports: what reports the run as JSON, or None.
         dry_run: whether to only say what would be trained, and for how long.
+        with_report: whether to write `report.html` at the end.
 
     Raises:
         InputError: if an input cannot be used. An earlier run in the folder is then unchanged.
@@ -130,7 +134,7 @@ def train(
             if dry_run:
                 return
             job = prepare(run, settings, resume, overwrite)
-        job.reports = reports
+        job.reports, job.with_report = reports, with_report
         job.plan, job.minutes, job.begun = plan, planning.minutes_to_train(plan), begun
         _complete(job, quiet)
     finally:
@@ -385,6 +389,8 @@ def finish(job: Job) -> None:
     )
     verdict.give(job)
     card.refresh(run)
+    if job.with_report:
+        page.give(job)
     if job.reports is not None:
         job.reports.ended(job, "finished", model=str(run.model), saved_model=str(run.saved_model))
     if rows and not all(math.isfinite(float(rows[-1][name])) for name in ("d_loss", "g_loss")):

@@ -76,8 +76,12 @@ def candidates(split: str) -> list[str]:
 def give(job: Any) -> None:
     """Prints the verdict of a finished run, and stores it in its `config.json`.
 
+    What the monitor found is stored there, too.
+
     What goes wrong is a warning: the run is finished, whatever is said of it.
     """
+    if job.monitor is not None:
+        job.run.write_config(job.run.config() | {"findings": job.monitor.events})
     if kinds.of(job.gan).from_images:
         click.echo(
             "No verdict: this model starts from images, and `kgan evaluate` compares each with its "

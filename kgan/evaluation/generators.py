@@ -70,14 +70,19 @@ class Model(Source):
 
 
 class Run(Model):
-    """The folder of a training of `kgan train`."""
+    """The folder of a training of `kgan train`.
+
+    Args:
+        path: the folder.
+        gan: its model, where it is loaded already; None loads it when it is first used.
+    """
 
     kind = "run"
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, gan: AdversarialModel | None = None):
         self.run, self.name = RunFolder(path), str(path)
         self.settings = self.run.config()["settings"]
-        self._gan: Any = None
+        self._gan: Any = gan
 
     @property
     def gan(self) -> AdversarialModel:
@@ -86,11 +91,13 @@ class Run(Model):
             self._gan = trained(self.run)
         return self._gan
 
-    def training(self) -> Source:
-        """Returns what the run was trained on."""
+    def training(self, labels: bool = False) -> Source:
+        """Returns what the run was trained on, on request with the labels that it has."""
         settings = self.settings
         shape = self.gan.sample_shape
-        options = {"split": settings["split"], "data_dir": settings["data_dir"], "labels": False}
+        options = {"split": settings["split"], "data_dir": settings["data_dir"]}
+        if not labels:
+            options["labels"] = False
         if len(shape) == 3:
             options |= {"size": tuple(shape[:2]), "channels": settings["channels"]}
         return Data(settings["data"], options=options)

@@ -58,6 +58,7 @@ def neighbours(
     extractor: ExtractorLike = "auto",
     count: int = SEARCHED,
     frame: Frame | None = None,
+    most_training: int | None = None,
 ) -> Neighbours:
     """Finds the samples that lie nearest to training samples.
 
@@ -69,6 +70,8 @@ def neighbours(
         extractor: as in `kgan.metrics.FeatureMetric`.
         count: how many samples are searched for those that lie nearest.
         frame: how samples are read; None reads them as they are.
+        most_training: how many training samples are compared at most, from the first on; None
+            compares with all.
 
     Raises:
         InputError: if there are no training samples, or a source cannot be read.
@@ -87,7 +90,8 @@ def neighbours(
     network.prepare(samples.shape, samples.value_range)
     labels = np.arange(count) % max(samples.classes, 1) if samples.conditional else None
     made, images = _read(samples, network, min(count, SEARCHED), labels, keep=True)
-    others, _ = _read(learned, network, learned.size or 0, None, keep=False)
+    number = min(learned.size or 0, most_training or learned.size or 0)
+    others, _ = _read(learned, network, number, None, keep=False)
     found = nearest_features(made.rows["features"], others.rows["features"], k)
     first = np.argsort(found.distances[:, 0], kind="stable")[:rows]
     some = others.rows["features"][:SEARCHED]

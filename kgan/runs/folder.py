@@ -27,6 +27,7 @@ _CONTENTS = (
     "damaged-history.csv",
     "losses.png",
     "evaluations.json",
+    "report.html",
     "gan.keras",
     "first-stage.weights.h5",
     "samples",
@@ -54,6 +55,7 @@ class RunFolder:
         plot: the losses, drawn (`losses.png`).
         evaluations: what `kgan evaluate` has measured (`evaluations.json`).
         card: the model card (`README.md`).
+        report: all of it on one page (`report.html`).
     """
 
     def __init__(self, path: PathLike, downloaded: bool = False):
@@ -71,6 +73,7 @@ class RunFolder:
         self.evaluations = self.path / "evaluations.json"
         self.card = self.path / marks.CARD
         self._downloaded = downloaded
+        self.report = self.path / "report.html"
         self._locked = False
 
     @classmethod

@@ -193,6 +193,7 @@ class _Train(click.Command):
     help="Also log to Weights & Biases or MLflow, pictures included. May be repeated.",
 )
 @on_several
+@click.option("--no-report", is_flag=True, help="Write no report.html at the end.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @as_json
 @click.option(
@@ -211,6 +212,7 @@ def train(
     json_lines,
     log_file,
     dry_run,
+    no_report,
     preset,
     precision,
     channels,
@@ -227,8 +229,8 @@ def train(
     vanilla GAN on handwritten digits that need no download, about two minutes on two cores.
 
     The run folder holds config.json, samples/, checkpoints/, logs/ (TensorBoard), gan.keras,
-    saved_model/, history.csv and losses.png. Ctrl-C and SIGTERM save the state; --resume continues
-    from it. While it trains, no other process can train in the folder.
+    saved_model/, history.csv, losses.png and report.html. Ctrl-C and SIGTERM save the state;
+    --resume continues from it. While it trains, no other process can train in the folder.
 
     With --json, standard output has one JSON object a line: {"event": "start"}, "progress" every
     10 s, "epoch" after each, and "end" with what became of it. All else goes to standard error.
@@ -264,7 +266,18 @@ def train(
         strategy = scaling.strategy(devices, workers, index)
         with scaling.quiet_unless_first(strategy):
             given &= settings.keys()
-            run_training(settings, given, out, resume, overwrite, quiet, strategy, reports, dry_run)
+            run_training(
+                settings,
+                given,
+                out,
+                resume,
+                overwrite,
+                quiet,
+                strategy,
+                reports,
+                dry_run,
+                with_report=not no_report,
+            )
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
