@@ -13,7 +13,7 @@ from kgan.cli.parameters import Size
 # Options of `kgan train` that say how the command runs, and not what the run is.
 _NO_SETTINGS = {
     *("out", "resume", "overwrite", "quiet", "json_lines", "log_file", "dry_run", "preset"),
-    *("precision", "config", "devices", "workers", "index"),
+    *("precision", "no_report", "config", "devices", "workers", "index"),
 }
 # Settings that are numbers where the option takes one of a few words.
 _NUMBERED = {"channels"}

@@ -385,7 +385,7 @@ def finish(job: Job) -> None:
         f"Its losses:           {run.plot}\n"
         f"TensorBoard:          tensorboard --logdir {run.logs}\n"
         f"All of it:            {run.bytes() / 1e6:.1f} MB in {run.path}\n"
-        f"{_next_command(job.gan, run.path)}"
+        f"{kinds.of(job.gan).usage.replace('RUN', str(run.path))}"
     )
     verdict.give(job)
     card.refresh(run)
@@ -398,8 +398,3 @@ def finish(job: Job) -> None:
             "Warning: the losses are no longer finite; try a smaller --learning-rate.",
             err=True,
         )
-
-
-def _next_command(gan, path) -> str:
-    """Returns the command that draws pictures with the finished model."""
-    return kinds.of(gan).usage.replace("RUN", str(path))

@@ -11,8 +11,8 @@ import pytest
 import kgan
 from kgan.cli.commands import main
 
-# A small model: an epoch of 14 steps and the beginning of the next.
-TRAIN = ("train", "vanilla", "--variant", "relu")
+# A small model: an epoch of 14 steps and the beginning of the next. Reports have tests of their own.
+TRAIN = ("train", "vanilla", "--variant", "relu", "--no-report")
 SHORT = (*TRAIN, "--steps", 20)
 
 

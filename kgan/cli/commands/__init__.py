@@ -15,8 +15,8 @@ from kgan.cli.commands.evaluating import evaluate
 from kgan.cli.commands.exploring import directions, interpolate, project
 from kgan.cli.commands.listing import datasets, models
 from kgan.cli.commands.playing import play
-from kgan.cli.commands.sharing import push
 from kgan.cli.commands.reporting import compare, report
+from kgan.cli.commands.sharing import push
 from kgan.cli.commands.training import launch, train
 from kgan.cli.messages import any_text, failure, plain_warnings
 from kgan.cli.quiet import without_chatter
