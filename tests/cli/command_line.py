@@ -11,7 +11,7 @@ import pytest
 import kgan
 from kgan.cli.commands import main
 
-# A small model: an epoch of 14 steps and the beginning of the next. Reports have tests of their own.
+# A small model: an epoch of 14 steps and the beginning of the next. Reports have their own tests.
 TRAIN = ("train", "vanilla", "--variant", "relu", "--no-report")
 SHORT = (*TRAIN, "--steps", 20)
 
