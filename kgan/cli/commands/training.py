@@ -97,8 +97,8 @@ class _Train(click.Command):
 @click.option(
     "--precision",
     type=click.Choice(["float32", "bfloat16", "float16"]),
-    help="What the networks compute in; weights and losses stay float32. bfloat16 is faster on "
-    "GPUs and on processors with matrix units for it (AMX), and slower on others. Short for -O "
+    help="What the networks compute in; weights and losses stay float32. bfloat16 is made for "
+    "GPUs and processors with matrix units for it (AMX), and slower on others. Short for -O "
     "precision=NAME.",
 )
 @click.option("--loss", metavar="NAME", help="Such as hinge. Default: the paper's.")
