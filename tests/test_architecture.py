@@ -63,7 +63,7 @@ LEVELS = (
 SIDEWAYS = {
     "arguments": {"errors", "precision"},
     "disk": {"errors"},
-    "pretrained": {"errors"},
+    "pretrained": {"arguments", "errors"},
     "random": {"errors"},
     "records": {"errors", "typing"},
     "registry": {"errors"},

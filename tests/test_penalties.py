@@ -357,6 +357,7 @@ def test_replicas_share_the_averages_of_lecam():
     assert "inside `with strategy.scope():`" in refused
 
 
+@pytest.mark.slow
 def test_all_go_through_fit_and_xla(networks):
     shape = (8, 8, 1)
     gan = kgan.GAN(*networks(sample_shape=shape))

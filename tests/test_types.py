@@ -121,6 +121,7 @@ PROGRAM = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="takes mypy")
 def test_mypy_sees_a_users_mistakes(tmp_path):
     # As a wheel has it. Found by MYPYPATH, for the checker to look at one copy alone.

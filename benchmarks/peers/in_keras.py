@@ -40,8 +40,9 @@ class _Trainer:
     """Trains a work by `fit`; `run(n)` takes n steps."""
 
     def __init__(self, work, data, form, threads, precision="float32", device="cpu"):
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        if threads != tf.config.threading.get_intra_op_parallelism_threads():
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(threads)
         self.device = device
         if precision != "float32":
             keras.config.set_dtype_policy(f"mixed_{precision}")

@@ -80,18 +80,18 @@ def give(job: Any) -> None:
 
     What goes wrong is a warning: the run is finished, whatever is said of it.
     """
-    if job.monitor is not None:
-        job.run.write_config(job.run.config() | {"findings": job.monitor.events})
     if kinds.of(job.gan).from_images:
         click.echo(
             "No verdict: this model starts from images, and `kgan evaluate` compares each with its "
             "target."
         )
         return
+    monitor = job.monitor
+    if monitor is not None:
+        job.run.write_config(job.run.config() | {"findings": monitor.events})
     try:
         from kgan import metrics
 
-        monitor = job.monitor
         found = metrics.verdict(
             job.gan,
             job.dataset,

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any, TypeVar
 
+from kgan import arguments
 from kgan.errors import InputError, unknown
 
 _HOME = Path(__file__).parent
@@ -27,7 +28,7 @@ def folder(name: str) -> Path | None:
 
 def carried(path: Path) -> bool:
     """Returns whether a folder is one of the package's own, which is only read."""
-    return path.parent == _HOME
+    return Path(arguments.path("path", path)).parent == _HOME
 
 
 def card(name: str) -> dict[str, Any]:

@@ -137,11 +137,11 @@ def test_a_conditional_model_is_scored_with_its_labels():
     found.on_train_begin()
     seen = found._see({})
     np.testing.assert_array_equal(seen.samples, gan.generate(20, seed=0))
-    scores = findings._scores(gan, *found._reference.held_out)
+    scores = findings._scores(seen, *found._reference.held_out)
     chosen = np.random.default_rng(0).permutation(40)[:20]
     expected = gan.score(images[40:][chosen], labels[40:][chosen].astype("int32"))
     np.testing.assert_allclose(scores, np.asarray(expected)[:, 0], rtol=1e-5)
-    assert findings._scores(gan, images, None) is None
+    assert findings._scores(seen, images, None) is None
 
 
 def test_bad_settings():

@@ -95,6 +95,7 @@ def test_a_failure_is_said_once_and_ends_no_training(tmp_path):
     assert [each[0] for each in loggers["scalars"].told] == ["start", "config", "picture"]
 
 
+@pytest.mark.slow
 def test_weights_and_biases_offline(tmp_path, monkeypatch):
     pytest.importorskip("wandb", reason='needs wandb: pip install "kgan[wandb]"')
     monkeypatch.setenv("WANDB_MODE", "offline")
@@ -113,6 +114,7 @@ def test_weights_and_biases_offline(tmp_path, monkeypatch):
     assert b"d_loss" in second.read_bytes()
 
 
+@pytest.mark.slow
 def test_mlflow_in_a_file(tmp_path):
     mlflow = pytest.importorskip("mlflow", reason='needs mlflow: pip install "kgan[mlflow]"')
     pytest.importorskip("sqlalchemy", reason='needs sqlalchemy: pip install "kgan[mlflow]"')

@@ -78,6 +78,7 @@ def files(folder):
     }
 
 
+@pytest.mark.slow
 def test_a_folder_by_class_that_can_be_trained_on(trained_run, unequal, tmp_path, monkeypatch):
     _Drawing(monkeypatch)
     out = tmp_path / "more"

@@ -58,6 +58,7 @@ def settings_of(run):
     return json.loads((run / "config.json").read_text())["settings"]
 
 
+@pytest.mark.slow
 def test_options_win_over_the_file_and_a_record_repeats_its_run(tmp_path):
     path = tmp_path / "run.yaml"
     path.write_text(SHORT.replace("}}", "}, learning_rate: 1e-4, size: [8, 8], epochs: null}"))

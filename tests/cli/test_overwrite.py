@@ -115,6 +115,7 @@ def test_a_run_that_another_process_made_meanwhile_is_kept(finished, tmp_path, m
     assert contents(out) == contents(finished)
 
 
+@pytest.mark.slow
 def test_a_run_of_an_earlier_release_is_replaced(run):
     (run / "saved_model" / ".kgan.json").unlink()
     for picture in (run / "samples").glob("*.png"):

@@ -1,5 +1,6 @@
 """`kgan train --precision`: in the run's record, its model, and what a resumed run may change."""
 
+import pytest
 from command_line import config, done, refused
 
 import kgan
@@ -7,6 +8,7 @@ import kgan
 RELU = ("train", "vanilla", "--preset", "relu", "--batch-size", 50)
 
 
+@pytest.mark.slow
 def test_a_run_keeps_its_precision(tmp_path):
     run = tmp_path / "run"
     done(*RELU, "--precision", "bfloat16", "--steps", 2, "--quiet", "--out", run)

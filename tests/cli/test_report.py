@@ -2,10 +2,13 @@
 
 import json
 
+import pytest
 from command_line import SHORT, command, config, done, refused
 
 
-def test_a_report_is_written_on_request_in_place_of_the_one_of_training(run):
+def test_a_report_is_written_on_request_in_place_of_the_one_of_training(tmp_path):
+    run = tmp_path / "own"
+    done("train", "vanilla", "--preset", "relu", "--steps", 20, "--out", run)
     before = (run / "report.html").read_text()
     assert "Samples beside real data" in before
     assert "64 real samples of the training data" in before
@@ -17,6 +20,7 @@ def test_a_report_is_written_on_request_in_place_of_the_one_of_training(run):
     assert "64 real samples" in (run / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_an_error_in_the_report_leaves_the_run_as_it_is(run, monkeypatch):
     from kgan.reports import page
 

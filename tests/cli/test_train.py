@@ -14,7 +14,7 @@ import kgan
 def test_a_run_folder_holds_all_of_a_run(finished):
     assert {path.name for path in finished.iterdir()} == {
         "config.json", "history.csv", "losses.png", "gan.keras",
-        "samples", "checkpoints", "logs", "saved_model", "report.html",
+        "samples", "checkpoints", "logs", "saved_model", "README.md",
     }  # fmt: skip
     assert sorted(path.name for path in (finished / "samples").iterdir()) == [
         "growth.gif",

@@ -44,9 +44,13 @@ def differences(one: Path, other: Path, atol: float = 0.0) -> list[str]:
 
 
 def _files(folder: Path) -> set[str]:
-    """Returns the files that are compared; event files are compared by their points."""
+    """Returns the files that are compared; event files are compared by their points.
+
+    The report and the model cards tell of times and places, and of what the other files hold.
+    """
     paths = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    return {path for path in paths if "events.out.tfevents" not in path}
+    told = ("report.html", "README.md")
+    return {p for p in paths if "events.out.tfevents" not in p and not p.endswith(told)}
 
 
 def _content(path: Path):

@@ -155,6 +155,7 @@ def test_diversity_is_a_ratio_of_root_mean_square_distances():
     assert float(began._spread(0 * real, 0 * real)) == 0
 
 
+@pytest.mark.slow
 def test_diversity_falls_where_the_generator_ignores_its_latents(images):
     gan = small()
     gan.compile(d_optimizer="sgd", g_optimizer=keras.optimizers.SGD(0.0), jit_compile=False)

@@ -25,7 +25,7 @@ from kgan.cli import scaling
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends POSIX signals")
 
-TRAIN = ["train", "vanilla", "--preset", "relu", "--batch-size", "100", "--quiet"]
+TRAIN = ["train", "vanilla", "--preset", "relu", "--batch-size", "100", "--quiet", "--no-report"]
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
 
 
@@ -75,6 +75,7 @@ def test_launch_starts_what_several_workers_do():
     assert "got 'models'" in refused("launch", "--", "models")
 
 
+@pytest.mark.slow
 def test_two_workers_fill_the_folder_of_one_process(tmp_path):
     """File by file, but for rounding."""
     words = [*TRAIN, "--steps", "6", "--snapshot-every", "3", "--checkpoint-every", "3"]

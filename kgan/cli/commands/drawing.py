@@ -46,7 +46,9 @@ from kgan.runs import RunFolder, card
 @click.option("--overwrite", is_flag=True, help="Replace --out if it exists.")
 @as_json
 def generate(run, count, labels, seed, truncation, out, overwrite, json_lines):
-    """Draw new samples from the trained RUN: a folder, or a model of kgan's such as `mnist`.
+    """Draw new samples from the trained RUN.
+
+    RUN is a folder, or one of the models that kgan carries, such as `digits`.
 
     The samples of a conditional model cycle through the classes; a picture shows one class a
     column. An .npz also holds the labels.
@@ -108,7 +110,10 @@ def upscale(run, images, out, tile, overwrite):
     help="Of the model, for its card, such as apache-2.0. Default: unknown.",
 )
 def export(run, out, overwrite, licence):
-    """Write RUN's generator as a SavedModel, with a model card beside it."""
+    """Write RUN's generator as a SavedModel.
+
+    A model card is written beside it.
+    """
     from kgan.arguments import utf8_path
     from kgan.cli.terminal import working
     from kgan.runs import trained

@@ -123,7 +123,7 @@ def interpolate(run, out, overwrite, seeds, labels, json_lines, **options):
 @_overwrite
 @as_json
 def directions(run, out, overwrite, json_lines, **options):
-    """Show along which directions the samples of the trained RUN vary most.
+    """Show what varies most among the samples of RUN.
 
     They are read from the weights (closed-form factorization, Shen & Zhou 2021). Each row moves
     the same sample along one; the sample itself is in the middle. The codes of an infogan are
@@ -174,7 +174,7 @@ def directions(run, out, overwrite, json_lines, **options):
 @click.option("--overwrite", is_flag=True, help="Replace --out and --latents if they exist.")
 @as_json
 def project(run, images, out, overwrite, json_lines, **options):
-    """Find the samples of the trained RUN that are closest to images.
+    """Find the samples of RUN closest to images.
 
     How far a generator gets to a picture shows what it can make. Pictures are cut and resized to
     the size of the samples.

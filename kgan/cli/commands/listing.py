@@ -11,7 +11,9 @@ from kgan.cli.parameters import as_json
 @click.argument("name", required=False)
 @as_json
 def models(name, json_lines):
-    """List the models, their papers and what data they take; and those trained already.
+    """List the models, their papers and what data they take.
+
+    Below them stand the trained models that kgan carries.
 
     With a NAME: the options of that model with their defaults, its presets, the sizes of images
     that it takes, and the optimizers, the loss and the penalties that it trains with.

@@ -20,7 +20,9 @@ def _answer(path, json_lines: bool) -> None:
 @click.option("--overwrite", is_flag=True, help="Replace --out if it exists.")
 @as_json
 def report(run, out, overwrite, json_lines):
-    """Show RUN on one page: samples, curves, neighbours, verdict, settings.
+    """Show RUN on one page.
+
+    Samples, curves, neighbours, the verdict, settings.
 
     The page is one file that needs no network. It replaces the one that training wrote. RUN may
     still be training.
@@ -41,7 +43,9 @@ def report(run, out, overwrite, json_lines):
 @click.option("--overwrite", is_flag=True, help="Replace --out if it exists.")
 @as_json
 def compare(runs, out, overwrite, json_lines):
-    """Show runs side by side on one page: samples, settings that differ, figures, curves.
+    """Show runs side by side on one page.
+
+    Samples, settings that differ, figures, curves.
 
     To measure samples against others: kgan evaluate A B.
     """

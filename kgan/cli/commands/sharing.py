@@ -23,7 +23,9 @@ from kgan.runs import RunFolder
 @click.option("--checkpoints", is_flag=True, help="Also the checkpoints, to go on training.")
 @as_json
 def push(run, name, licence, private, saved_model, checkpoints, json_lines):
-    """Upload the trained RUN to the Hugging Face hub, with a model card.
+    """Upload RUN to the Hugging Face hub.
+
+    A model card goes with it.
 
     Sent are the model, config.json, the card, a sheet of samples, the history and the figures,
     never data. `kgan.load("hf://OWNER/NAME")` and `kgan generate hf://OWNER/NAME` use it.
