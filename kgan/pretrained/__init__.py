@@ -23,7 +23,7 @@ def names() -> list[str]:
 
 def folder(name: str) -> Path | None:
     """Returns the run folder of a trained model; None if there is none of that name."""
-    return _HOME / name if name in names() else None
+    return _HOME / name if isinstance(name, str) and name in names() else None
 
 
 def carried(path: Path) -> bool:
