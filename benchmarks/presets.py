@@ -1,4 +1,4 @@
-"""Makes the trained models that kgan carries: `kgan generate mnist`, `R3GAN.from_preset("mnist")`.
+"""Makes the trained models that kgan carries: `kgan generate digits`, `R3GAN.from_preset("ring")`.
 
     TFDS_DATA_DIR=... python benchmarks/presets.py               # all of them
     TFDS_DATA_DIR=... python benchmarks/presets.py mnist ring

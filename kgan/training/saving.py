@@ -105,7 +105,7 @@ class Stored(keras.Model):
 
     @classmethod
     def from_preset(cls, name: str) -> Self:
-        """Returns a trained model that kgan carries, such as `R3GAN.from_preset("mnist")`.
+        """Returns a trained model that kgan carries, such as `R3GAN.from_preset("ring")`.
 
         It draws samples as it is, and trains further after `compile`. The optimizers begin anew,
         and both networks' weights were rounded to float16 on disk.
