@@ -59,11 +59,11 @@ def trained_model(name: str) -> str:
     """Returns what a trained model draws, how it was made and how good it is, as text."""
     card = pretrained.card(name)
     carried, trained = card["carried"], card["trained"]
+    # What has a floor; the losses have none.
     figures = (
-        f"{figure:20} {value:10.4g}" + (f"   (real {floor:.4g})" if floor is not None else "")
-        for figure, value in carried.items()
-        if value is not None
-        for floor in [trained["floor"].get(figure)]
+        f"{figure:20} {carried[figure]:10.4g}   (real {floor:.4g})"
+        for figure, floor in trained["floor"].items()
+        if floor is not None and carried.get(figure) is not None
     )
     return "\n".join(
         [
