@@ -12,7 +12,7 @@ from kgan.typing import Tensor
 
 def folded_shape(shape: tuple, pack: int) -> tuple:
     """Returns the shape that the discriminator takes for packs of samples of a shape."""
-    return (*shape[:-1], shape[-1] * pack)
+    return (*shape[:-1], shape[-1] * pack) if pack > 1 else tuple(shape)
 
 
 def grouped(samples: Tensor, pack: int) -> Tensor:

@@ -64,8 +64,13 @@ def test_a_visitor_explores_the_samples(page, width, tmp_path):
         assert driver.execute_script("return document.documentElement.scrollWidth") <= width
 
         css(driver, "#new")[0].click()
-        renewed = changed(driver, first, "#samples img")
-        assert not set(renewed) & set(first)
+
+        def new():
+            """All samples have been replaced: they come one by one."""
+            now = sources(driver)
+            return now if len(now) == 16 and not set(now) & set(first) else None
+
+        renewed = browsing.wait(new)
 
         # A slider moves the picked sample, and back.
         slider = css(driver, "#slider-0 input[type=range]")[0]
