@@ -125,6 +125,7 @@ def test_points_are_no_single_files(finished, tmp_path, gan, monkeypatch):
     generate(finished, tmp_path / "points.png")
 
 
+@pytest.mark.slow
 def test_export_serves_without_kgan(finished, run, tmp_path):
     assert "--overwrite" in refused("export", run)
     shutil.rmtree(run / "saved_model" / "variables")

@@ -6,6 +6,7 @@ import pytest
 from command_line import SHORT, command, config, done, refused
 
 
+@pytest.mark.slow
 def test_a_report_is_written_on_request_in_place_of_the_one_of_training(tmp_path):
     run = tmp_path / "own"
     done("train", "vanilla", "--preset", "relu", "--steps", 20, "--out", run)

@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import commands
 
 
+@pytest.mark.slow
 def test_some_command_lines(tmp_path):
     # Those that train take longer.
     slow = [number for number in range(60) if "train" in commands.line(number)[:1]]
