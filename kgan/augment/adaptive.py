@@ -38,8 +38,8 @@ class Adaptive(Augmentation):
             of their own. The paper's has geometric and colour changes that kgan lacks.
         target: the value that r_t is held at, in (0, 1). The paper's 0.6 suits StyleGAN2's
             discriminator. Under spectral normalization r_t is near 0.2 while all is well, and with
-            a target of 0.6 p rises only after the samples have become worse
-            (`benchmarks/augmentation.py`, docs/your_pictures.md).
+            a target of 0.6 p rises only after the samples have become worse. `augment_r` in the
+            logs of a training tells where it lies.
         images: how many real images p takes from 0 to 1; the paper has 500,000, in trainings of
             25 millions. None leaves it to `updates`.
         most: the largest p. Above 0.8 changes leak into generated images (section 2.2).
