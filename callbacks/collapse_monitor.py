@@ -9,7 +9,7 @@ import numpy as np
 
 from kgan import arguments
 from kgan.errors import unknown
-from kgan.inference.sampling import seed_pair
+from kgan.inference.seeds import seed_pair
 from kgan.metrics.diversity import diversity as compare
 from kgan.metrics.reading import read_features
 from kgan.metrics.signs import energy

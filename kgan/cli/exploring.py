@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from kgan.cli.sampling import class_index
+from kgan.cli.sampling import class_index, from_latents
 from kgan.cli.terminal import working
-from kgan.data import kinds
 from kgan.disk import marks
 from kgan.errors import InputError
-from kgan.runs import RunFolder, trained
+from kgan.runs import RunFolder
 from kgan.runs.files import replace
 
 
@@ -228,15 +227,7 @@ def _check_out(out: Path, suffixes: tuple[str, ...], overwrite: bool, option: st
 def _generator(run: RunFolder) -> tuple[Any, dict]:
     """Returns the model of a run, which must start from latents, and the run's configuration."""
     config = run.config()
-    with working("loading TensorFlow and the run"):
-        gan = trained(run)
-    kind = kinds.of(gan)
-    if kind.from_images:
-        raise InputError(
-            f"The run {run.path} starts from images and has no latents: `kgan {kind.command} "
-            f"{run.path} FOLDER`."
-        )
-    return gan, config
+    return from_latents(run), config
 
 
 def _classes(gan, config, labels: list[str]) -> list[int] | None:

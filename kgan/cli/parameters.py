@@ -35,6 +35,14 @@ POSITIVE = Number(min=0, min_open=True)
 # The seeds that NumPy accepts.
 SEED = click.IntRange(0, 2**32 - 1)
 
+truncation = click.option(
+    "--truncation",
+    type=POSITIVE,
+    metavar="X",
+    help="Keep latents near the centre: better samples, less variety.",
+)
+overwrite = click.option("--overwrite", is_flag=True, help="Replace --out if it exists.")
+
 
 def on_several(command):
     """Adds the options of a command that runs on several devices or in several workers."""

@@ -1,6 +1,5 @@
 """What `kgan train` decides before it trains: the recipe, its length, what is held out."""
 
-import shlex
 import time
 import warnings
 from collections.abc import Callable
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kgan.errors import InputError
+from kgan.reports import commands
 
 # The name in place of a family's, for which the data decides.
 AUTO = "auto"
@@ -126,20 +126,9 @@ def minutes_to_train(plan: Any) -> float | None:
 
 def command(settings: dict, given: set[str]) -> str:
     """Returns the command that trains the same without looking or timing."""
-    named = given | {"size", "batch_size", "augment", "mirror", "steps", "options"}
-    words = ["kgan", "train", settings["model"]]
-    for name in sorted(named - _LEFT_OUT):
-        value, option = settings.get(name), f"--{name.replace('_', '-')}"
-        if value in (None, False, []):
-            continue
-        if name in ("options", "penalties"):
-            option = {"options": "-O", "penalties": "--penalty"}[name]
-            words += [word for one in value for word in (option, str(one))]
-        elif value is True:
-            words.append(option)
-        else:
-            words += [option, "x".join(map(str, value)) if isinstance(value, list) else str(value)]
-    return shlex.join(words)
+    named = (given | {"size", "batch_size", "augment", "mirror", "steps", "options"}) - _LEFT_OUT
+    kept = {name: settings.get(name) for name in ("model", *sorted(named))}
+    return commands.to_repeat(kept)
 
 
 def _chosen(settings: dict, given: set[str], minutes: float) -> tuple[dict, Any]:

@@ -3,6 +3,7 @@
 import difflib
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,13 +44,7 @@ def write_samples(
         )
     config = run.config()
     marks.check_free(out, overwrite, _check_samples if suffix == "" else None)
-    with working("loading TensorFlow and the run"):
-        gan = trained(run)
-    kind = kinds.of(gan)
-    if kind.from_images:
-        raise InputError(
-            f"The run {run.path} starts from images: `kgan {kind.command} {run.path} FOLDER`."
-        )
+    gan = from_latents(run)
     names = config.get("data", {}).get("class_names", ())
     wanted = [class_index(label, names, gan.classes) for label in labels]
     # Before the labels are made.
@@ -99,6 +94,22 @@ def write_samples(
 
     replace(out, write)
     return f"{count} images in {out} {repeat}", facts
+
+
+def from_latents(run: RunFolder) -> Any:
+    """Returns the model of a run, which must start from latents.
+
+    Raises:
+        InputError: if it cannot be loaded, or starts from images.
+    """
+    with working("loading TensorFlow and the run"):
+        gan = trained(run)
+    kind = kinds.of(gan)
+    if kind.from_images:
+        raise InputError(
+            f"The run {run.path} starts from images: `kgan {kind.command} {run.path} FOLDER`."
+        )
+    return gan
 
 
 def class_index(label: str, names, classes: int) -> int:

@@ -31,6 +31,7 @@ _RECORD: dict[str, dict[str, Any]] = {
     "compile": _OBJECT,
     "data": _OBJECT,
     "verdict": {},
+    "findings": {"type": "array", "items": _OBJECT},
     "resumed": {"type": "array", "items": _OBJECT},
     "checksum": {"type": "string"},
 }

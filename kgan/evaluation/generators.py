@@ -14,7 +14,7 @@ from kgan.data import kinds, ranges
 from kgan.errors import InputError
 from kgan.evaluation.datasets import Data
 from kgan.evaluation.samples import BATCH, RANGE, Frame, Samples, Source, scaled
-from kgan.inference.sampling import seed_pair
+from kgan.inference.seeds import seed_pair
 from kgan.runs import RunFolder, trained
 from kgan.runs.loading import load
 from kgan.training.model import AdversarialModel

@@ -15,7 +15,7 @@ from kgan.data import memory
 from kgan.errors import InputError
 from kgan.inference import exploring, exporting
 from kgan.inference.methods import Exploring
-from kgan.inference.seeds import seed_pair as seed_pair
+from kgan.inference.seeds import seed_pair
 from kgan.training import out_of_memory
 from kgan.training.execution import kernels
 from kgan.typing import ArrayLike, PathLike, Tensor, Tensors

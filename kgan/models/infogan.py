@@ -10,7 +10,7 @@ from keras import layers, ops
 from kgan import arguments
 from kgan.errors import InputError
 from kgan.gan import GAN
-from kgan.inference.sampling import seed_pair
+from kgan.inference.seeds import seed_pair
 from kgan.latents import Codes
 from kgan.models.blocks import auxiliary, strided
 from kgan.terms import Term

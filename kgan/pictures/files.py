@@ -43,7 +43,7 @@ def write_png(path: str | os.PathLike, picture: np.ndarray, command: str = "") -
     mark.add_text("Software", f"{marks.PROGRAM} {command}".rstrip())
     image = _of_pixels(picture, "picture")
     image = image if image.mode == "RGBA" else image.convert("RGB")
-    return _write_whole(path, lambda temporary: image.save(temporary, "PNG", pnginfo=mark))
+    return write_whole(path, lambda temporary: image.save(temporary, "PNG", pnginfo=mark))
 
 
 def save_gif(
@@ -101,7 +101,7 @@ def save_gif(
             comment=marks.PROGRAM,
         )
 
-    return _write_whole(path, write)
+    return write_whole(path, write)
 
 
 def _readable(frames) -> Iterator[Image.Image]:
@@ -132,7 +132,12 @@ def _of_pixels(frame, name: str = "frames") -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def _write_whole(path: str | os.PathLike, write: Callable[[Path], None]) -> Path:
+def write_whole(path: str | os.PathLike, write: Callable[[Path], None]) -> Path:
+    """Writes a file as a whole or not at all, by a function that is given a path; returns its path.
+
+    Raises:
+        InputError: if it cannot be written.
+    """
     path = Path(arguments.path("path", path))
     try:
         # Nobody loses a training for a picture, so none waits until the disk has it.

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from kgan import arguments
-from kgan.disk import writing
 from kgan.errors import InputError
 from kgan.pictures.checks import checked_range, checked_size, drawable
+from kgan.pictures.files import write_whole
 from kgan.pictures.grids import CHECKERBOARD, to_rgb
 from kgan.typing import PathLike
 
@@ -100,9 +100,4 @@ def save_video(
         finally:
             file.close()
 
-    try:
-        writing.replace(path, write, flush=False)
-    except OSError as error:
-        advice = writing.remedy(error, "Free some space there or choose another place.")
-        raise InputError(f"Cannot write {path}: {error.strerror or error}. {advice}") from error
-    return path
+    return write_whole(path, write)

@@ -5,7 +5,8 @@ from typing import Any
 
 # They have a place of their own in the command, or were no option.
 _LEFT_OUT = {"model", "variant"}
-_SPELLED = {"options": "-O", "penalties": "--penalty"}
+# Options that are repeated for each of their values.
+_REPEATED = {"options": "-O", "penalties": "--penalty", "log_to": "--log-to"}
 # What the command line sets itself where the user gives nothing.
 _DEFAULTS = {"data": "digits", "split": "train", "seed": 0}
 
@@ -17,15 +18,17 @@ def to_repeat(settings: dict[str, Any]) -> str:
     "kgan train dcgan --data 'my photos' -O a=1"
     """
     words = ["kgan", "train", str(settings["model"])]
+    # A run by the clock has recorded its steps too, and those can be repeated.
+    left_out = _LEFT_OUT | ({"minutes"} if settings.get("steps") else set())
     for name, value in settings.items():
         # 0 is a setting, and equal to False.
         nothing = value is None or value is False or value == []
-        if name in _LEFT_OUT or nothing or value == _DEFAULTS.get(name):
+        if name in left_out or nothing or value == _DEFAULTS.get(name):
             continue
-        option = _SPELLED.get(name, f"--{name.replace('_', '-')}")
+        option = _REPEATED.get(name, f"--{name.replace('_', '-')}")
         if value is True:
             words.append(option)
-        elif name in _SPELLED:
+        elif name in _REPEATED:
             words += [word for one in value for word in (option, str(one))]
         elif isinstance(value, list):
             words += [option, "x".join(map(str, value))]

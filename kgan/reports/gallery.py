@@ -13,7 +13,7 @@ from kgan.data import kinds
 from kgan.evaluation.generators import Run
 from kgan.evaluation.neighbours import neighbours
 from kgan.evaluation.samples import Frame
-from kgan.inference.sampling import seed_pair
+from kgan.inference.seeds import seed_pair
 from kgan.models.blocks.image_to_image import first_samples
 from kgan.reports.embedding import Picture, of_array
 from kgan.reports.facts import Facts

@@ -25,7 +25,10 @@ def test_the_published_schema_is_that_of_the_options():
     "path", sorted(ROOT.glob("tests/golden/*/run/config.json")), ids=lambda path: path.parts[-3]
 )
 def test_the_records_of_runs_fit_the_schema(path):
-    jsonschema.validate(json.loads(path.read_text()), json.loads(PUBLISHED.read_text()))
+    # What a run of today writes as well.
+    later = {"findings": [{"kind": "collapse", "step": 3}], "verdict": {"lines": []}}
+    record = json.loads(path.read_text()) | later
+    jsonschema.validate(record, json.loads(PUBLISHED.read_text()))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from kgan.cli.parameters import COUNT, POSITIVE, as_json
+from kgan.cli import parameters
+from kgan.cli.parameters import COUNT, as_json
 from kgan.cli.reports import spoken
 from kgan.disk import marks
 from kgan.errors import InputError
@@ -29,12 +30,7 @@ from kgan.runs import RunFolder, card
     metavar="N",
     help="The same seed gives the same samples. Default: a new one.",
 )
-@click.option(
-    "--truncation",
-    type=POSITIVE,
-    metavar="X",
-    help="Keep latents near the centre: better samples, less variety.",
-)
+@parameters.truncation
 @click.option(
     "-o",
     "--out",
@@ -43,7 +39,7 @@ from kgan.runs import RunFolder, card
     show_default=True,
     help="FILE.png for one picture, FILE.npz for an array, a FOLDER for single images.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace --out if it exists.")
+@parameters.overwrite
 @as_json
 def generate(run, count, labels, seed, truncation, out, overwrite, json_lines):
     """Draw new samples from the trained RUN.
@@ -69,7 +65,7 @@ def generate(run, count, labels, seed, truncation, out, overwrite, json_lines):
 @click.option(
     "-o", "--out", type=click.Path(), help="FILE.png or FOLDER. Default: beside the input."
 )
-@click.option("--overwrite", is_flag=True, help="Replace --out if it exists.")
+@parameters.overwrite
 def translate(run, images, direction, out, overwrite):
     """Translate images of any size with the trained RUN."""
     from kgan.cli.translating import translate as translate_files
@@ -91,7 +87,7 @@ def translate(run, images, direction, out, overwrite):
     show_default=True,
     help="Process large images in tiles of N pixels a side.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace --out if it exists.")
+@parameters.overwrite
 def upscale(run, images, out, tile, overwrite):
     """Enlarge images of any size with the trained RUN."""
     from kgan.cli.translating import upscale as upscale_files

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import click
 
+from kgan.cli import parameters
 from kgan.cli.parameters import COUNT, POSITIVE, Number, as_json
 from kgan.cli.reports import spoken
 from kgan.runs import RunFolder
-
-_overwrite = click.option("--overwrite", is_flag=True, help="Replace --out if it exists.")
 
 
 @click.command()
@@ -46,12 +45,7 @@ _overwrite = click.option("--overwrite", is_flag=True, help="Replace --out if it
     help="Along a great circle or a line. Default: a circle for normal latents.",
 )
 @click.option("--loop", is_flag=True, help="Lead back to the first sample.")
-@click.option(
-    "--truncation",
-    type=POSITIVE,
-    metavar="X",
-    help="Keep latents near the centre: better samples, less variety.",
-)
+@parameters.truncation
 @click.option(
     "--fps",
     type=Number(0.1, 50),
@@ -68,7 +62,7 @@ _overwrite = click.option("--overwrite", is_flag=True, help="Replace --out if it
     show_default=True,
     help='FILE.gif, FILE.mp4 (needs "kgan[video]"), FILE.png for a sheet, FILE.npz for an array.',
 )
-@_overwrite
+@parameters.overwrite
 @as_json
 def interpolate(run, out, overwrite, seeds, labels, json_lines, **options):
     """Animate the way from sample to sample of the trained RUN.
@@ -120,7 +114,7 @@ def interpolate(run, out, overwrite, seeds, labels, json_lines, **options):
     show_default=True,
     help="FILE.png, or FILE.npz for the vectors and samples.",
 )
-@_overwrite
+@parameters.overwrite
 @as_json
 def directions(run, out, overwrite, json_lines, **options):
     """Show what varies most among the samples of RUN.
