@@ -1,12 +1,21 @@
 """Export of networks for serving; the networks of the model are not changed."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 
 from kgan import arguments
 from kgan.disk import marks, writing
 from kgan.errors import InputError
+from kgan.inference.formats import names
+
+if TYPE_CHECKING:
+    from kgan.inference.formats.checking import Price
+
+# A function, the `tf.TensorSpec` of its inputs, and the networks that it runs.
+Endpoint = tuple[Callable[..., Any], list[Any], list[keras.Model]]
 
 
 def write_saved_model(filepath, endpoints, networks, average, verbose=False, **kwargs) -> None:
@@ -61,6 +70,40 @@ def write_other(network: keras.Model, filepath, format: str, **kwargs) -> None:
         return sorted(part.parent.iterdir())
 
     writing.together(Path(filepath), write)
+
+
+# Arguments of `formats.writing.write`; any other is Keras's.
+_OWN = {"endpoint", "representative", "judge"}
+
+
+def is_compared(filepath: str, format: str, precision: Any, options: dict) -> bool:
+    """Returns whether an export is of the formats that kgan runs and compares itself.
+
+    A SavedModel without a precision, and what Keras alone has arguments for, is not.
+    """
+    if arguments.text("format", format) == "tf_saved_model":
+        return precision is not None or names.by_suffix(filepath) is not None
+    if set(options) - _OWN:
+        if precision is None:
+            return False
+        unknown = ", ".join(sorted(set(options) - _OWN))
+        raise InputError(f"export with a precision takes no {unknown}, which is Keras's own.")
+    try:
+        names.format_of(format)
+    except InputError:
+        return False
+    return True
+
+
+def compared(
+    gan: Any, filepath: str, format: str, precision: Any, force: Any, options: dict
+) -> "Price":
+    """Writes a file in a format that is told by name, or by the end of its path."""
+    from kgan.inference.formats import writing as formats
+
+    if format == "tf_saved_model":
+        format = names.by_suffix(filepath) or format
+    return formats.write(gan, filepath, format, precision, force=force, **options)
 
 
 def shown(verbose) -> bool:

@@ -3,7 +3,7 @@
 import contextlib
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -19,6 +19,9 @@ from kgan.inference.seeds import seed_pair
 from kgan.training import out_of_memory
 from kgan.training.execution import kernels
 from kgan.typing import ArrayLike, PathLike, Tensor, Tensors
+
+if TYPE_CHECKING:
+    from kgan.inference.formats.checking import Price
 
 
 class Sampling:
@@ -41,7 +44,10 @@ class Sampling:
 
     def sample(self, latents: Tensors, condition: Tensors = None) -> Tensors:
         """Returns samples in inference mode, of the averaged generator if there is an average."""
-        with self.averaged():
+        return self._sampled(latents, condition, self.averaged)
+
+    def _sampled(self, latents, condition, weights):
+        with weights():
             made = self.forward(latents, condition, training=False)
         return tf.nest.map_structure(self.finished, made)
 
@@ -243,27 +249,43 @@ class LatentSampling(Exploring, Sampling):
         filepath: PathLike,
         format: str = "tf_saved_model",
         verbose: int | str | None = None,
+        precision: str | None = None,
+        force: bool = False,
         **kwargs: Any,
-    ) -> None:
+    ) -> "Price | None":
         """Writes the generator for serving; loading it does not require kgan.
 
         A SavedModel has two signatures: `serve(latents)` and `sample(count, seed)`, which draws
         the same latents as `generate(count, seed=seed)`. For a conditional model they are
         `serve(latents, labels)` and `sample(labels, seed)`, with int32 labels `(n,)`. They return
-        samples in the data's range, of the averaged generator if there is an average. Other
-        formats ("onnx", ...) are Keras's own, and hold the generator alone.
+        samples in the data's range, of the averaged generator if there is an average.
+
+        "onnx", "litert", "keras" and "web" hold `serve`. Such a file is run in its own runtime and
+        compared with the model before it is kept; docs/formats.md says what each is for. Any other
+        format is Keras's own, and holds the generator alone.
 
         Args:
-            filepath: folder of the SavedModel, or file of another format.
-            format: "tf_saved_model", or another format of `keras.Model.export`.
+            filepath: folder of the SavedModel, or file of another format; its end (.onnx, .tflite,
+                .keras, .html) tells the format.
+            format: "tf_saved_model", "keras", "onnx", "litert", "web", or another format of
+                `keras.Model.export`.
             verbose, **kwargs: as in `keras.Model.export`.
+            precision: "float32", "float16" or "int8", where the format has it; see docs/formats.md.
+            force: whether to keep a file that ruins the samples.
+
+        Returns:
+            What the file costs, `kgan.inference.formats.checking.Price`; None for what is written
+            without a comparison, a SavedModel without `precision` and Keras's formats.
 
         Raises:
             InputError: for another format, if the model has several generators or a generator
                 that cannot be copied with its averaged weights; for a folder that holds anything
-                but an earlier export, or whose path is not UTF-8.
+                but an earlier export, or whose path is not UTF-8; for a file that would ruin the
+                samples.
         """
         filepath = arguments.utf8_path("filepath", filepath)
+        if exporting.is_compared(filepath, format, precision, kwargs):
+            return exporting.compared(self, filepath, format, precision, force, kwargs)
         shown = exporting.shown(verbose)
         generators = self.networks_of("generator")
         if arguments.text("format", format) != "tf_saved_model":
@@ -274,30 +296,60 @@ class LatentSampling(Exploring, Sampling):
                 )
             network = exporting.averaged_copy(generators[0], self.average)
             exporting.write_other(network, filepath, format, verbose=verbose, **kwargs)
-            return
-        latents = tf.TensorSpec((None, *self.latents.shape), tf.float32, name="latents")
-        count = tf.TensorSpec((), tf.int32, name="count")
-        seed = tf.TensorSpec((), tf.int64, name="seed")
-        labels = tf.TensorSpec((None,), tf.int32, name="labels")
-        if self.classes:
-            endpoints = {
-                "serve": (self.sample, [latents, labels]),
-                "sample": (self._sample_labels, [labels, seed]),
-            }
-        else:
-            endpoints = {
-                "serve": (self.sample, [latents]),
-                "sample": (self._sample_count, [count, seed]),
-            }
+            return None
         exporting.write_saved_model(
-            filepath, endpoints, generators, self.average, verbose=shown, **kwargs
+            filepath,
+            {
+                name: (call, inputs)
+                for name, (call, inputs, _) in self.endpoints(drawn=True).items()
+            },
+            generators,
+            self.average,
+            verbose=shown,
+            **kwargs,
         )
+        return None
 
-    def _sample_count(self, count, seed):
-        return self.sample(self.draw(count, seed_pair(seed)))
+    def endpoints(
+        self,
+        weights: Callable[[], contextlib.AbstractContextManager] | None = None,
+        drawn: bool = False,
+    ) -> dict[str, exporting.Endpoint]:
+        """Returns what is served, by name: a function, its inputs, and the networks that it runs.
 
-    def _sample_labels(self, labels, seed):
-        return self.sample(self.draw(tf.shape(labels)[0], seed_pair(seed)), labels)
+        Args:
+            weights: returns a context in which networks use other weights; None uses the averaged.
+            drawn: whether to add "sample", which draws the latents itself.
+        """
+        weights = weights or self.averaged
+        networks = self.networks_of("generator")
+        latents = tf.TensorSpec((None, *self.latents.shape), tf.float32, name="latents")
+        labels = tf.TensorSpec((None,), tf.int32, name="labels")
+        seed = tf.TensorSpec((), tf.int64, name="seed")
+        count = tf.TensorSpec((), tf.int32, name="count")
+
+        def serve(latents, labels=None):
+            return self._sampled(latents, labels, weights)
+
+        def sample(number, seed):
+            size = tf.shape(number)[0] if self.classes else number
+            latents = self.draw(size, seed_pair(seed))
+            return serve(latents, number) if self.classes else serve(latents)
+
+        # With its own names of the arguments, by which a SavedModel is called.
+        def sample_count(count, seed):
+            return sample(count, seed)
+
+        def sample_labels(labels, seed):
+            return sample(labels, seed)
+
+        given = [latents, labels] if self.classes else [latents]
+        found: dict[str, exporting.Endpoint] = {"serve": (serve, given, networks)}
+        if drawn and self.classes:
+            found["sample"] = (sample_labels, [labels, seed], networks)
+        elif drawn:
+            found["sample"] = (sample_count, [count, seed], networks)
+        return found
 
 
 def _numbers(shape) -> int:

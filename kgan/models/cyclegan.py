@@ -16,7 +16,7 @@ from kgan.models.blocks import image_networks, sizes
 from kgan.models.blocks.image_to_image import ImageToImage
 from kgan.optimizers import ConstantThenLinear
 from kgan.terms import Term
-from kgan.typing import ArrayLike, Config, PathLike, Self, Tensor, Tensors
+from kgan.typing import ArrayLike, Config, Self, Tensor, Tensors
 
 DIRECTIONS = {"a2b": ("a", "b"), "b2a": ("b", "a")}
 
@@ -246,16 +246,9 @@ class CycleGAN(ImageToImage):
         ab, ba = self.translate(a, "a2b"), self.translate(b, "b2a")
         return [a, ab, self.translate(ab, "b2a"), b, ba, self.translate(ba, "a2b")]
 
-    def export(
-        self,
-        filepath: PathLike,
-        format: str = "tf_saved_model",
-        verbose: int | str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Writes both generators as a SavedModel, with `a2b(images)` and `b2a(images)`."""
-        endpoints = {"a2b": self.generator_ab, "b2a": self.generator_ba}
-        self._export(filepath, endpoints, format, verbose, **kwargs)
+    def served(self) -> dict[str, keras.Model]:
+        """Returns both generators, by direction."""
+        return {"a2b": self.generator_ab, "b2a": self.generator_ba}
 
     def get_config(self) -> Config:
         return {

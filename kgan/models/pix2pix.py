@@ -13,7 +13,7 @@ from kgan.errors import InputError
 from kgan.models.blocks import image_networks, sizes
 from kgan.models.blocks.image_to_image import ImageToImage
 from kgan.terms import Term
-from kgan.typing import ArrayLike, Config, PathLike, Self, Tensors
+from kgan.typing import ArrayLike, Config, Self, Tensors
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -178,16 +178,6 @@ class Pix2Pix(ImageToImage):
         channels = outputs.shape[-1]
         shown = inputs if inputs.shape[-1] == channels else _grey(inputs, channels)
         return [shown, outputs, targets]
-
-    def export(
-        self,
-        filepath: PathLike,
-        format: str = "tf_saved_model",
-        verbose: int | str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Writes the generator as a SavedModel, with `serve(images)`, for images of any size."""
-        self._export(filepath, {"serve": self.generator}, format, verbose, **kwargs)
 
     def get_config(self) -> Config:
         return {

@@ -22,7 +22,7 @@ from kgan.models.blocks.content import Content, VGG19Features, content_features,
 from kgan.models.blocks.image_to_image import ImageToImage, first_samples
 from kgan.terms import Term
 from kgan.training import feed
-from kgan.typing import ArrayLike, Config, PathLike, Self, Tensor, Tensors
+from kgan.typing import ArrayLike, Config, Self, Tensor, Tensors
 
 
 @dataclass(frozen=True)
@@ -315,16 +315,6 @@ class SRGAN(presets.WithPresets, ImageToImage):
         low, high = self.examples
         bicubic = np.asarray(tf.image.resize(low, high.shape[1:3], "bicubic")).clip(-1, 1)
         return [bicubic, self.upscale(low), high]
-
-    def export(
-        self,
-        filepath: PathLike,
-        format: str = "tf_saved_model",
-        verbose: int | str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        """Writes the generator as a SavedModel, with `serve(images)`, for images of any size."""
-        self._export(filepath, {"serve": self.generator}, format, verbose, **kwargs)
 
     def get_config(self) -> Config:
         content = self._content()

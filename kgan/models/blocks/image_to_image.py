@@ -1,6 +1,8 @@
 """The base class of families whose generators take images: Pix2Pix, CycleGAN and SRGAN."""
 
-from typing import Any
+import contextlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -12,7 +14,10 @@ from kgan.game import Game
 from kgan.inference import exporting
 from kgan.inference.sampling import Sampling
 from kgan.training import feed
-from kgan.typing import ArrayLike, Tensor, Tensors
+from kgan.typing import ArrayLike, PathLike, Tensor, Tensors
+
+if TYPE_CHECKING:
+    from kgan.inference.formats.checking import Price
 
 # The number of images that `fit` keeps for previews.
 EXAMPLES = 8
@@ -145,22 +150,73 @@ class ImageToImage(Sampling, Game):
         scale = tf.shape(outputs)[1] // tf.shape(padded)[1]
         return self.finished(outputs[:, : size[0] * scale, : size[1] * scale])
 
-    def _export(self, filepath, endpoints, format, verbose, **kwargs):
-        """Writes a SavedModel whose endpoints apply networks to images of any size."""
+    def served(self) -> dict[str, keras.Model]:
+        """Returns the networks that `export` writes, by the names of their signatures."""
+        return {"serve": self.generator}
+
+    def endpoints(
+        self,
+        weights: Callable[[], contextlib.AbstractContextManager] | None = None,
+        drawn: bool = False,
+    ) -> dict[str, exporting.Endpoint]:
+        """Returns what is served; see `LatentSampling.endpoints`. Nothing is drawn."""
+        weights = weights or self.averaged
+
+        def applied(network):
+            def serve(images):
+                with weights():
+                    return self.any_size(network, images)
+
+            return serve
+
+        found: dict[str, exporting.Endpoint] = {}
+        for name, network in self.served().items():
+            spec = tf.TensorSpec((None, None, None, network.input_shape[-1]), name="images")
+            found[name] = (applied(network), [spec], [network])
+        return found
+
+    def export(
+        self,
+        filepath: PathLike,
+        format: str = "tf_saved_model",
+        verbose: int | str | None = None,
+        precision: str | None = None,
+        force: bool = False,
+        **kwargs: Any,
+    ) -> "Price | None":
+        """Writes the generator, with `signatures`, for images of any size.
+
+        Args:
+            filepath, format, verbose, precision, force: as in `kgan.GAN.export`; "web" and formats
+                of Keras's are of models that start from latents.
+            **kwargs: `endpoint`, "a2b" or "b2a", chooses the network of CycleGAN that a file
+                holds; `representative`, images in the data's range, is what int8 measures by.
+                Others are as in `keras.Model.export`.
+
+        Returns:
+            As `kgan.GAN.export`.
+
+        Raises:
+            InputError: for another format, or a file that would ruin the samples.
+        """
+        filepath = arguments.utf8_path("filepath", filepath)
+        if exporting.is_compared(filepath, format, precision, kwargs):
+            return exporting.compared(self, filepath, format, precision, force, kwargs)
         if format != "tf_saved_model":
             raise InputError(
-                f"export of {type(self).__name__} writes a SavedModel; got format={format!r}."
+                f"export of {type(self).__name__} writes savedmodel, keras, onnx or litert; got "
+                f"format={format!r}."
             )
-        served = {}
-        for name, network in endpoints.items():
-            spec = tf.TensorSpec((None, None, None, network.input_shape[-1]), name="images")
-            served[name] = (self._served(network), [spec])
+        endpoints = self.endpoints()
         exporting.write_saved_model(
-            filepath, served, endpoints.values(), self.average, verbose=bool(verbose), **kwargs
+            filepath,
+            {name: (call, inputs) for name, (call, inputs, _) in endpoints.items()},
+            self.served().values(),
+            self.average,
+            verbose=bool(verbose),
+            **kwargs,
         )
-
-    def _served(self, network):
-        return lambda images: self._averaged(network, images)
+        return None
 
 
 def _mirrored(images, axis: int, missing):
