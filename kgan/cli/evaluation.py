@@ -64,14 +64,14 @@ def evaluate(
         )
     _check_names(names, reference, kind)
     default = wanted.PAIRED if kind.paired else wanted.DEFAULT
-    real, split = _load(settings, data, split, gan)
+    real, split = real_samples(settings, data, split, gan)
     metrics = [
         wanted.make(name, bool(names), extractor, reference, real.info.modes)
         for name in wanted.checked(names or default)
     ]
     for metric in metrics:
         if getattr(metric, "uses_training", False):
-            metric.training, _ = _load(settings, None, settings["split"], gan)
+            metric.training, _ = real_samples(settings, None, settings["split"], gan)
     if real.info.modes is not None and not names:
         from kgan.metrics import ModeCoverage
 
@@ -162,7 +162,7 @@ def _floor(metrics, real, settings, gan, count, trained_on_it) -> dict[str, floa
     of_labels = ("classifier_accuracy", "usefulness")
     label_free = [metric for metric in metrics if metric.name not in of_labels]
     if not trained_on_it:
-        training, _ = _load(settings, None, settings["split"], gan)
+        training, _ = real_samples(settings, None, settings["split"], gan)
         return measure(label_free, real, training, count, gan.data_range)
     half = min(real.info.size, count) // 2
     if half < 2:
@@ -196,7 +196,7 @@ def classes_match(extractor, gan, trained_on: str, info) -> bool:
     return {trained_on.split(":")[0], info.name.split(":")[0]} <= set(known)
 
 
-def _load(settings, data, split, gan):
+def real_samples(settings, data, split, gan):
     """Returns the real samples and the split that they come from."""
     from kgan.cli import reading
 

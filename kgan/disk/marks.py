@@ -26,6 +26,7 @@ CARD = "README.md"
 _SAVED_MODEL = re.compile(
     r"saved_model\.pb|fingerprint\.pb|variables/variables\.(index|data-\d{5}-of-\d{5})"
 )
+_PAGE = r"index\.html|(runtime|generator|page)\.js|runtime-licences\.txt"
 # What begins a file of the kind: a user's notes may have any name.
 _BEGINS = {".png": b"\x89PNG\r\n\x1a\n", ".gif": b"GIF8", ".npz": b"PK"}
 _CHECKPOINT = r"(damaged-|\.replaced-|\.unfinished-(\d+-)?)?step-\d+"
@@ -120,6 +121,19 @@ def check_unzipped(folder: Path) -> None:
     """
     for path, name in _files(folder):
         if not _older(path, name, r"(config|metadata)\.json|model\.weights\.h5|assets/.*"):
+            raise not_kgans(folder, name)
+
+
+def check_page(folder: Path) -> None:
+    """Checks that a folder holds a web page as `export` writes it, and nothing else.
+
+    Raises:
+        InputError: if it holds anything else; the message names a file of that.
+    """
+    for path, name in _files(folder):
+        if not _older(
+            path, name, r"index\.html|(runtime|generator|page)\.js|runtime-licences\.txt"
+        ):
             raise not_kgans(folder, name)
 
 

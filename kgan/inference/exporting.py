@@ -73,7 +73,7 @@ def write_other(network: keras.Model, filepath, format: str, **kwargs) -> None:
 
 
 # Arguments of `formats.writing.write`; any other is Keras's.
-_OWN = {"endpoint", "representative", "judge"}
+_OWN = {"endpoint", "representative", "judge", "title", "class_names"}
 
 
 def is_compared(filepath: str, format: str, precision: Any, options: dict) -> bool:

@@ -10,9 +10,10 @@ import kgan
 from kgan import signals
 from kgan.cli.commands.augmenting import augment
 from kgan.cli.commands.balancing import balance
-from kgan.cli.commands.drawing import export, generate, translate, upscale
+from kgan.cli.commands.drawing import generate, translate, upscale
 from kgan.cli.commands.evaluating import evaluate
 from kgan.cli.commands.exploring import directions, interpolate, project
+from kgan.cli.commands.exporting import export
 from kgan.cli.commands.listing import datasets, models
 from kgan.cli.commands.playing import play
 from kgan.cli.commands.reporting import compare, report

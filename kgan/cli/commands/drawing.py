@@ -1,4 +1,4 @@
-"""`kgan generate`, `kgan translate`, `kgan upscale` and `kgan export`: their options."""
+"""`kgan generate`, `kgan translate` and `kgan upscale`: their options."""
 
 import json
 from pathlib import Path
@@ -8,9 +8,7 @@ import click
 from kgan.cli import parameters
 from kgan.cli.parameters import COUNT, as_json
 from kgan.cli.reports import spoken
-from kgan.disk import marks
-from kgan.errors import InputError
-from kgan.runs import RunFolder, card
+from kgan.runs import RunFolder
 
 
 @click.command()
@@ -93,43 +91,3 @@ def upscale(run, images, out, tile, overwrite):
     from kgan.cli.translating import upscale as upscale_files
 
     click.echo(upscale_files(RunFolder.find(run), images, out, tile, overwrite))
-
-
-@click.command()
-@click.argument("run", type=click.Path())
-@click.option("-o", "--out", type=click.Path(), help="Default: RUN/saved_model.")
-@click.option("--overwrite", is_flag=True, help="Replace the SavedModel in --out.")
-@click.option(
-    "--licence",
-    "--license",
-    metavar="NAME",
-    help="Of the model, for its card, such as apache-2.0. Default: unknown.",
-)
-def export(run, out, overwrite, licence):
-    """Write RUN's generator as a SavedModel.
-
-    A model card is written beside it.
-    """
-    from kgan.arguments import utf8_path
-    from kgan.cli.terminal import working
-    from kgan.runs import trained
-    from kgan.runs.files import write_saved_model
-
-    folder = RunFolder.find(run)
-    folder.config()
-    if folder.is_carried and out is None:
-        raise InputError(f"{run} is a model that kgan carries; say where to write it: -o FOLDER.")
-    target = Path(out) if out else folder.saved_model
-    utf8_path("-o", target)
-    if out is None and not overwrite and target.is_dir() and any(target.iterdir()):
-        raise InputError(
-            f"{target} is there already: training wrote it, and it is ready to serve. For another "
-            "copy give -o FOLDER, or --overwrite to write it again."
-        )
-    marks.check_free(target, overwrite, marks.check_saved_model)
-    text = card.card(folder, licence)
-    with working("loading TensorFlow and the run"):
-        gan = trained(folder)
-    write_saved_model(gan, target)
-    card.write(text, target)
-    click.echo(f"Exported to {target}: {gan.signatures}. It loads without kgan.")

@@ -104,13 +104,20 @@ def priced(
         images: see `Served.trials`.
     """
     inputs = served.trials(COMPARED, serving.JUDGEMENT, images)
-    truth = np.asarray(served.call(*(inputs[spec.name] for spec in served.inputs)))
-    found = run(**inputs)
-    if found.shape != truth.shape:
-        raise InputError(
-            f"{format} makes samples of shape {found.shape} where the model makes {truth.shape}: "
-            "the generator cannot be written so. Write a SavedModel."
-        )
+    tried = [inputs]
+    if images is not None:
+        # Of another size, which is no multiple of the stride.
+        gan, channels = served.gan, served.inputs[0].shape[-1]
+        noise = serving.smooth_noise(1, channels, gan.data_range, serving.JUDGEMENT)
+        tried.insert(0, {"images": noise})
+    for each in tried:
+        truth = np.asarray(served.call(*(each[spec.name] for spec in served.inputs)))
+        found = run(**each)
+        if found.shape != truth.shape:
+            raise InputError(
+                f"{format} makes samples of shape {found.shape} where the model makes "
+                f"{truth.shape}: the generator cannot be written so. Write a SavedModel."
+            )
     one = {name: values[:1] for name, values in inputs.items()}
     times = []
     for _ in range(TIMED + 3):

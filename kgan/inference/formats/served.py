@@ -14,8 +14,9 @@ from kgan.inference.seeds import seed_pair
 
 # Seeds of what a file is calibrated with, and of what it is judged by: never the same samples.
 CALIBRATION, JUDGEMENT = 0xCA11B, 0x1DE4
-# The side of images that stand in where a model starts from images and none are given.
-_SIDE = 32
+# The height and width of images that stand in where a model starts from images and none are given:
+# no multiples of any stride, so that the ends are tried that `translate` adds and takes off.
+_SIDES = (30, 37)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,9 +98,9 @@ def of(gan: Any, endpoint: str | None = None, weights: Callable[[], Any] | None 
 
 
 def smooth_noise(count: int, channels: int, data_range: Any, seed: int) -> np.ndarray:
-    """Returns images of soft random spots, `(count, 32, 32, channels)`, over the whole range."""
+    """Returns images of soft random spots, `(count, 30, 37, channels)`, over the whole range."""
     coarse = np.random.default_rng(seed).random((count, 5, 5, channels), np.float32)
-    images = np.asarray(tf.image.resize(coarse, (_SIDE, _SIDE), "bicubic")).clip(0, 1)
+    images = np.asarray(tf.image.resize(coarse, _SIDES, "bicubic")).clip(0, 1)
     low, high = data_range or (-1.0, 1.0)
     return (low + (high - low) * images).astype(np.float32)
 

@@ -28,6 +28,8 @@ def write(
     endpoint: str | None = None,
     representative: Any = None,
     judge: Callable[..., Price] | None = None,
+    title: str = "",
+    class_names: Any = (),
 ) -> Price:
     """Writes a generator, and keeps the file only if it makes the model's samples.
 
@@ -43,6 +45,7 @@ def write(
             judged by them.
         judge: completes the price by what takes data: gets the price and the function that runs
             the file.
+        title, class_names: of a web page; see `web.writing.write`.
 
     Returns:
         The price, see `checking.Price`.
@@ -82,7 +85,7 @@ def write(
     found: list[Price] = []
 
     def write_one(part: Path) -> None:
-        run = _written(gan, serves, part, format, precision, trials)
+        run = _written(gan, serves, part, format, precision, trials, title, class_names)
         price = checking.priced(serves, run, part, format, precision, representative)
         if not force:
             rank = 3 if serves.from_images else len(gan.sample_shape)
@@ -91,13 +94,16 @@ def write(
             price = judge(price, run)
         found.append(price)
 
-    if target.is_dir() and any(target.iterdir()) and format == names.SAVED_MODEL:
-        marks.check_saved_model(target)
+    if target.is_dir() and any(target.iterdir()):
+        check = marks.check_page if format == names.WEB else marks.check_saved_model
+        check(target)
     writing.replace(target, write_one)
     return dataclasses.replace(found[0], path=str(target))
 
 
-def _written(gan, serves, part: Path, format, precision, trials) -> Callable[..., np.ndarray]:
+def _written(
+    gan, serves, part: Path, format, precision, trials, title, class_names
+) -> Callable[..., np.ndarray]:
     """Writes a file, and returns the function that runs it."""
     if format == names.SAVED_MODEL:
         _write_saved_model(gan, part, precision)
@@ -111,12 +117,11 @@ def _written(gan, serves, part: Path, format, precision, trials) -> Callable[...
     if format == names.ONNX:
         onnx_file.write(serves, part, precision, trials)
         return onnx_file.runner(part, serves)
+    from kgan.inference.formats.web import rounding
     from kgan.inference.formats.web import writing as web
 
-    from kgan.inference.formats.web import rounding
-
     network = rounding.network(serves, precision, trials)
-    web.write(gan, part, network)
+    web.write(gan, part, network, class_names, title)
     # The page runs this network by the same runtime, compiled for browsers.
     session = onnx_file.session(network)
     return lambda **inputs: session.run(["samples"], inputs)[0]

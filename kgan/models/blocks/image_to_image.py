@@ -144,7 +144,8 @@ class ImageToImage(Sampling, Game):
         the output is cropped.
         """
         size = tf.shape(images)[1:3]
-        missing = (-size) % self.stride
+        # Of positive numbers alone: runtimes differ in the remainder of negative ones.
+        missing = (self.stride - size % self.stride) % self.stride
         padded = _mirrored(_mirrored(images, 1, missing[0]), 2, missing[1])
         outputs = network(padded, training=False)
         scale = tf.shape(outputs)[1] // tf.shape(padded)[1]

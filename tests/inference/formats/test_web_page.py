@@ -1,0 +1,222 @@
+"""A web page in Chromium, opened from a file: its samples, its controls, its requests."""
+
+import json
+import re
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kgan
+from kgan.errors import InputError
+from kgan.runs import RunFolder, trained
+
+pytest.importorskip("tf2onnx", reason="the extra onnx is not installed")
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+# Of the page that belongs to a model, beside the runtime that all pages have.
+OWN = ("index.html", "generator.js", "page.js")
+
+
+@pytest.fixture(scope="module")
+def conditional():
+    gan = kgan.models.ACGAN((8, 8, 1), classes=3, width=6, latent_size=4)
+    for weight in gan.generator.trainable_variables:
+        # An untrained generator's samples are all the same grey.
+        weight.assign(weight * 8)
+    return gan
+
+
+def test_a_folder_holds_all_that_it_needs(conditional, tmp_path):
+    digits = trained(RunFolder.find("digits"))
+    price = digits.export(tmp_path / "page", format="web")
+    assert price.precision == "float16"
+    files = {each.name: each for each in (tmp_path / "page").iterdir()}
+    assert files.keys() == {*OWN, "runtime.js", "runtime-licences.txt"}
+    assert sum(files[name].stat().st_size for name in OWN) < 2e6
+    assert "Permission is hereby granted" in files["runtime-licences.txt"].read_text("utf-8")
+    html = files["index.html"].read_text("utf-8")
+    assert set(re.findall(r'src="([^"]*)"', html)) == {"runtime.js", "generator.js", "page.js"}
+    # What somebody keeps there is not replaced.
+    (tmp_path / "page" / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"notes\.txt"):
+        digits.export(tmp_path / "page", format="web")
+
+    title = "</script><b>a & b"
+    conditional.export(tmp_path / "x.html", title=title, class_names=["<i>zero", "one"])
+    text = (tmp_path / "x.html").read_text("utf-8")
+    assert title not in text and "<i>zero" not in text
+    assert "&lt;i&gt;zero</option>" in text and '<option value="2">2</option>' in text
+
+
+def test_what_a_page_cannot_show_is_refused(tmp_path):
+    flat = kgan.GAN(*(_dense(a, b) for a, b in ((4, 7), (7, 1))))
+    with pytest.raises(InputError, match=r"images and points.*\(7,\)"):
+        flat.export(tmp_path / "x.html")
+
+
+def _dense(inputs, outputs):
+    import keras
+
+    return keras.Sequential([keras.Input((inputs,)), keras.layers.Dense(outputs)])
+
+
+@pytest.fixture
+def browser():
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    if not CHROMIUM or not DRIVER:
+        pytest.skip("Chromium and its driver are not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+    driver.set_script_timeout(60)
+    yield driver
+    driver.quit()
+
+
+def opened(driver, path, width, scheme="light"):
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    driver.get(path.as_uri())
+    settled(driver, "ready")
+
+
+def settled(driver, what="drawn"):
+    """Waits until the page has drawn the last change."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        found = driver.execute_script(f"return document.documentElement.dataset.{what}")
+        if found == "yes":
+            return
+        assert found != "failed", driver.find_element("id", "state").text
+        time.sleep(0.02)
+    pytest.fail("the page did not finish")
+
+
+def requests(driver) -> set[str]:
+    """The addresses that the page asked for since the last call, without what it brings itself."""
+    found = set()
+    for entry in driver.get_log("performance"):
+        message = json.loads(entry["message"])["message"]
+        if message["method"] in ("Network.requestWillBeSent", "Network.webSocketCreated"):
+            url = message["params"].get("request", message["params"]).get("url", "")
+            if not url.startswith(("data:", "blob:")):
+                found.add(url)
+    return found
+
+
+def complaints(driver) -> list[str]:
+    return [each["message"] for each in driver.get_log("browser") if each["level"] == "SEVERE"]
+
+
+def pictures(driver, place):
+    script = "return [...document.querySelectorAll(arguments[0])].map((c) => c.toDataURL())"
+    return driver.execute_script(script, place)
+
+
+def made_by(driver, latents, labels=()):
+    script = "kgan.generate(arguments[0], arguments[1]).then((found) => arguments[2]([...found]))"
+    return np.array(
+        driver.execute_async_script(script, latents.ravel().tolist(), np.asarray(labels).tolist())
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+@pytest.mark.parametrize("single", [True, False])
+def test_a_visitor_draws_samples(browser, conditional, tmp_path, width, scheme, single):
+    target = tmp_path / ("x.html" if single else "page")
+    conditional.export(target, format="web", title="Three classes")
+    path = target if single else target / "index.html"
+    opened(browser, path, width, scheme)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+    # The same latents, the same samples; the same seed, the same latents and classes.
+    seeds = list(range(16))
+    latents = conditional.latents_of(seeds)
+    drawn = browser.execute_script("return arguments[0].map((s) => [...kgan.latents(s, 0)])", seeds)
+    np.testing.assert_allclose(drawn, latents, atol=1e-5)
+    labels = np.arange(16) % 3
+    truth = conditional.generate(latents=latents, labels=labels)
+    assert np.abs(truth).max() > 0.9
+    made = made_by(browser, latents, labels).reshape(truth.shape)
+    np.testing.assert_allclose(made, truth, atol=1e-3)
+    own = browser.execute_script("return arguments[0].map(kgan.drawnClass)", seeds)
+    np.testing.assert_allclose(
+        made_by(browser, latents, own).reshape(truth.shape),
+        np.concatenate([conditional.generate(1, seed=seed) for seed in seeds]),
+        atol=1e-3,
+    )
+
+    first, moved = pictures(browser, "#samples canvas"), pictures(browser, "#moved")
+    assert len(set(first)) == 16 and moved == first[:1]
+    assert "sample 0, class" in browser.find_element("id", "moved").get_attribute("aria-label")
+
+    def press(selector):
+        element = browser.find_element("css selector", selector)
+        browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+        element.click()
+        settled(browser)
+
+    def slide(selector, key):
+        from selenium.webdriver.common.keys import Keys
+
+        element = browser.find_element("css selector", selector)
+        browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+        element.send_keys(getattr(Keys, key))
+        settled(browser)
+
+    press("#new")
+    renewed = pictures(browser, "#samples canvas")
+    assert not set(renewed) & set(first)
+
+    press("#samples button:nth-child(6)")
+    start = pictures(browser, "#moved")
+    assert start == [renewed[5]]
+    slide(".direction", "END")
+    further = pictures(browser, "#moved")
+    press("#reset")
+    assert further != start == pictures(browser, "#moved")
+    # Blended wholly, it is the other sample, of the picked one's class.
+    browser.execute_script(
+        "const box = document.getElementById('class'); box.value = '2';"
+        "box.dispatchEvent(new Event('change'))"
+    )
+    settled(browser)
+    of_two = pictures(browser, "#samples canvas")
+    assert of_two != renewed
+    slide("#blend", "END")
+    assert pictures(browser, "#moved") == [of_two[1]]
+    press("#reset")
+    slide("#truncation", "HOME")
+    assert pictures(browser, "#samples canvas") != of_two
+
+    own_files = {path.as_uri()}
+    own_files |= set() if single else {each.as_uri() for each in target.iterdir()}
+    assert requests(browser) <= own_files
+    assert complaints(browser) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["digits", "ring"])
+def test_models_that_come_along_draw_the_same(browser, tmp_path, name):
+    gan = trained(RunFolder.find(name))
+    gan.export(tmp_path / "x.html")
+    opened(browser, Path(tmp_path / "x.html"), 390)
+    for truncation in (0, 0.6):
+        script = "return arguments[0].map((seed) => [...kgan.latents(seed, arguments[1])])"
+        drawn = browser.execute_script(script, [5, 2147483600], truncation)
+        latents = gan.latents_of([5, 2147483600], truncation or None)
+        np.testing.assert_allclose(drawn, latents, atol=1e-5)
+        truth = gan.generate(latents=latents)
+        made = made_by(browser, latents).reshape(truth.shape)
+        np.testing.assert_allclose(made, truth, atol=1e-3)
+    assert complaints(browser) == []
