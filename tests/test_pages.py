@@ -49,8 +49,10 @@ def given(name):
         folder(Path("generated"), 24, 32)
     if name == "pictures.md":
         folder(Path("stickers"), 64, 64)
-    if name == "report.md":
+    if name in ("formats.md", "serving.md", "report.md"):
         shutil.copytree(ROOT / "tests" / "golden" / "vanilla" / "run", "runs/vanilla-digits")
+    if name == "serving.md":
+        kgan.load("runs/vanilla-digits/gan.keras").export("runs/vanilla-digits/saved_model")
     if name in ("reliability.md", "troubles.md"):
         gan = kgan.models.VanillaGAN((8, 8, 1), preset="stable")
         gan.compile()

@@ -6,8 +6,8 @@ import re
 import sys
 import threading
 
-# TensorFlow 2.21 writes these through a logger that TF_CPP_MIN_LOG_LEVEL does not reach; the last two
-# are those of LiteRT's converter and interpreter.
+# TensorFlow 2.21 writes these through a logger that TF_CPP_MIN_LOG_LEVEL does not reach; the last
+# two are those of LiteRT's converter and interpreter.
 _CHATTER = re.compile(
     rb"^(WARNING: All log messages before absl|[IWE]0000 |To enable the following instructions"
     rb"|fully_quantize: \d|INFO: Created TensorFlow Lite)"
