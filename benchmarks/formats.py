@@ -79,8 +79,9 @@ def table(results: dict) -> str:
         first = run["prices"][0]
         lines += [
             f"**{name}**: {run['model']}{of}, samples of {shape}, {run['parameters']:,} "
-            f"parameters, {run['steps']:,} steps; Fréchet distance to {run['data']} ({run['split']}) with the "
-            f"extractor {first['extractor']}: {first['frechet'][0]:.3g}.",
+            f"parameters, {run['steps']:,} steps; Fréchet distance to {run['data']} "
+            f"({run['split']}) with the extractor {first['extractor']}: "
+            f"{first['frechet'][0]:.3g}.",
             "",
             "| format | precision | size | PSNR, dB | largest difference | ms a sample | Fréchet "
             "distance | |",

@@ -108,7 +108,7 @@ def smooth_noise(count: int, channels: int, data_range: Any, seed: int) -> np.nd
 def value_range(gan: Any, samples: np.ndarray) -> float:
     """Returns how far apart the ends of the data's range are, or those of samples without one."""
     low, high = gan.data_range or (samples.min(), samples.max())
-    return max(float(high) - float(low), np.finfo(np.float32).tiny)
+    return max(float(high) - float(low), float(np.finfo(np.float32).tiny))
 
 
 class Halves:

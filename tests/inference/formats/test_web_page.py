@@ -1,5 +1,7 @@
 """A web page in Chromium, opened from a file: its samples, its controls, its requests."""
 
+import base64
+import gzip
 import json
 import re
 import shutil
@@ -50,6 +52,27 @@ def test_a_folder_holds_all_that_it_needs(conditional, tmp_path):
     text = (tmp_path / "x.html").read_text("utf-8")
     assert title not in text and "<i>zero" not in text
     assert "&lt;i&gt;zero</option>" in text and '<option value="2">2</option>' in text
+
+
+@pytest.mark.parametrize("gain", [8, 16])
+def test_the_weights_of_a_page_are_16_bits_and_some_24(tmp_path, gain):
+    onnx = pytest.importorskip("onnx")
+    gan = kgan.models.DCGAN((8, 8, 1), width=8)
+    for weight in gan.generator.trainable_variables:
+        # The larger the weights, the more is changed by rounding them.
+        weight.assign(weight * gain)
+    price = gan.export(tmp_path / "page", format="web")
+    # Rounding shows, so that it was done; and no more than the page promises.
+    assert 0 < price.largest <= 1e-3 and 50 < price.psnr < 120
+    script = (tmp_path / "page" / "generator.js").read_text("utf-8")
+    facts = json.loads(script.removeprefix("window.kganModel = ").removesuffix(";"))
+    network = onnx.load_from_string(gzip.decompress(base64.b64decode(facts["network"])))
+    stored = dict.fromkeys(("FLOAT", "FLOAT16", "INT8"), 0)
+    for tensor in network.graph.initializer:
+        kind = onnx.TensorProto.DataType.Name(tensor.data_type)
+        stored[kind] = stored.get(kind, 0) + int(np.prod(tensor.dims))
+    weights = gan.generator.count_params()
+    assert stored["FLOAT"] < 100 < 0.95 * weights < stored["FLOAT16"] <= weights
 
 
 def test_what_a_page_cannot_show_is_refused(tmp_path):

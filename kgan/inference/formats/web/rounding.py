@@ -15,8 +15,9 @@ _MARGIN = 0.5
 def network(served: Any, precision: str, trials: dict[str, np.ndarray]) -> bytes:
     """Returns a network for a page as the content of an ONNX file.
 
-    With "float16" every tensor of weights is stored so that can be: where all together would
-    change a sample by half of `MOST`, those that change most for their size stay in float32.
+    With "float16" every tensor of weights is stored so that can be. Where all of them together
+    would change a sample by half of `MOST`, those that change most for their size get eight bits
+    more: what rounding took off them, which the network adds again.
 
     Args:
         served: what to write.
@@ -29,26 +30,63 @@ def network(served: Any, precision: str, trials: dict[str, np.ndarray]) -> bytes
     truth = _samples(model, trials)
     low, high = served.gan.data_range or (truth.min(), truth.max())
     most = MOST * _MARGIN * (high - low) / 2
-
-    def change(halved: set[str]) -> float:
-        return float(np.abs(_samples(_halved(model, halved), trials) - truth).max())
-
     sizes = onnx_file.halvable(model)
-    names = set(sizes)
-    if change(names) > most:
-        costs = {name: change({name}) / sizes[name] for name in sizes}
-        for name in sorted(costs, key=costs.__getitem__, reverse=True):
-            names.remove(name)
-            if change(names) <= most:
+
+    def rounded(longer: set[str]) -> Any:
+        copy = type(model)()
+        copy.CopyFrom(model)
+        _add_remainders(copy, longer)
+        onnx_file.halve(copy, set(sizes))
+        return copy
+
+    def change(longer: set[str]) -> float:
+        return float(np.abs(_samples(rounded(longer), trials) - truth).max())
+
+    longer: set[str] = set()
+    if change(longer) > most:
+        saved = {name: change(set(sizes) - {name}) / sizes[name] for name in sizes}
+        for name in sorted(saved, key=saved.__getitem__, reverse=True):
+            longer.add(name)
+            if change(longer) <= most:
                 break
-    return _halved(model, names).SerializeToString()
+        # A large one that came last may have made earlier ones needless.
+        for name in sorted(longer, key=sizes.__getitem__, reverse=True):
+            if len(longer) > 1 and change(longer - {name}) <= most:
+                longer.remove(name)
+    return rounded(longer).SerializeToString()
 
 
-def _halved(model, names):
-    copy = type(model)()
-    copy.CopyFrom(model)
-    onnx_file.halve(copy, names)
-    return copy
+def _add_remainders(model, names) -> None:
+    """Adds to tensors, in eight bits, what float16 takes off them; the tensors keep their names."""
+    from onnx import helper, numpy_helper
+
+    nodes, used = [], {}
+    for tensor in list(model.graph.initializer):
+        if tensor.name not in names:
+            continue
+        values = numpy_helper.to_array(tensor)
+        remainder = values - values.astype(np.float16).astype(np.float32)
+        # A tensor of zeros alone has no remainder to scale.
+        scale = np.float32(np.abs(remainder).max() / 127 or 1.0)
+        name = tensor.name
+        for ending, part in (
+            ("remainder", np.round(remainder / scale).astype(np.int8)),
+            ("scale", scale),
+        ):
+            own = numpy_helper.from_array(np.asarray(part), f"{name}/{ending}")
+            model.graph.initializer.append(own)
+        nodes += [
+            helper.make_node(
+                "DequantizeLinear", [f"{name}/remainder", f"{name}/scale"], [f"{name}/added"]
+            ),
+            helper.make_node("Add", [name, f"{name}/added"], [f"{name}/whole"]),
+        ]
+        used[name] = f"{name}/whole"
+    for node in model.graph.node:
+        node.input[:] = [used.get(each, each) for each in node.input]
+    rest = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend(nodes + rest)
 
 
 def _samples(model, trials) -> np.ndarray:
