@@ -114,9 +114,16 @@ def test_a_file_that_ruins_the_samples_is_not_kept(tmp_path):
         ring.export(path, precision="int8")
     assert path.read_bytes() == b"of before" and len(list(tmp_path.iterdir())) == 1
     price = ring.export(path, precision="int8", force=True)
-    assert price.psnr < checking.LEAST_OF_POINTS and by_onnx(
-        path, latents=ring.latents_of([0])
-    ).shape == (1, 2)
+    assert price.psnr < checking.LEAST_OF_POINTS
+    # Why the bound is: most points leave their mode.
+    modes, latents = kgan.data.load("ring", batch_size=10).info.modes, ring.latents_of(range(500))
+
+    def near(points):
+        apart = np.linalg.norm(points[:, None] - np.asarray(modes.centres), axis=2).min(1)
+        return np.mean(apart < 3 * modes.spread)
+
+    assert near(ring.generate(latents=latents)) > 0.95
+    assert near(by_onnx(path, latents=latents)) < 0.6
 
 
 def test_psnr_is_that_of_others():

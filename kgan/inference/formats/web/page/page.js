@@ -193,6 +193,7 @@ async function drawSheet() {
     cloud = await generate(joined(many.map((seed) => latents(seed, truncation()))), many.map(classOf));
   }
   seeds.forEach((seed, i) => {
+    byId("other").options[i].text = seed;
     const button = byId("samples").children[i], canvas = button.firstChild;
     const sample = made.slice(i * size, (i + 1) * size);
     if (isPoints) paintPoints(canvas, sample, 0); else paintImage(canvas, sample);
