@@ -73,8 +73,9 @@ def export(
     """Write RUN's generator for other programs.
 
     A SavedModel has a model card beside it. What is written in another format or precision is run
-    in its own runtime and compared with the model, and its price is said; a file that ruins the samples is not kept. A
-    web page (--format web, -o page.html) draws samples in a browser, without a server.
+    in its own runtime and compared with the model, and its price is said; a file that ruins the
+    samples is not kept. A web page (--format web, -o page.html) draws samples in a browser, without
+    a server.
     """
     from kgan.cli.exporting import chosen, export_file, target_of
 
