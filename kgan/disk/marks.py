@@ -131,9 +131,7 @@ def check_page(folder: Path) -> None:
         InputError: if it holds anything else; the message names a file of that.
     """
     for path, name in _files(folder):
-        if not _older(
-            path, name, r"index\.html|(runtime|generator|page)\.js|runtime-licences\.txt"
-        ):
+        if not _older(path, name, _PAGE):
             raise not_kgans(folder, name)
 
 

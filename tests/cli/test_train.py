@@ -47,7 +47,7 @@ def test_config_says_how_to_repeat_the_run(finished, tmp_path):
     assert said["versions"].keys() == {"kgan", "tensorflow", "keras", "numpy", "python"}
     assert said["versions"]["kgan"] == kgan.__version__
     words = ["train", said["settings"].pop("model")]
-    lists = {"options": "-O", "penalties": "--penalty"}
+    lists = {"options": "-O", "penalties": "--penalty", "log_to": "--log-to"}
     for name, value in said["settings"].items():
         option = lists.get(name, f"--{name.replace('_', '-')}")
         for one in value if name in lists else [value]:

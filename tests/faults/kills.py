@@ -78,7 +78,7 @@ MOMENTS = {
     "before a logger's row": (keras.callbacks.CSVLogger, "on_epoch_end", before),
     "after a logger's row": (keras.callbacks.CSVLogger, "on_epoch_end", after),
     "before a picture": (image_snapshot.ImageSnapshot, "draw_now", before),
-    "within a picture": (picture_files, "_write_whole", half_a_picture),
+    "within a picture": (picture_files, "write_whole", half_a_picture),
     "after TensorBoard's epoch": (tensorboard.TensorBoard, "on_epoch_end", after),
     "before the animation": (image_snapshot.ImageSnapshot, "_animate", before),
     "before the model": (kgan.cli.training, "finish", before),
