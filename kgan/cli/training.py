@@ -377,7 +377,6 @@ def finish(job: Job) -> None:
     rows = run.rows()
     if rows:
         pictures.save_png(run.plot, pictures.loss_plot(rows))
-    run.write_config(run.config() | {"finished_steps": job.gan.steps_taken})
     click.echo(
         f"Pictures of samples:  {run.samples}\n"
         f"The trained model:    {run.model}\n"
@@ -387,7 +386,8 @@ def finish(job: Job) -> None:
         f"All of it:            {run.bytes() / 1e6:.1f} MB in {run.path}\n"
         f"{kinds.of(job.gan).usage.replace('RUN', str(run.path))}"
     )
-    verdict.give(job)
+    # Written at once: a run that dies before it is not finished, and resuming it gives the verdict.
+    run.write_config(run.config() | verdict.give(job) | {"finished_steps": job.gan.steps_taken})
     card.refresh(run)
     if job.with_report:
         page.give(job)

@@ -73,10 +73,8 @@ def candidates(split: str) -> list[str]:
     return [each for each in found if not splits.overlap(each, split)]
 
 
-def give(job: Any) -> None:
-    """Prints the verdict of a finished run, and stores it in its `config.json`.
-
-    What the monitor found is stored there, too.
+def give(job: Any) -> dict[str, Any]:
+    """Prints the verdict of a finished run; returns it and what the monitor found, for its record.
 
     What goes wrong is a warning: the run is finished, whatever is said of it.
     """
@@ -85,10 +83,9 @@ def give(job: Any) -> None:
             "No verdict: this model starts from images, and `kgan evaluate` compares each with its "
             "target."
         )
-        return
+        return {}
     monitor = job.monitor
-    if monitor is not None:
-        job.run.write_config(job.run.config() | {"findings": monitor.events})
+    record: dict[str, Any] = {} if monitor is None else {"findings": monitor.events}
     try:
         from kgan import metrics
 
@@ -108,8 +105,9 @@ def give(job: Any) -> None:
             name: float(value) if math.isfinite(value) else None
             for name, value in found.figures.items()
         }
-        record = {"lines": list(found.lines), "figures": figures, "step": job.gan.steps_taken}
-        job.run.write_config(job.run.config() | {"verdict": record})
+        lines = list(found.lines)
+        record["verdict"] = {"lines": lines, "figures": figures, "step": job.gan.steps_taken}
     except Exception as error:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         click.echo(f"Warning: there is no verdict on this run: {reason}", err=True)
+    return record

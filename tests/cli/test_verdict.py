@@ -4,7 +4,7 @@ import json
 import types
 
 import pytest
-from command_line import SHORT, command, done
+from command_line import SHORT, command, config, done
 
 import kgan
 from kgan.cli import verdict
@@ -49,3 +49,15 @@ def test_models_that_start_from_images_get_a_sentence(capsys):
     assert verdict.watchers(job) == []
     verdict.give(job)
     assert capsys.readouterr().out.startswith("No verdict: this model starts from images")
+
+
+def test_a_run_that_dies_at_its_verdict_gives_it_when_resumed(tmp_path, monkeypatch):
+    def dies(*ignored, **also):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("kgan.metrics.judgement.verdict", dies)
+        command(*SHORT, "--out", tmp_path / "run")
+    assert (tmp_path / "run" / "gan.keras").is_file()
+    done("train", "--resume", "--out", tmp_path / "run")
+    assert config(tmp_path / "run").keys() >= {"verdict", "findings", "finished_steps"}

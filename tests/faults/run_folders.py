@@ -118,6 +118,8 @@ def _arrays(file) -> dict[str, np.ndarray]:
 
 
 def _equal(one, other, atol=0.0) -> bool:
+    if one is None or other is None:
+        return one is other
     if isinstance(one, (tuple, list)):
         return len(one) == len(other) and all(
             _equal(*pair, atol) for pair in zip(one, other, strict=True)
