@@ -16,6 +16,8 @@ import pytest
 import kgan
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+# Of the files that the package carries.
+KINDS = {".py", ".typed", ".npz", ".json", ".keras", ".j2", ".css", ".js", ".xz", ".txt"}
 
 pytestmark = pytest.mark.skipif(
     not (ROOT / "pyproject.toml").is_file(), reason="the tests lie outside a checkout or sdist"
@@ -192,7 +194,7 @@ def test_a_wheel_is_whole(wheel):
     files = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "kgan").rglob("*")
-        if path.suffix in (".py", ".typed", ".npz", ".json", ".keras", ".j2", ".css", ".js")
+        if path.suffix in KINDS
         and ".ipynb_checkpoints" not in path.parts
     }
     modules = {f"kgan/callbacks/{path.name}" for path in (ROOT / "callbacks").glob("*.py")}
