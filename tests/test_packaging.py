@@ -194,8 +194,7 @@ def test_a_wheel_is_whole(wheel):
     files = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "kgan").rglob("*")
-        if path.suffix in KINDS
-        and ".ipynb_checkpoints" not in path.parts
+        if path.suffix in KINDS and ".ipynb_checkpoints" not in path.parts
     }
     modules = {f"kgan/callbacks/{path.name}" for path in (ROOT / "callbacks").glob("*.py")}
     assert packed == files | modules

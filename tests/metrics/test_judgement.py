@@ -171,3 +171,11 @@ def test_the_last_third_tells_whether_to_train_longer(course, word):
 def test_what_draws_no_samples_is_answered():
     with pytest.raises(kgan.InputError, match="gan must be a model with generate"):
         verdict("runs/photos", np.zeros((40, 8, 8, 1)))
+
+
+def test_a_distance_of_zero_is_said_to_be_the_least():
+    figures = {}
+    course = [(step, 0.0 if step % 300 else 0.01) for step in range(100, 3100, 100)]
+    said = judgement._longer(course, figures)
+    assert said.startswith("hardly helps: ") and "was 0 in 7 of 11 measurements" in said
+    assert figures["distance_change"] == 0.0
