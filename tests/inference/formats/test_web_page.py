@@ -243,3 +243,15 @@ def test_models_that_come_along_draw_the_same(browser, tmp_path, name):
         made = made_by(browser, latents).reshape(truth.shape)
         np.testing.assert_allclose(made, truth, atol=1e-3)
     assert complaints(browser) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_axe_finds_nothing_serious_on_a_page(browser, conditional, tmp_path, width, scheme):
+    axe = pytest.importorskip("axe_selenium_python", reason="axe is not installed")
+    conditional.export(tmp_path / "x.html", title="Three classes")
+    opened(browser, tmp_path / "x.html", width, scheme)
+    checker = axe.Axe(browser)
+    checker.inject()
+    found = checker.run()["violations"]
+    assert [each for each in found if each["impact"] in ("serious", "critical")] == []
