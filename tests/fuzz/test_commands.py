@@ -23,7 +23,7 @@ def test_some_command_lines(tmp_path):
     assert statuses[0] and statuses[1] and statuses[2]
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_three_hundred_command_lines(tmp_path):
     found, _ = commands.run(range(1000, 1300), tmp_path)
     assert found == {}
