@@ -95,6 +95,23 @@ def test_under_xla(kind, settings, shape):
     both_ways(network, x, True, {"rtol": 1e-3, "atol": 1e-3}, jit=True)
 
 
+@pytest.mark.parametrize("settings", FEW)
+def test_without_a_graph(settings):
+    network = built(keras.layers.Conv2D, settings, (9, 8, 20))
+    x = tf.random.stateless_normal((2, 9, 8, 20), (1, 2), dtype=tf.float64)
+    with tf.GradientTape() as tape:
+        slow = network(x)
+        total = tf.reduce_sum(slow**2)
+    expected = tape.gradient(total, [v.value for v in network.trainable_variables])
+    with kernels.faster([network]), tf.GradientTape() as tape:
+        fast = network(x)
+        total = tf.reduce_sum(fast**2)
+    found = tape.gradient(total, [v.value for v in network.trainable_variables])
+
+    for ours, theirs in zip([fast, *found], [slow, *expected], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
 @pytest.mark.parametrize("settings", [{}, {"scale": False}, {"center": False, "momentum": 0.5}])
 def test_batch_normalization_and_what_it_remembers(settings):
     keras.utils.set_random_seed(0)

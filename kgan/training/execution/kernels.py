@@ -186,7 +186,7 @@ def _form(layer, xla):
         taps = rows * columns
         channels = layer.kernel.shape[2]
         if tuple(layer.strides) == (1, 1) and _LEAST_TAPS <= taps <= channels // layer.filters:
-            return "convolution_op", few_channels
+            return "convolution_op", _to_few_channels
         if tuple(layer.strides) == (2, 2) and shuffles and min(rows, columns) >= 2:
             return "convolution_op", _down_if_even
         if tuple(layer.strides) == (2, 2) and layer.compute_dtype == "bfloat16":
@@ -211,6 +211,11 @@ def _is_plain(layer):
         and layer.padding == "same"
         and tuple(layer.dilation_rate) == (1, 1)
     )
+
+
+def _to_few_channels(images, kernel):
+    # Without a graph a custom gradient takes tensors, and refuses variables.
+    return few_channels(images, tf.convert_to_tensor(kernel))
 
 
 def _down_from_one_pixel(images, kernel):
