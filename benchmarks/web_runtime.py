@@ -3,8 +3,9 @@
     npm pack onnxruntime-web@1.30.0
     python benchmarks/web_runtime.py onnxruntime-web-1.30.0.tgz
 
-It takes the two files that a page needs, unchanged, checks the version, and writes them compressed
-into `kgan/inference/formats/web/runtime/` with their checksums.
+It takes the two files that a page needs, unchanged, and writes them compressed into
+`kgan/inference/formats/web/runtime/` with their checksums. The licence and the notices of what is
+built into the runtime are those of the `onnxruntime` package for Python, of the same source.
 """
 
 import argparse
@@ -14,12 +15,18 @@ import lzma
 import tarfile
 from pathlib import Path
 
+import onnxruntime
+
 HOME = Path(__file__).parents[1] / "kgan" / "inference" / "formats" / "web" / "runtime"
 # ONNX Runtime for WebAssembly alone: without WebGL, WebGPU and WebNN.
 FILES = {
     "ort.wasm.bundle.min.mjs": "runtime.mjs.xz",
     "ort-wasm-simd-threaded.wasm": "runtime.wasm.xz",
 }
+
+
+def compressed(content: bytes) -> bytes:
+    return lzma.compress(content, preset=9 | lzma.PRESET_EXTREME)
 
 
 def main():
@@ -33,9 +40,13 @@ def main():
         for name, own in FILES.items():
             content = archive.extractfile(f"package/dist/{name}").read()
             facts["files"][own] = {"name": name, "sha256": hashlib.sha256(content).hexdigest()}
-            packed = lzma.compress(content, preset=9 | lzma.PRESET_EXTREME)
+            packed = compressed(content)
             (HOME / own).write_bytes(packed)
             print(f"{name}: {len(content):,} bytes, packed {len(packed):,}")
+    about_it = Path(onnxruntime.__file__).parent
+    (HOME / "LICENSE.txt").write_bytes((about_it / "LICENSE").read_bytes())
+    notices = (about_it / "ThirdPartyNotices.txt").read_bytes()
+    (HOME / "notices.txt.xz").write_bytes(compressed(notices))
     (HOME / "runtime.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 

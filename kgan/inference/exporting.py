@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 Endpoint = tuple[Callable[..., Any], list[Any], list[keras.Model]]
 
 
+def networks_of(endpoints: dict[str, Endpoint]) -> list[keras.Model]:
+    """Returns the networks that endpoints run, each once."""
+    return list(dict.fromkeys(network for *_, own in endpoints.values() for network in own))
+
+
 def write_saved_model(filepath, endpoints, networks, average, verbose=False, **kwargs) -> None:
     """Writes a SavedModel that loads where kgan is not installed.
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Sampling:
     """The part of a model that runs its generators in inference mode.
 
-    It is a mixin, and uses `forward`, `data_range` and `average` of the model.
+    It is a mixin, and uses `forward`, `data_range`, `average` and `endpoints` of the model.
     """
 
     # Attributes of the model.
@@ -35,6 +35,9 @@ class Sampling:
     networks_of: Callable[[str], list[keras.Model]]
     data_range: Any
     average: Any
+    # What is served, by name, and how other formats of Keras are written.
+    endpoints: Callable[..., dict[str, exporting.Endpoint]]
+    _export_by_keras: Callable[..., None]
     # Whether samples are clipped to `data_range`.
     _clips = False
     # The traced form of `sample`; `compile` resets it, because the average may change.
@@ -50,6 +53,69 @@ class Sampling:
         with weights():
             made = self.forward(latents, condition, training=False)
         return tf.nest.map_structure(self.finished, made)
+
+    def export(
+        self,
+        filepath: PathLike,
+        format: str = "tf_saved_model",
+        verbose: int | str | None = None,
+        precision: str | None = None,
+        force: bool = False,
+        **kwargs: Any,
+    ) -> "Price | None":
+        """Writes the generator for serving; loading it does not require kgan.
+
+        A SavedModel has two signatures: `serve(latents)` and `sample(count, seed)`, which draws
+        the same latents as `generate(count, seed=seed)`. For a conditional model they are
+        `serve(latents, labels)` and `sample(labels, seed)`, with int32 labels `(n,)`. For a model
+        that starts from images they are `serve(images)`, of CycleGAN `a2b(images)` and
+        `b2a(images)`, for images of any size. They return samples in the data's range, of the
+        averaged generator if there is an average.
+
+        "onnx", "litert", "keras" and "web" hold `serve`; "web" is of models that start from
+        latents. Such a file is run in its own runtime and compared with the model before it is
+        kept; docs/formats.md says what each is for. Any other format is Keras's own, and holds the
+        generator alone; a model that starts from images has none.
+
+        Args:
+            filepath: folder of the SavedModel, or file of another format; its end (.onnx, .tflite,
+                .keras, .html) tells the format.
+            format: "tf_saved_model", "keras", "onnx", "litert", "web", or another format of
+                `keras.Model.export`.
+            verbose: as in `keras.Model.export`.
+            precision: "float32", "float16" or "int8", where the format has it; see docs/formats.md.
+            force: whether to keep a file that ruins the samples.
+            **kwargs: `endpoint`, "a2b" or "b2a", chooses the network of CycleGAN that a file
+                holds; `representative`, images in the data's range, is what int8 measures by where
+                a model starts from images. Others are as in `keras.Model.export`.
+
+        Returns:
+            What the file costs, `kgan.inference.formats.checking.Price`; None for what is written
+            without a comparison, a SavedModel without `precision` and Keras's formats.
+
+        Raises:
+            InputError: for another format, if the model has several generators or a generator
+                that cannot be copied with its averaged weights; for a folder that holds anything
+                but an earlier export, or whose path is not UTF-8; for a file that would ruin the
+                samples.
+        """
+        filepath = arguments.utf8_path("filepath", filepath)
+        if exporting.is_compared(filepath, format, precision, kwargs):
+            return exporting.compared(self, filepath, format, precision, force, kwargs)
+        shown = exporting.shown(verbose)
+        if format == "tf_saved_model":
+            endpoints = self.endpoints(drawn=True)
+            exporting.write_saved_model(
+                filepath,
+                {name: (call, inputs) for name, (call, inputs, _) in endpoints.items()},
+                exporting.networks_of(endpoints),
+                self.average,
+                verbose=shown,
+                **kwargs,
+            )
+        else:
+            self._export_by_keras(filepath, format, verbose=verbose, **kwargs)
+        return None
 
     def averaged(self) -> contextlib.AbstractContextManager:
         """Returns a context in which networks use their averaged weights, if there are any.
@@ -244,71 +310,15 @@ class LatentSampling(Exploring, Sampling):
             return "serve(latents, labels) and sample(labels, seed)"
         return "serve(latents) and sample(count, seed)"
 
-    def export(
-        self,
-        filepath: PathLike,
-        format: str = "tf_saved_model",
-        verbose: int | str | None = None,
-        precision: str | None = None,
-        force: bool = False,
-        **kwargs: Any,
-    ) -> "Price | None":
-        """Writes the generator for serving; loading it does not require kgan.
-
-        A SavedModel has two signatures: `serve(latents)` and `sample(count, seed)`, which draws
-        the same latents as `generate(count, seed=seed)`. For a conditional model they are
-        `serve(latents, labels)` and `sample(labels, seed)`, with int32 labels `(n,)`. They return
-        samples in the data's range, of the averaged generator if there is an average.
-
-        "onnx", "litert", "keras" and "web" hold `serve`. Such a file is run in its own runtime and
-        compared with the model before it is kept; docs/formats.md says what each is for. Any other
-        format is Keras's own, and holds the generator alone.
-
-        Args:
-            filepath: folder of the SavedModel, or file of another format; its end (.onnx, .tflite,
-                .keras, .html) tells the format.
-            format: "tf_saved_model", "keras", "onnx", "litert", "web", or another format of
-                `keras.Model.export`.
-            verbose, **kwargs: as in `keras.Model.export`.
-            precision: "float32", "float16" or "int8", where the format has it; see docs/formats.md.
-            force: whether to keep a file that ruins the samples.
-
-        Returns:
-            What the file costs, `kgan.inference.formats.checking.Price`; None for what is written
-            without a comparison, a SavedModel without `precision` and Keras's formats.
-
-        Raises:
-            InputError: for another format, if the model has several generators or a generator
-                that cannot be copied with its averaged weights; for a folder that holds anything
-                but an earlier export, or whose path is not UTF-8; for a file that would ruin the
-                samples.
-        """
-        filepath = arguments.utf8_path("filepath", filepath)
-        if exporting.is_compared(filepath, format, precision, kwargs):
-            return exporting.compared(self, filepath, format, precision, force, kwargs)
-        shown = exporting.shown(verbose)
+    def _export_by_keras(self, filepath, format, **kwargs):
         generators = self.networks_of("generator")
-        if arguments.text("format", format) != "tf_saved_model":
-            if len(generators) > 1:
-                raise InputError(
-                    f"A model of {len(generators)} generators exports as a SavedModel only; "
-                    f"got format={format!r}."
-                )
-            network = exporting.averaged_copy(generators[0], self.average)
-            exporting.write_other(network, filepath, format, verbose=verbose, **kwargs)
-            return None
-        exporting.write_saved_model(
-            filepath,
-            {
-                name: (call, inputs)
-                for name, (call, inputs, _) in self.endpoints(drawn=True).items()
-            },
-            generators,
-            self.average,
-            verbose=shown,
-            **kwargs,
-        )
-        return None
+        if len(generators) > 1:
+            raise InputError(
+                f"A model of {len(generators)} generators exports as a SavedModel only; "
+                f"got format={format!r}."
+            )
+        network = exporting.averaged_copy(generators[0], self.average)
+        exporting.write_other(network, filepath, format, **kwargs)
 
     def endpoints(
         self,

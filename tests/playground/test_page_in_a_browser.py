@@ -1,23 +1,20 @@
 """The page in a headless Chromium: clicked through at two widths, its requests and complaints."""
 
-import sys
 import urllib.error
 import urllib.request
-from pathlib import Path
 
+import browsing
 import numpy as np
 import pytest
 from PIL import Image
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import browsing
 
 import kgan
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(bool(browsing.absent()), reason=browsing.absent() or "all is there"),
+    pytest.mark.skipif(
+        bool(browsing.absent("gradio")), reason=browsing.absent("gradio") or "all is there"
+    ),
 ]
 
 
@@ -125,14 +122,10 @@ def test_nothing_else_of_the_machine_is_served(page, tmp_path):
 
 
 def test_accessibility_has_no_serious_finding(page):
-    axe = pytest.importorskip("axe_selenium_python", reason="axe is not installed")
     with browsing.browser(1280) as driver:
         driver.get(page)
         browsing.wait(lambda: len(sources(driver)) == 16 and sources(driver, "#moved img"))
-        checker = axe.Axe(driver)
-        checker.inject()
-        found = checker.run()["violations"]
-    serious = [v for v in found if v["impact"] in ("serious", "critical")]
+        serious = browsing.serious(driver)
     assert [(v["id"], [node["html"][:200] for node in v["nodes"]]) for v in serious] == []
 
 

@@ -1,20 +1,12 @@
 """A report in Chromium, at a phone's and a desktop's width, dark and light."""
 
-import json
-import shutil
-import sys
-from pathlib import Path
-
+import browsing
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 import kgan
 
 pytestmark = pytest.mark.slow
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
 # The text of all tooltips, which Bokeh keeps in shadow roots.
 TOOLTIPS = """
 const texts = [];
@@ -32,28 +24,17 @@ return texts.join(" ");
 
 @pytest.fixture
 def browser():
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    if not CHROMIUM or not DRIVER:
-        pytest.skip("Chromium and its driver are not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    service = webdriver.chrome.service.Service(DRIVER)
-    driver = webdriver.Chrome(options=options, service=service)
-    yield driver
-    driver.quit()
+    if why := browsing.absent():
+        pytest.skip(why)
+    with browsing.browser() as driver:
+        yield driver
 
 
 def opened(browser, path, width, scheme):
     """Opens a page, and waits until its curves are drawn."""
     from selenium.webdriver.support.ui import WebDriverWait
 
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browsing.shown_as(browser, width, scheme)
     browser.get(path.as_uri())
     ready = "return document.documentElement.dataset.ready"
     WebDriverWait(browser, 60).until(lambda driver: driver.execute_script(ready))
@@ -102,25 +83,15 @@ def test_a_report_is_scrubbed_and_hovered_without_network(golden, browser, width
     assert browser.execute_script(ink) == {"light": "#57606a", "dark": "#a9b2bd"}[scheme]
     problems = [each for each in browser.get_log("browser") if each["level"] != "INFO"]
     assert problems == []
-    asked = [
-        event["params"]["request"]["url"]
-        for each in browser.get_log("performance")
-        if (event := json.loads(each["message"])["message"])["method"]
-        == "Network.requestWillBeSent"
-    ]
+    asked = browsing.requests(browser)
     assert asked
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious(golden, browser, scheme, tmp_path):
-    axe = pytest.importorskip("axe_selenium_python", reason="axe is not installed")
     one = golden("conditional")
     both = kgan.compare_runs([one, golden("vanilla", into="other")], tmp_path / "both.html")
     for page in (kgan.report(one), both):
         opened(browser, page, 390, scheme)
-        checker = axe.Axe(browser)
-        checker.inject()
-        found = checker.run()["violations"]
-        serious = [each for each in found if each["impact"] in ("serious", "critical")]
-        assert serious == []
+        assert browsing.serious(browser) == []

@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -122,7 +122,7 @@ class Halves:
         stored: a `tf.Module` that holds them, to be tracked by whoever saves a function of them.
     """
 
-    def __init__(self, networks: tuple[keras.Model, ...], average: Any):
+    def __init__(self, networks: Sequence[keras.Model], average: Any):
         means = {} if average is None else {id(w): mean.value for w, mean in average.pairs()}
         weights = {id(weight): weight for network in networks for weight in network.weights}
         self._pairs = []

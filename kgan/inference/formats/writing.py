@@ -131,9 +131,7 @@ def _write_saved_model(gan, part, precision):
     if precision == "float32":
         gan.export(part, verbose=False)
         return
-    found = gan.endpoints()
-    networks = tuple(dict.fromkeys(n for _, _, own in found.values() for n in own))
-    halves = served.Halves(networks, gan.average)
+    halves = served.Halves(exporting.networks_of(gan.endpoints()), gan.average)
     endpoints = {
         name: (call, list(inputs))
         for name, (call, inputs, _) in gan.endpoints(halves.scope, drawn=True).items()

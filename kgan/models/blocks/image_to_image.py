@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,10 +14,7 @@ from kgan.game import Game
 from kgan.inference import exporting
 from kgan.inference.sampling import Sampling
 from kgan.training import feed
-from kgan.typing import ArrayLike, PathLike, Tensor, Tensors
-
-if TYPE_CHECKING:
-    from kgan.inference.formats.checking import Price
+from kgan.typing import ArrayLike, Tensor, Tensors
 
 # The number of images that `fit` keeps for previews.
 EXAMPLES = 8
@@ -176,48 +173,11 @@ class ImageToImage(Sampling, Game):
             found[name] = (applied(network), [spec], [network])
         return found
 
-    def export(
-        self,
-        filepath: PathLike,
-        format: str = "tf_saved_model",
-        verbose: int | str | None = None,
-        precision: str | None = None,
-        force: bool = False,
-        **kwargs: Any,
-    ) -> "Price | None":
-        """Writes the generator, with `signatures`, for images of any size.
-
-        Args:
-            filepath, format, verbose, precision, force: as in `kgan.GAN.export`; "web" and formats
-                of Keras's are of models that start from latents.
-            **kwargs: `endpoint`, "a2b" or "b2a", chooses the network of CycleGAN that a file
-                holds; `representative`, images in the data's range, is what int8 measures by.
-                Others are as in `keras.Model.export`.
-
-        Returns:
-            As `kgan.GAN.export`.
-
-        Raises:
-            InputError: for another format, or a file that would ruin the samples.
-        """
-        filepath = arguments.utf8_path("filepath", filepath)
-        if exporting.is_compared(filepath, format, precision, kwargs):
-            return exporting.compared(self, filepath, format, precision, force, kwargs)
-        if format != "tf_saved_model":
-            raise InputError(
-                f"export of {type(self).__name__} writes savedmodel, keras, onnx or litert; got "
-                f"format={format!r}."
-            )
-        endpoints = self.endpoints()
-        exporting.write_saved_model(
-            filepath,
-            {name: (call, inputs) for name, (call, inputs, _) in endpoints.items()},
-            self.served().values(),
-            self.average,
-            verbose=bool(verbose),
-            **kwargs,
+    def _export_by_keras(self, filepath, format, **kwargs):
+        raise InputError(
+            f"export of {type(self).__name__} writes savedmodel, keras, onnx or litert; got "
+            f"format={format!r}."
         )
-        return None
 
 
 def _mirrored(images, axis: int, missing):

@@ -2,12 +2,15 @@
 
 import base64
 import gzip
+import hashlib
 import json
+import lzma
 import re
-import shutil
 import time
+from importlib import resources
 from pathlib import Path
 
+import browsing
 import numpy as np
 import pytest
 
@@ -17,8 +20,6 @@ from kgan.runs import RunFolder, trained
 
 pytest.importorskip("tf2onnx", reason="the extra onnx is not installed")
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
 # Of the page that belongs to a model, beside the runtime that all pages have.
 OWN = ("index.html", "generator.js", "page.js")
 
@@ -75,6 +76,15 @@ def test_the_weights_of_a_page_are_16_bits_and_some_24(tmp_path, gain):
     assert stored["FLOAT"] < 100 < 0.95 * weights < stored["FLOAT16"] <= weights
 
 
+def test_the_runtime_is_as_it_was_published():
+    runtime = resources.files("kgan.inference.formats.web") / "runtime"
+    facts = json.loads((runtime / "runtime.json").read_text("utf-8"))
+    assert facts["license"] == "MIT" and len(facts["files"]) == 2
+    for name, file in facts["files"].items():
+        content = lzma.decompress((runtime / name).read_bytes())
+        assert hashlib.sha256(content).hexdigest() == file["sha256"]
+
+
 def test_what_a_page_cannot_show_is_refused(tmp_path):
     flat = kgan.GAN(*(_dense(a, b) for a, b in ((4, 7), (7, 1))))
     with pytest.raises(InputError, match=r"images and points.*\(7,\)"):
@@ -89,25 +99,14 @@ def _dense(inputs, outputs):
 
 @pytest.fixture
 def browser():
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    if not CHROMIUM or not DRIVER:
-        pytest.skip("Chromium and its driver are not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    driver.set_script_timeout(60)
-    yield driver
-    driver.quit()
+    if why := browsing.absent():
+        pytest.skip(why)
+    with browsing.browser() as driver:
+        yield driver
 
 
 def opened(driver, path, width, scheme="light"):
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browsing.shown_as(driver, width, scheme)
     driver.get(path.as_uri())
     settled(driver, "ready")
 
@@ -122,22 +121,6 @@ def settled(driver, what="drawn"):
         assert found != "failed", driver.find_element("id", "state").text
         time.sleep(0.02)
     pytest.fail("the page did not finish")
-
-
-def requests(driver) -> set[str]:
-    """The addresses that the page asked for since the last call, without what it brings itself."""
-    found = set()
-    for entry in driver.get_log("performance"):
-        message = json.loads(entry["message"])["message"]
-        if message["method"] in ("Network.requestWillBeSent", "Network.webSocketCreated"):
-            url = message["params"].get("request", message["params"]).get("url", "")
-            if not url.startswith(("data:", "blob:")):
-                found.add(url)
-    return found
-
-
-def complaints(driver) -> list[str]:
-    return [each["message"] for each in driver.get_log("browser") if each["level"] == "SEVERE"]
 
 
 def pictures(driver, place):
@@ -224,8 +207,10 @@ def test_a_visitor_draws_samples(browser, conditional, tmp_path, width, scheme, 
 
     own_files = {path.as_uri()}
     own_files |= set() if single else {each.as_uri() for each in target.iterdir()}
-    assert requests(browser) <= own_files
-    assert complaints(browser) == []
+    # Without what the page brings itself.
+    asked = {url for url in browsing.requests(browser) if not url.startswith(("data:", "blob:"))}
+    assert asked <= own_files
+    assert browsing.complaints(browser) == []
 
 
 @pytest.mark.slow
@@ -242,16 +227,12 @@ def test_models_that_come_along_draw_the_same(browser, tmp_path, name):
         truth = gan.generate(latents=latents)
         made = made_by(browser, latents).reshape(truth.shape)
         np.testing.assert_allclose(made, truth, atol=1e-3)
-    assert complaints(browser) == []
+    assert browsing.complaints(browser) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_axe_finds_nothing_serious_on_a_page(browser, conditional, tmp_path, width, scheme):
-    axe = pytest.importorskip("axe_selenium_python", reason="axe is not installed")
     conditional.export(tmp_path / "x.html", title="Three classes")
     opened(browser, tmp_path / "x.html", width, scheme)
-    checker = axe.Axe(browser)
-    checker.inject()
-    found = checker.run()["violations"]
-    assert [each for each in found if each["impact"] in ("serious", "critical")] == []
+    assert browsing.serious(browser) == []

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 from click.testing import CliRunner
 from skimage.metrics import peak_signal_noise_ratio
+from test_matrix import FAMILIES, FROM_IMAGES
 
 import kgan
 from kgan.cli.commands import cli
@@ -148,6 +149,22 @@ def test_a_translator_takes_images_of_any_size(tmp_path, suffix, run):
         gan.export(tmp_path / f"y{suffix}", endpoint="b2a", precision="int8")
     with pytest.raises(InputError, match=r"starts from images.*kgan play"):
         gan.export(tmp_path / "page.html")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_in_other_formats(name, tmp_path):
+    data, options = FAMILIES[name]
+    gan = kgan.models.find(name).for_data(data().info, seed=1, **options)
+    chosen = {"endpoint": "b2a"} if name == "cyclegan" else {}
+    for target, precision in (("x.onnx", "float32"), ("x.tflite", "float32"), ("x", "float16")):
+        price = gan.export(tmp_path / target, precision=precision, **chosen)
+        assert price.largest <= (1e-4 if precision == "float32" else 5e-3)
+    if name in FROM_IMAGES:
+        with pytest.raises(InputError, match="draws from latents"):
+            gan.export(tmp_path / "x.html")
+    else:
+        assert gan.export(tmp_path / "x.html").largest <= 1e-3
 
 
 def test_names_are_those_that_users_guess():
