@@ -97,6 +97,26 @@ def of(gan: Any, endpoint: str | None = None, weights: Callable[[], Any] | None 
     return Served(endpoint, call, tuple(inputs), tuple(networks), gan)
 
 
+def in_float32(gan: Any) -> Any:
+    """Returns a model that calculates in float32: itself, or a twin with its averaged weights.
+
+    The weights of a half precision are float32. Other runtimes lack its operations, or round
+    elsewhere than TensorFlow does.
+    """
+    config = gan.get_config()
+    if config.get("precision", "float32") == "float32":
+        return gan
+    twin = type(gan).from_config(config | {"precision": "float32"})
+    means = {} if gan.average is None else {id(w): mean for w, mean in gan.average.pairs()}
+    pairs = zip(twin.networks_of("generator"), gan.networks_of("generator"), strict=True)
+    for mine, theirs in pairs:
+        for weight, given in zip(mine.weights, theirs.weights, strict=True):
+            weight.assign(means.get(id(given), given))
+    if gan.latents is None:
+        twin.examples = gan.examples
+    return twin
+
+
 def smooth_noise(count: int, channels: int, data_range: Any, seed: int) -> np.ndarray:
     """Returns images of soft random spots, `(count, 30, 37, channels)`, over the whole range."""
     coarse = np.random.default_rng(seed).random((count, 5, 5, channels), np.float32)

@@ -65,8 +65,9 @@ def write(
         web.check(gan)
     if len(gan.endpoints()) > 1 and format == names.SAVED_MODEL and endpoint is None:
         endpoint = next(iter(gan.endpoints()))
-    serves = served.of(gan, endpoint)
-    if format in (names.ONNX, names.LITERT, names.WEB) and len(serves.networks) > 1:
+    elsewhere = format in (names.ONNX, names.LITERT, names.WEB)
+    serves = served.of(served.in_float32(gan) if elsewhere else gan, endpoint)
+    if elsewhere and len(serves.networks) > 1:
         raise InputError(
             f"A model of {len(serves.networks)} generators exports as a SavedModel only; got "
             f"format={format!r}."

@@ -167,6 +167,27 @@ def test_every_family_in_other_formats(name, tmp_path):
         assert gan.export(tmp_path / "x.html").largest <= 1e-3
 
 
+@pytest.mark.parametrize("precision", ["float16", pytest.param("bfloat16", marks=pytest.mark.slow)])
+def test_a_model_of_half_precision_calculates_in_float32_elsewhere(tmp_path, precision):
+    gan = kgan.models.DCGAN((8, 8, 1), width=4, latent_size=4, precision=precision)
+    for weight in gan.generator.trainable_variables:
+        # The larger the weights, the more is lost by half precision.
+        weight.assign(weight * 16)
+    gan.compile(ema=0.5)
+    full = kgan.models.DCGAN((8, 8, 1), width=4, latent_size=4, precision="float32")
+    for mine, theirs in zip(full.generator.weights, gan.generator.weights, strict=True):
+        mine.assign(theirs)
+    for weight in gan.generator.trainable_variables:
+        weight.assign(weight * 0.5)  # not the average
+    latents = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    expected = full.generate(latents=latents)
+    assert np.abs(gan.generate(latents=latents) - expected).max() > 2e-4
+    for run, name in ((by_onnx, "x.onnx"), (by_litert, "x.tflite")):
+        assert gan.export(tmp_path / name).largest < 1e-4
+        np.testing.assert_allclose(run(tmp_path / name, latents=latents), expected, atol=1e-4)
+    assert gan.generator.compute_dtype == precision
+
+
 def test_names_are_those_that_users_guess():
     assert {names.format_of(n) for n in ("tflite", "LiteRT", ".tflite")} == {"litert"}
     assert names.format_of("saved_model") == "savedmodel" and names.format_of("html") == "web"
