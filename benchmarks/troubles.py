@@ -41,6 +41,7 @@ steps (`python benchmarks/troubles.py`).
 TAIL = """
 - The rate is a quarter of the generator's, at most 2e-4, or, for samples that stand still, ten
   times the generator's, at least 2e-4.
+- A dead discriminator needs a rate as low as a collapse does, for both players.
 - Whoever augments already is told to end earlier, at the step at which the trouble was first seen:
   `--steps N`, or `epochs=1 and steps_per_epoch=N of fit`. More pictures help more.
 - A discriminator that has won under a loss whose slope vanishes (`minimax`) needs another loss as

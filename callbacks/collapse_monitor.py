@@ -23,6 +23,7 @@ from .findings import (
     checkerboard,
     clipping,
     collapse,
+    discriminator_dead,
     discriminator_won,
     divergence,
     memorised,
@@ -36,7 +37,7 @@ from .trouble import Trouble, levels
 KINDS = tuple(REMEDIES)
 # What each kind of trouble may follow from.
 FOLLOWS = {
-    "standstill": {"collapse", "discriminator_won", "divergence"},
+    "standstill": {"collapse", "discriminator_won", "discriminator_dead", "divergence"},
     "memorised": {"collapse", "divergence"},
     "overfitting": {"collapse", "divergence"},
     "checkerboard": {"collapse", "divergence"},
@@ -54,6 +55,7 @@ class CollapseMonitor(keras.callbacks.Callback):
     - `discriminator_won`: the discriminator's loss is near its least possible value. A loss
       without a least value, such as Wasserstein's, is not checked. Weight regularizers add to the
       loss and so can hide a win.
+    - `discriminator_dead`: the discriminator gives all samples, real and generated, the same score.
     - `divergence`: losses or scores that are NaN or infinite; mean scores beyond 10,000; losses
       beyond 100 times their median in the last 1,000 checks, and beyond 100; samples more than
       ten times as far apart as real ones.
@@ -267,7 +269,7 @@ class CollapseMonitor(keras.callbacks.Callback):
         given = {} if self._labels is None else {"labels": self._labels}
         samples = self.model.generate(len(self._real), seed=self.seed, **given)
         if np.isfinite(samples).all():
-            seen.samples = samples
+            seen.samples, seen.labels = samples, self._labels
             seen.features = read_features(samples, self._reference.network)[0]
             self._figures = seen.figures = compare(self._real, seen.features)
             away = energy(self._real, seen.features, self._reference.within)
@@ -284,6 +286,7 @@ class CollapseMonitor(keras.callbacks.Callback):
         for kind, found, needed in (
             ("collapse", collapse(seen, self._past, self), lasting),
             ("discriminator_won", discriminator_won(seen, self._levels, self.won), lasting),
+            ("discriminator_dead", discriminator_dead(seen), lasting),
             (
                 "divergence",
                 divergence(seen, self._past, self._levels),
@@ -292,7 +295,7 @@ class CollapseMonitor(keras.callbacks.Callback):
             # It looks back over `least_steps` itself.
             ("standstill", standstill(seen, self._past, self.least_steps), (self.patience, 0)),
             ("memorised", memorised(seen), lasting),
-            ("overfitting", overfitting(seen, self._labels), lasting),
+            ("overfitting", overfitting(seen), lasting),
             ("checkerboard", checkerboard(seen, self.warmup), lasting),
             ("clipping", clipping(seen, self.warmup), lasting),
         ):

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -17,6 +18,8 @@ from .trouble import slope
 MOST_SCORE, MOST_GROWTH, MOST_DIVERSITY = 1e4, 100.0, 10.0
 # The losses of so many checks make their median: all of a long training would fill its checkpoints.
 MOST_PAST = 1000
+# Scores that differ by no more than this share are equal but for rounding.
+SAME = 2 * float(np.finfo("float32").eps)
 # Samples stand still if they have moved by less than this share of the distance between real ones,
 # while their energy distance to the real ones is above the second.
 STILL, FAR = 0.01, 0.01
@@ -41,7 +44,10 @@ class Seen:
         logs: means of the players' logs since the last check.
         reference: the real samples; None without data.
         samples, features: the generated samples and their features; None if they are not finite.
+        labels: those of the samples; None without classes.
         figures: ratios of distances between samples; see `kgan.metrics.diversity.diversity`.
+        scores: the discriminator's scores of the real and of the generated samples, `(n,)` each;
+            None if there are none of either.
     """
 
     model: Any
@@ -50,7 +56,16 @@ class Seen:
     reference: Reference | None = None
     samples: Any = None
     features: Any = None
+    labels: Any = None
     figures: tuple[float, float] = (math.nan, math.nan)
+
+    @cached_property
+    def scores(self) -> tuple[np.ndarray, np.ndarray] | None:
+        if self.reference is None or self.samples is None:
+            return None
+        real = _scores(self, *self.reference.training)
+        fake = _scores(self, self.samples, self.labels)
+        return None if real is None or fake is None else (real, fake)
 
 
 @dataclass
@@ -128,6 +143,19 @@ def discriminator_won(seen: Seen, levels: tuple | None, won: float) -> tuple[str
     )
 
 
+def discriminator_dead(seen: Seen) -> tuple[str, str] | None:
+    """One score for all samples, to the last digits of float32."""
+    if seen.scores is None:
+        return None
+    scores = np.concatenate(seen.scores)
+    if not np.isfinite(scores).all() or np.ptp(scores) > SAME * np.abs(scores).max():
+        return None
+    return (
+        f"It gives all {len(scores)} samples, real and generated, the same score, {scores[0]:.3g}.",
+        "rate",
+    )
+
+
 def divergence(seen: Seen, past: Past, levels: tuple | None) -> tuple[str, str] | None:
     """Losses and scores that grow without end or are not finite."""
     logs = seen.logs
@@ -196,18 +224,15 @@ def _without_augmentation(seen):
     return "augment" if getattr(seen.model, "augment", None) is None else "shorter"
 
 
-def overfitting(seen: Seen, labels: Any) -> tuple[str, str] | None:
-    """Scores of held-out pictures like those of generated ones, whose labels are given."""
+def overfitting(seen: Seen) -> tuple[str, str] | None:
+    """Scores of held-out pictures like those of generated ones."""
     reference = seen.reference
     if reference is None or reference.held_out is None or not reference.images:
         return None
-    scores = [_scores(seen, *reference.training), _scores(seen, *reference.held_out)]
-    if any(part is None for part in scores) or seen.samples is None:
+    held_out = _scores(seen, *reference.held_out)
+    if held_out is None or seen.scores is None:
         return None
-    train, held_out = scores
-    fake = _scores(seen, seen.samples, labels)
-    if fake is None:
-        return None
+    train, fake = seen.scores
     r_v = signs.overfitting(train, held_out, fake)
     if not r_v > MOST_OVERFITTING:
         return None

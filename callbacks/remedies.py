@@ -76,6 +76,22 @@ REMEDIES = {
             },
         ),
         Remedy(
+            "discriminator_dead",
+            "the discriminator is dead",
+            "`d_loss` no longer moves, `d_real` and `d_fake` are equal, and the samples do not get "
+            "better.",
+            "Its units no longer answer to what it sees, as the steps were too long. No gradient "
+            "reaches either player, so that it does not recover: go back to an earlier checkpoint, "
+            "or start anew.",
+            {
+                "rate": Way(
+                    "d_optimizer=keras.optimizers.Adam({lower}), "
+                    "g_optimizer=keras.optimizers.Adam({lower})",
+                    "--learning-rate {lower}",
+                )
+            },
+        ),
+        Remedy(
             "divergence",
             "training diverges",
             "Losses or scores grow without end, or are NaN; the samples are noise or one colour.",

@@ -34,8 +34,8 @@ class Drawn(StandIn):
         return data, None
 
     def score(self, samples, condition=None, training=False):
-        known = dict(self.scores)
-        return np.array([known.get(float(sample[0, 0, 0]), 0.0) for sample in samples])[:, None]
+        known, firsts = dict(self.scores), [float(sample[0, 0, 0]) for sample in samples]
+        return np.array([known.get(first, first) for first in firsts])[:, None]
 
 
 def watched(model, checks=4, every=100, **settings):
@@ -126,6 +126,20 @@ def test_an_overfitting_discriminator(of_new, expected):
     if expected:
         r_v = re.search(r"r_v is ([\d.]+) \(", found.events[0]["evidence"]).group(1)
         assert float(r_v) == pytest.approx(1.0, abs=0.05)
+
+
+@pytest.mark.parametrize(("spread", "expected"), [(1e-8, ["discriminator_dead"]), (1e-4, [])])
+def test_a_discriminator_that_scores_all_alike_is_dead(spread, expected):
+    firsts = [float(sample[0, 0, 0]) for sample in (*IMAGES, *NEW)]
+    scores = [(first, 0.25 + spread * first) for first in firsts]
+    assert kinds(watched(Drawn(NEW, scores), checks=3)) == expected
+
+
+def test_samples_stand_still_before_a_dead_discriminator():
+    still = NEW * 0.5 + 0.4
+    scores = [(float(sample[0, 0, 0]), 0.0) for sample in (*IMAGES, *still)]
+    assert kinds(watched(Drawn(still))) == ["standstill"]
+    assert kinds(watched(Drawn(still, scores))) == ["discriminator_dead"]
 
 
 def test_a_conditional_model_is_scored_with_its_labels():

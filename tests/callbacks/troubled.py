@@ -46,6 +46,14 @@ def dense(width: int = 64) -> tuple[keras.Model, keras.Model]:
     )
 
 
+def rectified() -> tuple[keras.Model, keras.Model]:
+    """Returns networks for 8x8 pixels whose discriminator has units that can die."""
+    generator, _ = dense()
+    units = [layers.Dense(8, activation="relu") for _ in range(4)]
+    score = layers.Dense(1, use_bias=False)
+    return generator, keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), *units, score])
+
+
 def convolutional(transposed: bool = True) -> tuple[keras.Model, keras.Model]:
     """Returns networks for 16x16 pixels, which enlarge by transposed convolutions or before."""
 
@@ -137,6 +145,14 @@ _FEW: dict[str, Any] = {
 RUNS = (
     Run("collapse", 260, (1e-4, 1e-2)),
     Run("discriminator_won", 260, (2e-3, 1e-5), settings={"loss": "minimax"}),
+    Run(
+        "discriminator_dead",
+        300,
+        (2e-1, 1e-3),
+        networks=rectified,
+        beta_1=0.0,
+        settings={"loss": "hinge"},
+    ),
     Run("divergence", 240, (3e-2, 3e-2), settings={"loss": "wasserstein"}),
     Run("standstill", 300, (1e-4, 1e-6)),
     Run("memorised", 2600, **_FEW),
