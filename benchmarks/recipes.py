@@ -57,6 +57,7 @@ CANDIDATES = {
     "r3gan-augment": Candidate("r3gan", compile={"augment": "diffaugment"}),
     "r3gan-augment-batch16": Candidate("r3gan", {}, {"augment": "diffaugment"}, 16),
     "r3gan-classes": Candidate("r3gan", {"classes": "all"}),
+    "r3gan-classes-batch16": Candidate("r3gan", {"classes": "all"}, batch_size=16),
     "r3gan-64px": Candidate("r3gan", batch_size=16, size=64),
     "sngan": Candidate("sngan", _NARROW),
     "sngan-augment": Candidate("sngan", _NARROW, {"augment": "diffaugment", "ema": 0.99}),

@@ -63,8 +63,9 @@ class CycleGAN(ImageToImage):
         image_shape: (height, width, channels) of both domains; 4 divides the sides.
         width: channels of the first layer of all networks, the paper's 64; less is faster.
         blocks: residual blocks of a generator; None means 9 from 256 pixels on, else 6.
-        cycle, identity: weights of the terms; an identity of 0 leaves that term out, which is
-            better if the translation has to change colours.
+        cycle, identity: weights of the terms; 0 leaves a term out. Without the identity term a
+            translation changes colours more readily; without the cycle nothing ties it to the
+            image that it is of.
         pool: number of generated images in each discriminator's history; 0 for none.
         patch_depth: as in `kgan.models.Pix2Pix`.
         seed, name: as in `kgan.GAN`.
@@ -114,7 +115,7 @@ class CycleGAN(ImageToImage):
         if patch_depth is None:
             patch_depth = image_networks.patch_depth(height, image_width)
         self.patch_depth = arguments.integer("patch_depth", patch_depth)
-        self.cycle = arguments.number("cycle", cycle, above=0)
+        self.cycle = arguments.number("cycle", cycle, least=0)
         self.identity = arguments.number("identity", identity, least=0)
         self.pool = arguments.integer("pool", pool, least=0)
         self.data_range = (-1.0, 1.0)
@@ -172,7 +173,9 @@ class CycleGAN(ImageToImage):
         return scale * super().generator_loss(fake_scores, real_scores)
 
     def game_terms(self) -> list[Term]:
-        terms: list[Term] = [Cycle(weight=self.cycle, name="cycle")]
+        terms: list[Term] = []
+        if self.cycle:
+            terms.append(Cycle(weight=self.cycle, name="cycle"))
         if self.identity:
             terms.append(Identity(weight=self.identity, name="identity"))
         return terms

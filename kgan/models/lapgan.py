@@ -7,6 +7,7 @@ import keras
 from keras import layers, ops
 
 from kgan import arguments, checks
+from kgan.errors import InputError
 from kgan.game import Game
 from kgan.inference.sampling import LatentSampling
 from kgan.latents import Uniform
@@ -74,9 +75,12 @@ class LAPGAN(LatentSampling, Game):
         units: of a dense layer of the coarsest generator; its discriminator has half as many.
         seed, name: as in `kgan.GAN`.
         precision: of the networks: float32, bfloat16, float16 (both mixed). None: Keras's policy.
+        levels: number of levels beside the coarsest, each twice as large as the one below; 0
+            leaves a GAN of dense layers. None means as many as make the coarsest 4 to 8 pixels.
 
     Raises:
-        InputError: for sizes that 4 does not divide, or an option out of its range.
+        InputError: for sizes that 4 does not divide, `levels` that cannot be halved, or an option
+            out of its range.
     """
 
     # A level's condition is an image of another range than its band.
@@ -94,6 +98,7 @@ class LAPGAN(LatentSampling, Game):
         seed: int | None = None,
         name: str | None = None,
         precision: str | None = None,
+        levels: int | None = None,
     ):
         arguments.precision(precision)
         super().__init__(seed=seed, name=name)
@@ -104,10 +109,7 @@ class LAPGAN(LatentSampling, Game):
         self.units = arguments.integer("units", units)
         self.data_range = (-1.0, 1.0)
         height, image_width, channels = self.image_shape
-        self.levels = 0
-        most = halvings(height, image_width)
-        while min(height, image_width) >> self.levels > COARSEST and self.levels < most:
-            self.levels += 1
+        self.levels = _levels(levels, height, image_width)
         sizes = [(height >> level, image_width >> level) for level in range(self.levels + 1)]
         # A plane of noise per level, and the vector of the coarsest level last.
         self.noise = [*(h * w for h, w in sizes[:-1]), self.latent_size]
@@ -204,9 +206,27 @@ class LAPGAN(LatentSampling, Game):
             "latent_size": self.latent_size,
             "width": self.width,
             "units": self.units,
+            "levels": self.levels,
             "seed": self.seed,
             "name": self.name,
         } | self._shared_config()
+
+
+def _levels(given, height, width):
+    """Returns the number of levels beside the coarsest one."""
+    most = halvings(height, width)
+    if given is None:
+        usual = 0
+        while min(height, width) >> usual > COARSEST and usual < most:
+            usual += 1
+        return usual
+    levels = arguments.integer("levels", given, least=0)
+    if levels > most or min(height, width) >> levels < 2:
+        raise InputError(
+            f"levels is {levels}, and images of {height}x{width} can be halved "
+            f"{min(most, min(height, width).bit_length() - 2)} times, to 2 pixels a side at least."
+        )
+    return levels
 
 
 def _label_plane(classes, shape, inputs):

@@ -43,6 +43,8 @@ def test_settings_are_the_papers():
     )
     assert (gan.pool, gan.blocks, CycleGAN((256, 256, 3), width=1).blocks) == (50, 6, 9)
     assert [term.name for term in small(identity=0).game_terms()] == ["cycle"]
+    assert [term.name for term in small(cycle=0).game_terms()] == ["identity"]
+    assert small(cycle=0, identity=0).game_terms() == []
 
 
 def test_terms_are_the_means_of_the_equations():
@@ -148,5 +150,5 @@ def test_bad_input_gets_a_message(trained):
         CycleGAN.for_data(kgan.data.domains(digits, digits.repeat(3, -1)).info)
     with pytest.raises(InputError, match="pool"):
         small(pool=-1)
-    with pytest.raises(InputError, match="cycle must be a positive"):
-        small(cycle=0)
+    with pytest.raises(InputError, match="cycle"):
+        small(cycle=-1)

@@ -103,6 +103,19 @@ def test_levels_go_down_to_eight_pixels_a_side():
     ]
 
 
+def test_the_number_of_levels_is_a_choice():
+    for levels in (0, 1, 2):
+        gan = LAPGAN((8, 8, 1), width=2, units=4, seed=0, levels=levels)
+        assert (gan.levels, len(gan.networks)) == (levels, 2 * (levels + 1))
+        assert gan.generator_0.output_shape[1:] == (8, 8, 1)
+        coarsest = getattr(gan, f"generator_{levels}").output_shape[1]
+        assert coarsest == 8 >> levels
+        assert gan.generate(2).shape == (2, 8, 8, 1)
+        assert LAPGAN.from_config(gan.get_config()).levels == levels
+    with pytest.raises(InputError, match="levels is 3, .* 2 times"):
+        LAPGAN((8, 8, 1), levels=3)
+
+
 def test_bad_input_gets_a_message():
     with pytest.raises(InputError, match="30x30"):
         LAPGAN((30, 30, 1))
