@@ -80,8 +80,8 @@ def give(job: Any) -> dict[str, Any]:
     """
     if kinds.of(job.gan).from_images:
         click.echo(
-            "No verdict: this model starts from images, and `kgan evaluate` compares each with its "
-            "target."
+            "No verdict: this model starts from images. `kgan evaluate` measures what it makes of "
+            "those that it was not trained on."
         )
         return {}
     monitor = job.monitor

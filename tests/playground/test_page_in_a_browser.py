@@ -1,5 +1,9 @@
 """The page in a headless Chromium: clicked through at two widths, its requests and complaints."""
 
+import base64
+import io
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 
@@ -147,5 +151,55 @@ def test_a_picture_is_sent_and_comes_back_enlarged(tmp_path):
             assert size == [48, 40]
             assert browsing.complaints(driver) == []
             assert browsing.hosts(driver) == {"127.0.0.1"}
+    finally:
+        served.close()
+
+
+def pixels(source):
+    """The picture of a data address."""
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(source.split(",", 1)[1]))))
+
+
+def test_a_picture_is_translated_both_ways(tmp_path):
+    gan = kgan.models.CycleGAN((12, 12, 3), width=4, blocks=1, seed=0)
+    for weight in (*gan.generator_ab.trainable_variables, *gan.generator_ba.trainable_variables):
+        weight.assign(weight * 4)
+    given = np.random.default_rng(0).integers(0, 256, (12, 12, 3), np.uint8)
+    Image.fromarray(given).save(tmp_path / "given.png")
+    served = kgan.play(gan, block=False)
+    try:
+        with browsing.browser(390) as driver:
+            driver.get(served.local_url)
+            upload = browsing.wait(lambda: css(driver, "#given input[type=file]"))[0]
+            upload.send_keys(str(tmp_path / "given.png"))
+            browsing.wait(lambda: sources(driver, "#given img"))
+            before = []
+            for place, direction in enumerate(("a2b", "b2a")):
+                css(driver, "#direction input")[place].click()
+                css(driver, "#convert")[0].click()
+                before = changed(driver, before, "#converted img")
+                expected = gan.translate(given[None] / 127.5 - 1.0, direction)[0]
+                shown = pixels(before[0]).astype("float32")[..., :3] / 127.5 - 1.0
+                np.testing.assert_allclose(shown, expected, atol=1.1 / 127.5)
+            assert browsing.complaints(driver) == []
+            assert browsing.hosts(driver) == {"127.0.0.1"}
+    finally:
+        served.close()
+
+
+def test_the_newest_checkpoint_of_a_training_is_loaded(tmp_path):
+    train = [sys.executable, "-m", "kgan", "train", "--out", tmp_path / "run", "--no-report"]
+    subprocess.run([*train, "vanilla", "--variant", "relu", "--steps", "20"], check=True)
+    served = kgan.play(tmp_path / "run", block=False)
+    try:
+        with browsing.browser(1280) as driver:
+            driver.get(served.local_url)
+            before = browsing.wait(lambda: len(sources(driver)) == 16 and sources(driver))
+            assert "20" in css(driver, "#state")[0].text
+            subprocess.run([*train, "--resume", "--steps", "60"], check=True)
+            css(driver, "#reload")[0].click()
+            changed(driver, before, "#samples img")
+            assert "60" in css(driver, "#state")[0].text
+            assert browsing.complaints(driver) == []
     finally:
         served.close()
