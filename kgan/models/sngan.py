@@ -33,7 +33,9 @@ class SNGAN(GAN):
     discriminator, too many for a CPU, on which `width=32, discriminator_steps=1` learns to draw
     digits within minutes. The learning rate is multiplied by 256 / `width`, to 1.6e-3 for 32
     channels, so that a step of Adam changes the outputs of a layer by about as much (Yang et al.
-    2021, Tensor programs V). At the paper's own rate narrow networks learn several times slower.
+    2021, Tensor programs V). At the paper's own rate narrow networks learn digits several times
+    slower. On colour photographs, with one update of the discriminator per step, 1.6e-3 can kill
+    the discriminator (`kgan.callbacks.CollapseMonitor` finds it); 4e-4 did not.
 
     Args:
         image_shape: (height, width, channels).
