@@ -5,7 +5,8 @@
 
 Each is trained by `kgan train` as its row says, measured by `kgan evaluate --floor`, and written to
 `kgan/pretrained/NAME/`: the settings of the run, the networks in float16 without the optimizers (of
-an averaged generator the average), and the figures of the model as it was before and is now. A
+an averaged generator the average), the last picture of samples, and the figures of the model as it
+was before and is now. A
 training that was interrupted goes on from its last checkpoint under `--work`; one that has ended is
 not repeated. `--again NAME` trains anew.
 """
@@ -25,7 +26,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import h5py
 import numpy as np
 
-from kgan.runs import configuration
+from kgan.runs import RunFolder, configuration
 
 HOME = pathlib.Path(__file__).parent.parent / "kgan" / "pretrained"
 
@@ -78,9 +79,8 @@ def run(*words: str, out: int | None = None) -> str:
 
 
 def evaluated(folder: pathlib.Path) -> dict:
-    """Returns the record of `kgan evaluate`, without what it says of the machine's clock."""
-    record = json.loads(run("evaluate", str(folder), "--floor", "--json", out=subprocess.PIPE))
-    return {name: record[name] for name in record if name != "measured"}
+    """Returns the record of `kgan evaluate`."""
+    return json.loads(run("evaluate", str(folder), "--floor", "--json", out=subprocess.PIPE))
 
 
 def half(content: bytes) -> bytes:
@@ -160,10 +160,14 @@ def packed(name: str, trained: pathlib.Path, home: pathlib.Path) -> None:
     after = evaluated(made)
     card["carried"] = after["figures"]
     (made / "card.json").write_text(json.dumps(card, indent=1) + "\n")
-    (made / "evaluations.json").unlink(missing_ok=True)
+    # A folder within the package gets no record of its own.
+    RunFolder(made).add_evaluation(after)
+    pictured = max((trained / "samples").glob("step-*.png"))
+    (made / "samples").mkdir()
+    shutil.copyfile(pictured, made / "samples" / pictured.name)
     shutil.rmtree(home / name, ignore_errors=True)
     made.rename(home / name)
-    size = sum(file.stat().st_size for file in (home / name).iterdir()) / 2**20
+    size = sum(file.stat().st_size for file in (home / name).rglob("*.*")) / 2**20
     print(f"{name}: {size:.2f} MiB", json.dumps(card["carried"]), flush=True)
 
 

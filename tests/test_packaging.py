@@ -17,7 +17,7 @@ import kgan
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # Of the files that the package carries.
-KINDS = {".py", ".typed", ".npz", ".json", ".keras", ".j2", ".css", ".js", ".xz", ".txt"}
+KINDS = {".py", ".typed", ".npz", ".json", ".keras", ".j2", ".css", ".js", ".xz", ".txt", ".png"}
 
 pytestmark = pytest.mark.skipif(
     not (ROOT / "pyproject.toml").is_file(), reason="the tests lie outside a checkout or sdist"

@@ -29,12 +29,14 @@ def command(*words, folder):
 
 def test_there_are_some_and_they_are_small():
     assert {"digits", "ring", "grid"} <= set(CARRIED)
-    files = [path for name in CARRIED for path in pretrained.folder(name).iterdir()]
-    assert {path.name for path in files} == {"card.json", "config.json", "gan.keras"}
+    files = [path for name in CARRIED for path in pretrained.folder(name).rglob("*.*")]
+    kinds = {"card.json", "config.json", "evaluations.json", "gan.keras"}
+    assert {path.name for path in files if path.parent.name != "samples"} == kinds
     assert sum(path.stat().st_size for path in files) < 12 * 2**20
     for name in CARRIED:
-        text = (pretrained.folder(name) / "config.json").read_text()
-        assert "/tmp" not in text and "/home" not in text and "/root" not in text
+        texts = [path.read_text() for path in pretrained.folder(name).glob("*.json")]
+        assert not any(place in text for text in texts for place in ("/tmp", "/home", "/root"))
+        assert len(list((pretrained.folder(name) / "samples").iterdir())) == 1
 
 
 def chances(samples, value_range):
@@ -85,7 +87,7 @@ def test_from_preset_trains_further_and_names_the_right_family():
 
 @pytest.mark.slow
 def test_on_the_command_line_and_never_written_to(tmp_path):
-    before = {p: p.read_bytes() for n in CARRIED for p in pretrained.folder(n).iterdir()}
+    before = {p: p.read_bytes() for n in CARRIED for p in pretrained.folder(n).rglob("*.*")}
     done = command("generate", "digits", "-n", "9", "--seed", "1", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "samples.png").is_file()
@@ -100,4 +102,4 @@ def test_on_the_command_line_and_never_written_to(tmp_path):
     done = command("generate", "digits", folder=tmp_path)
     assert done.returncode == 1 and "holds no run" in done.stderr
     assert RunFolder.find(tmp_path / "digits").path == Path(tmp_path / "digits")
-    assert before == {p: p.read_bytes() for n in CARRIED for p in pretrained.folder(n).iterdir()}
+    assert before == {p: p.read_bytes() for n in CARRIED for p in pretrained.folder(n).rglob("*.*")}
