@@ -96,8 +96,8 @@ def compare(
     Args:
         a: what is measured: a folder of images, a data set by name, an `.npz` or `.npy` file of
             samples, a statistics file (`mu`, `sigma`), the folder of a run, a SavedModel, an
-            `.onnx` or a `.keras` file of a generator; an array, a pair (samples, labels), a
-            dataset of `kgan.data`, a GAN, a Keras model or `kgan.metrics.Statistics`.
+            `.onnx`, `.tflite` or `.keras` file of a generator; an array, a pair (samples, labels),
+            a dataset of `kgan.data`, a GAN, a Keras model or `kgan.metrics.Statistics`.
         b: the reference, any of these: real samples, as a rule.
         metrics: metrics, or names of metrics; None takes those that suit the samples.
         extractor: what computes features for named metrics, as in `kgan.metrics.FeatureMetric`.

@@ -1,6 +1,5 @@
-"""Sources that draw samples: runs, models, SavedModels, ONNX files."""
+"""Sources that draw samples: runs, models, SavedModels."""
 
-import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -176,13 +175,15 @@ class KerasGenerator(Drawn):
 
     def prepared(self, frame: Frame) -> tuple[Callable[..., Any], bool]:
         inputs = [(each.shape[1:], each.dtype) for each in self.model.inputs]
-        space, conditional = _space(self.name, inputs, frame.latents)
+        space, conditional = space_of(self.name, inputs, frame.latents)
 
         def draw(count, labels, seed):
             latents = space.sample(count, seed_pair(seed))
             if not conditional:
                 return self.model(latents, training=False)
-            return self.model([latents, _labels_for(labels, self.model.inputs[1])], training=False)
+            return self.model(
+                [latents, labels_for(labels, self.model.inputs[1].shape)], training=False
+            )
 
         return draw, conditional
 
@@ -216,14 +217,14 @@ class SavedModel(Drawn):
             )
         known = served.structured_input_signature[1]
         specs = sorted(known.values(), key=lambda spec: (not spec.dtype.is_floating, spec.name))
-        space, conditional = _space(
+        space, conditional = space_of(
             self.name, [(spec.shape[1:], spec.dtype.name) for spec in specs], frame.latents
         )
 
         def draw(count, labels, seed):
             given = [space.sample(count, seed_pair(seed))]
             if conditional:
-                given.append(_labels_for(labels, specs[1]))
+                given.append(labels_for(labels, specs[1].shape))
             named = {
                 spec.name: tf.cast(v, spec.dtype) for spec, v in zip(specs, given, strict=True)
             }
@@ -247,46 +248,6 @@ class SavedModel(Drawn):
         return draw, conditional
 
 
-class Onnx(Drawn):
-    """An ONNX file of a generator: input latents, output samples."""
-
-    kind = "ONNX file"
-
-    def __init__(self, path: Path):
-        self.path, self.name = path, str(path)
-
-    def prepared(self, frame: Frame) -> tuple[Callable[..., Any], bool]:
-        try:
-            runtime = importlib.import_module("onnxruntime")
-        except ImportError as error:
-            raise InputError(
-                f"Reading {self.path} needs the package onnxruntime: pip install onnxruntime."
-            ) from error
-        try:
-            session = runtime.InferenceSession(str(self.path), providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's own classes
-            raise InputError(f"{self.path} cannot be read as an ONNX file: {error}") from error
-        inputs = sorted(session.get_inputs(), key=lambda each: "int" in each.type)
-        given = [(tuple(each.shape[1:]), _dtype(each.type)) for each in inputs]
-        space, conditional = _space(self.name, given, frame.latents)
-        fixed = inputs[0].shape[0]
-
-        def draw(count, labels, seed):
-            values = [np.asarray(space.sample(count, seed_pair(seed)))]
-            if conditional:
-                values.append(np.asarray(_labels_for(labels, inputs[1])))
-            values = [v.astype(kind) for v, (_, kind) in zip(values, given, strict=True)]
-            size = fixed if isinstance(fixed, int) else count
-            made = []
-            for start in range(0, count, size):
-                part = [_filled(v[start : start + size], size) for v in values]
-                feed = {each.name: v for each, v in zip(inputs, part, strict=True)}
-                made.append(session.run(None, feed)[0])
-            return np.concatenate(made)[:count]
-
-        return draw, conditional
-
-
 def of_keras_file(path: Path) -> Source:
     """Returns the source of a `.keras` file: a GAN of kgan's, or a generator.
 
@@ -301,7 +262,7 @@ def of_keras_file(path: Path) -> Source:
     return KerasGenerator(keras.saving.load_model(path, compile=False), str(path))
 
 
-def _space(name, inputs, distribution):
+def space_of(name, inputs, distribution):
     """Returns the latents of a generator, and whether its second input is a class.
 
     Args:
@@ -324,24 +285,13 @@ def _space(name, inputs, distribution):
     return _DISTRIBUTIONS[distribution](shape), len(inputs) == 2
 
 
-def _labels_for(labels, wanted):
-    """Returns labels as a generator's input takes them: numbers, or one-hot rows."""
-    width = wanted.shape[-1] if len(wanted.shape) == 2 else None
+def labels_for(labels, shape):
+    """Returns labels as a generator's input of a shape takes them: numbers, or one-hot rows."""
+    width = shape[-1] if len(shape) == 2 else None
     labels = np.asarray(labels)
     if isinstance(width, int) and width > 1:
         return tf.one_hot(labels, width)
-    return tf.constant(labels.reshape(-1, 1) if len(wanted.shape) == 2 else labels)
-
-
-def _dtype(written: str) -> str:
-    """Returns NumPy's name of a type that ONNX writes as `tensor(float)`."""
-    name = written.removeprefix("tensor(").removesuffix(")")
-    return {"float": "float32", "double": "float64"}.get(name, name)
-
-
-def _filled(values, size):
-    """Returns rows repeated up to `size`, for a network with a fixed batch."""
-    return values if len(values) == size else np.resize(values, (size, *values.shape[1:]))
+    return tf.constant(labels.reshape(-1, 1) if len(shape) == 2 else labels)
 
 
 def _channels_first(shape) -> bool:

@@ -10,14 +10,15 @@ import numpy as np
 from kgan import records
 from kgan.errors import InputError
 from kgan.evaluation.datasets import Arrays, Data
-from kgan.evaluation.generators import KerasGenerator, Model, Onnx, Run, SavedModel, of_keras_file
+from kgan.evaluation.generators import KerasGenerator, Model, Run, SavedModel, of_keras_file
+from kgan.evaluation.runtimes import LiteRT, Onnx
 from kgan.evaluation.samples import Frame, Samples, Source
 from kgan.metrics.statistics import Statistics
 from kgan.training.model import AdversarialModel
 
 TAKES = (
     "a folder of images, a data set by name, an .npz or .npy file of samples, a statistics file "
-    "(mu, sigma), a run of `kgan train`, a SavedModel, an .onnx or a .keras file"
+    "(mu, sigma), a run of `kgan train`, a SavedModel, an .onnx, .tflite or .keras file"
 )
 # What a run has beside its config.json, which other programs write too.
 _OF_A_RUN = ("gan.keras", "checkpoints", "history.csv")
@@ -77,10 +78,11 @@ def _of_path(given, reference) -> Source:
             return Run(path)
         if (path / "saved_model.pb").is_file():
             return SavedModel(path)
-    elif suffix in (".onnx", ".keras"):
+    elif suffix in (".onnx", ".tflite", ".keras"):
         if not path.is_file():
             raise InputError(f"There is no file {given} (looked for {path.absolute()}).")
-        return Onnx(path) if suffix == ".onnx" else of_keras_file(path)
+        kinds = {".onnx": Onnx, ".tflite": LiteRT, ".keras": of_keras_file}
+        return kinds[suffix](path)
     elif suffix == ".npz" and path.is_file() and {"mu", "sigma"} <= _names_in(path):
         return StatisticsFile(Statistics.load(path), str(given))
     return Data(os.fspath(given), reference)

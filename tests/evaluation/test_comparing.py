@@ -364,13 +364,6 @@ def test_statistics_of_two_extractors_are_not_compared(tmp_path):
     assert kgan.compare(one, same).figures["frechet_distance"] == pytest.approx(8.0)
 
 
-def test_an_onnx_file_says_what_it_needs(tmp_path, monkeypatch):
-    (tmp_path / "net.onnx").write_bytes(b"nothing")
-    monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
-    with pytest.raises(kgan.InputError, match="pip install onnxruntime"):
-        kgan.compare(tmp_path / "net.onnx", "digits")
-
-
 def test_samples_against_themselves_are_called_that(folders):
     a, *_ = folders
     with pytest.warns(UserWarning, match="samples of its own"):

@@ -117,7 +117,7 @@ def evaluate(context, run, other, devices, workers, index, **options):
     """Measure the samples of a run, or A against B.
 
     A and B are a folder of images, a data set by name, an .npz or .npy file of samples, a
-    statistics file (mu, sigma), a run, a SavedModel, an .onnx or a .keras file.
+    statistics file (mu, sigma), a run, a SavedModel, an .onnx, .tflite or .keras file.
 
     Prints each figure with its number of samples and its extractor. Those of a run are added to
     its evaluations.json. Figures with different extractors or counts are not comparable.
