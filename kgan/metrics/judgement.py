@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 
 from kgan import arguments
@@ -50,6 +51,9 @@ COPIED = (
 # A change of the distance over the last third of a training that counts, and of how many standard
 # errors.
 CHANGE, CERTAIN = 0.05, 2.0
+# Samples that stand still under a learning rate below this share of its first say nothing of a
+# longer training, whose rate is high for longer.
+SLOWED = 0.5
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,7 @@ def verdict(
     - varied: recall, relative to that of training samples.
     - memorised: the share of copies of training samples, against held-out ones.
     - longer: the trend of the distance to the real samples over the last third of the training.
+      It is no evidence where they stood still because a schedule had lowered the learning rate.
 
     Args:
         gan: a model with `generate`, `sample_shape` and `data_range`.
@@ -140,7 +145,7 @@ def verdict(
     draws = [gan.generate(count, seed=seed + place) for place in range(DRAWS)]
     samples = draws[0]
     figures: dict[str, float] = {}
-    longer = _longer(distances, figures)
+    longer = _longer(distances, figures, _rate_left(gan))
     if not np.isfinite(draws).all():
         said = "the samples are NaN or infinite."
         return Verdict(said, said, said, longer, figures)
@@ -243,7 +248,19 @@ def _memorised(samples, training, held_out, figures) -> str:
     )
 
 
-def _longer(distances, figures) -> str:
+def _rate_left(gan) -> float:
+    """Returns the generator's learning rate as a share of its first."""
+    optimizer = getattr(gan, "g_optimizer", None)
+    # float16 wraps the optimizer in one that scales the loss.
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    schedule = optimizer.get_config().get("learning_rate") if optimizer is not None else None
+    if not isinstance(schedule, dict):
+        return 1.0
+    first = float(keras.saving.deserialize_keras_object(schedule)(0))
+    return float(optimizer.learning_rate) / first if first > 0 else 1.0
+
+
+def _longer(distances, figures, rate_left: float = 1.0) -> str:
     """Returns the last line, from the trend over the last third of the training."""
     rows = np.array([(step, value) for step, value in distances if math.isfinite(value)])
     if len(rows):
@@ -279,9 +296,17 @@ def _longer(distances, figures) -> str:
             "hardly helps",
             f"changed by {_percent(abs(part))} only",
         )
+    still = not sure and rate_left < SLOWED
     return (
-        f"{word}: in the last third of the training the distance of the samples to real ones "
-        f"{moved}, from {begin:.3g} to {end:.3g} (energy distance, {len(rows)} measurements)."
+        f"{'cannot be told' if still else word}: in the last third of the training the distance of "
+        f"the samples to real ones {moved}, from {begin:.3g} to {end:.3g} (energy distance, "
+        f"{len(rows)} measurements)"
+        + (
+            f", but the learning rate had fallen to {_percent(rate_left)} of its first. A training "
+            "that is given more steps from the start keeps it high for longer."
+            if still
+            else "."
+        )
     )
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 
@@ -166,6 +167,27 @@ def test_the_last_third_tells_whether_to_train_longer(course, word):
     expected = np.mean(last[-5:]) / np.mean(last[:5]) - 1
     assert figures["distance_change"] == pytest.approx(expected)
     assert judgement._longer(distances[:2], {}).startswith("cannot be told")
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_samples_that_a_falling_rate_holds_still_say_nothing_of_longer(precision):
+    gan = kgan.models.VanillaGAN((8, 8, 1), variant="relu", precision=precision, seed=0)
+    falling = keras.optimizers.schedules.PolynomialDecay(1e-3, 100, end_learning_rate=1e-4)
+    gan.compile(g_optimizer=keras.optimizers.Adam(falling))
+    inner = getattr(gan.g_optimizer, "inner_optimizer", gan.g_optimizer)
+    flat = [(step, 1.0) for step in range(100, 3100, 100)]
+    down = [(step, 1 / step) for step in range(100, 3100, 100)]
+    data = np.random.default_rng(0).uniform(-1, 1, (40, 8, 8, 1)).astype("float32")
+
+    def longer(course):
+        return verdict(gan, data, distances=course, count=20).longer
+
+    assert longer(flat).startswith("hardly helps: ")
+    inner.iterations.assign(100)
+    assert longer(flat).startswith("cannot be told: ")
+    assert "had fallen to 10 % of its first" in longer(flat)
+    # What falls all the same helps all the more.
+    assert longer(down).startswith("probably helps: ")
 
 
 def test_what_draws_no_samples_is_answered():
