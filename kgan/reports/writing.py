@@ -119,7 +119,10 @@ def times(found: facts.Facts) -> dict[str, str]:
     told = {"started": config.get("started"), "machine": config.get("machine")}
     for place, each in enumerate(config.get("resumed", []), 1):
         told[f"resumed ({place})"] = each.get("started") if isinstance(each, dict) else None
-    told["steps"] = f"{found.step:,} of {config.get('total_steps', found.step):,}"
+    planned = config.get("total_steps", found.step)
+    # Where the clock ends a training, it may take more steps than its schedules were made for.
+    more = found.step > planned
+    told["steps"] = f"{found.step:,}" + (f", {planned:,} planned" if more else f" of {planned:,}")
     told |= config["versions"]
     return {name: str(value) for name, value in told.items() if value}
 

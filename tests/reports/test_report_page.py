@@ -2,6 +2,7 @@
 
 import json
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from stored_runs import history, pixels
 
 import kgan
 from kgan import InputError
+from kgan.reports import writing
 from kgan.runs import RunFolder
 
 
@@ -118,3 +120,11 @@ def test_runs_side_by_side_show_what_differs(golden, tmp_path):
     assert "conditional" in page.text
     with pytest.raises(InputError, match="Two to"):
         kgan.compare_runs([one])
+
+
+@pytest.mark.parametrize(
+    ("planned", "told"), [(300, "120 of 300"), (100, "120, 100 planned"), (None, "120 of 120")]
+)
+def test_the_clock_may_end_a_run_after_more_steps_than_planned(planned, told):
+    config = {"versions": {}} | ({} if planned is None else {"total_steps": planned})
+    assert writing.times(types.SimpleNamespace(config=config, step=120))["steps"] == told
