@@ -6,9 +6,8 @@
 Each is trained by `kgan train` as its row says, measured by `kgan evaluate --floor`, and written to
 `kgan/pretrained/NAME/`: the settings of the run, the networks in float16 without the optimizers (of
 an averaged generator the average), the last picture of samples, and the figures of the model as it
-was before and is now. A
-training that was interrupted goes on from its last checkpoint under `--work`; one that has ended is
-not repeated. `--again NAME` trains anew.
+was before and is now. A training that was interrupted goes on from its last checkpoint under
+`--work`; one that has ended is not repeated. `--again NAME` trains anew.
 """
 
 import argparse

@@ -35,7 +35,7 @@ class SNGAN(GAN):
     channels, so that a step of Adam changes the outputs of a layer by about as much (Yang et al.
     2021, Tensor programs V). At the paper's own rate narrow networks learn digits several times
     slower. On colour photographs, with one update of the discriminator per step, 1.6e-3 can kill
-    the discriminator (`kgan.callbacks.CollapseMonitor` finds it); 4e-4 did not.
+    the discriminator (`kgan.callbacks.CollapseMonitor` finds it); give a lower one, such as 4e-4.
 
     Args:
         image_shape: (height, width, channels).

@@ -133,6 +133,13 @@ def test_accessibility_has_no_serious_finding(page):
     assert [(v["id"], [node["html"][:200] for node in v["nodes"]]) for v in serious] == []
 
 
+def give(driver, path):
+    """Puts a picture into the page."""
+    upload = browsing.wait(lambda: css(driver, "#given input[type=file]"))[0]
+    upload.send_keys(str(path))
+    browsing.wait(lambda: sources(driver, "#given img"))
+
+
 def test_a_picture_is_sent_and_comes_back_enlarged(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (12, 10, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "given.png")
@@ -140,9 +147,7 @@ def test_a_picture_is_sent_and_comes_back_enlarged(tmp_path):
     try:
         with browsing.browser(390) as driver:
             driver.get(served.local_url)
-            upload = browsing.wait(lambda: css(driver, "#given input[type=file]"))[0]
-            upload.send_keys(str(tmp_path / "given.png"))
-            browsing.wait(lambda: sources(driver, "#given img"))
+            give(driver, tmp_path / "given.png")
             css(driver, "#convert")[0].click()
             found = browsing.wait(lambda: css(driver, "#converted img"))[0]
             size = driver.execute_script(
@@ -170,9 +175,7 @@ def test_a_picture_is_translated_both_ways(tmp_path):
     try:
         with browsing.browser(390) as driver:
             driver.get(served.local_url)
-            upload = browsing.wait(lambda: css(driver, "#given input[type=file]"))[0]
-            upload.send_keys(str(tmp_path / "given.png"))
-            browsing.wait(lambda: sources(driver, "#given img"))
+            give(driver, tmp_path / "given.png")
             before = []
             for place, direction in enumerate(("a2b", "b2a")):
                 css(driver, "#direction input")[place].click()
