@@ -72,10 +72,10 @@ class Sampling:
         `b2a(images)`, for images of any size. They return samples in the data's range, of the
         averaged generator if there is an average.
 
-        "onnx", "litert", "keras" and "web" hold `serve`; "web" is of models that start from
-        latents. Such a file is run in its own runtime and compared with the model before it is
-        kept; docs/formats.md says what each is for. Any other format is Keras's own, and holds the
-        generator alone; a model that starts from images has none.
+        "onnx", "litert", "keras" and "web" hold `serve`. Such a file is run in its own runtime and
+        compared with the model before it is kept; docs/formats.md says what each is for. Any other
+        format is Keras's own, and holds the generator alone; a model that starts from images has
+        none.
 
         Args:
             filepath: folder of the SavedModel, or file of another format; its end (.onnx, .tflite,
@@ -314,8 +314,8 @@ class LatentSampling(Exploring, Sampling):
         generators = self.networks_of("generator")
         if len(generators) > 1:
             raise InputError(
-                f"A model of {len(generators)} generators exports as a SavedModel only; "
-                f"got format={format!r}."
+                f"format={format!r} holds one network; this model draws with {len(generators)}. "
+                "Take 'onnx', 'litert', 'web' or 'savedmodel'."
             )
         network = exporting.averaged_copy(generators[0], self.average)
         exporting.write_other(network, filepath, format, **kwargs)

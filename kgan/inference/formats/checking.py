@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from kgan.errors import InputError
 from kgan.inference.formats import served as serving
@@ -112,7 +113,7 @@ def priced(
         noise = serving.smooth_noise(1, channels, gan.data_range, serving.JUDGEMENT)
         tried.insert(0, {"images": noise})
     for each in tried:
-        truth = np.asarray(served.call(*(each[spec.name] for spec in served.inputs)))
+        truth = np.asarray(served.call(*(tf.constant(each[spec.name]) for spec in served.inputs)))
         found = run(**each)
         if found.shape != truth.shape:
             raise InputError(

@@ -24,8 +24,8 @@ def write(served: Served, path: Path) -> None:
 def _only(served):
     if len(served.networks) > 1:
         raise InputError(
-            f"A model of {len(served.networks)} generators exports as a SavedModel only; got "
-            "format='keras'."
+            f"A .keras file holds one network; this model draws with {len(served.networks)}. Take "
+            "format='onnx', 'litert', 'web' or 'savedmodel'."
         )
     return served.networks[0]
 

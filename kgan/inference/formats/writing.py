@@ -16,6 +16,8 @@ from kgan.inference.formats import checking, keras_file, litert_file, names, onn
 from kgan.inference.formats.checking import Price
 
 CALIBRATED_WITH = 128
+# Images by which a page's weights are rounded; the network runs on all of them at once.
+ROUNDED_WITH = 4
 
 
 def write(
@@ -67,11 +69,6 @@ def write(
         endpoint = next(iter(gan.endpoints()))
     elsewhere = format in (names.ONNX, names.LITERT, names.WEB)
     serves = served.of(served.in_float32(gan) if elsewhere else gan, endpoint)
-    if elsewhere and len(serves.networks) > 1:
-        raise InputError(
-            f"A model of {len(serves.networks)} generators exports as a SavedModel only; got "
-            f"format={format!r}."
-        )
     if precision == "int8" and serves.from_images and representative is None:
         if gan.examples is None:
             raise InputError(
@@ -81,7 +78,8 @@ def write(
         representative = gan.examples[1 if serves.name == "b2a" else 0]
     trials: dict[str, np.ndarray] = {}
     if precision == "int8" or format == names.WEB:
-        trials = serves.trials(CALIBRATED_WITH, served.CALIBRATION, representative)
+        count = ROUNDED_WITH if serves.from_images and format == names.WEB else CALIBRATED_WITH
+        trials = serves.trials(count, served.CALIBRATION, representative)
 
     found: list[Price] = []
 
@@ -122,7 +120,7 @@ def _written(
     from kgan.inference.formats.web import writing as web
 
     network = rounding.network(serves, precision, trials)
-    web.write(gan, part, network, class_names, title)
+    web.write(gan, serves, part, network, class_names, title)
     # The page runs this network by the same runtime, compiled for browsers.
     session = onnx_file.session(network)
     return lambda **inputs: session.run(["samples"], inputs)[0]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from kgan.errors import InputError
+from kgan.inference.formats.served import Served
 from kgan.inference.seeds import seed_pair
 from kgan.latents import Codes, Normal, Uniform
 
@@ -21,19 +22,19 @@ LARGEST = 40_000_000
 _DIRECTIONS = 6
 # Points by which the ends of axes are found, and the room beyond them.
 _POINTS, _ROOM = 2000, 0.08
+# Of the longer side of a picture that is brought, in pixels. A model that was trained on pictures
+# of one size first takes that size.
+_SIDES, _USUAL_SIDE = (64, 128, 256, 512, 1024), 256
 
 
 def check(gan: Any) -> None:
     """Checks that a page can show a model.
 
     Raises:
-        InputError: if it starts from images, or its samples or latents are of another kind.
+        InputError: if its samples or latents are of another kind than a page shows.
     """
     if gan.latents is None:
-        raise InputError(
-            f"A web page draws from latents, and {type(gan).__name__} starts from images. Take "
-            "`kgan play`, or --format onnx for a page of your own."
-        )
+        return
     shape = tuple(gan.sample_shape)
     image = len(shape) == 3 and shape[2] in (1, 3, 4) and gan.data_range is not None
     if not image and shape != (2,):
@@ -48,13 +49,16 @@ def check(gan: Any) -> None:
         )
 
 
-def write(gan: Any, path: Path, network: bytes, class_names: Any = (), title: str = "") -> None:
+def write(
+    gan: Any, served: Served, path: Path, network: bytes, class_names: Any = (), title: str = ""
+) -> None:
     """Writes a page: one file if its name ends in ".html", else a folder.
 
     Args:
         gan: the model.
+        served: what the page runs of it.
         path: what to write.
-        network: an ONNX file of the model.
+        network: an ONNX file of it.
         class_names: names of its classes; those without one are named by their number.
         title: the heading; "" takes the name of the family.
 
@@ -72,28 +76,36 @@ def write(gan: Any, path: Path, network: bytes, class_names: Any = (), title: st
     import kgan
 
     about = json.loads(_runtime("runtime.json"))
-    facts = described(gan, network, class_names, title)
-    name = facts["title"]
+    title = title or type(gan).__name__
+    facts = {
+        "title": title,
+        "name": "".join(c if c.isalnum() else "-" for c in title).strip("-") or "sample",
+        "network": _text(gzip.compress(network, 9, mtime=0)),
+    }
+    if served.from_images:
+        kind, own, shown = "pictures", *_of_pictures(gan, served)
+    else:
+        kind, own, shown = "samples", *_of_samples(gan, class_names)
     scripts = {
         "runtime": f"window.kganRuntime = {_in_script(runtime_parts())};",
-        "generator": f"window.kganModel = {_in_script(facts)};",
-        "page": _page("page.js"),
+        "generator": f"window.kganModel = {_in_script(facts | own)};",
+        "page": f"(() => {{\n{_page('common.js')}\n{_page(f'{kind}.js')}}})();\n",
     }
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        loader=jinja2.FunctionLoader(_page),
+    )
     safe = {f"{key}_script": jinja2.utils.markupsafe.Markup(text) for key, text in scripts.items()}
-    shape = " x ".join(map(str, gan.sample_shape))
-    html = environment.from_string(_page("index.html.j2")).render(
+    html = environment.get_template("page.html.j2").render(
+        kind=kind,
         single=single,
-        title=name,
-        about=f"{type(gan).__name__}, trained for {int(gan.steps_taken):,} steps, samples of "
-        f"{shape}.",
-        truncation=(0.3, 3.0) if type(gan.latents) is Normal else (0.1, 1.0),
-        classes=facts["classes"],
-        directions=facts["directions"] and facts["directions"]["names"],
+        title=title,
         version=kgan.__version__,
         runtime=f"ONNX Runtime Web {about['version']}",
         licence=_runtime("LICENSE.txt").decode(),
         style=jinja2.utils.markupsafe.Markup(_page("style.css")),
+        **shown,
         **safe,
     )
     if single:
@@ -107,27 +119,52 @@ def write(gan: Any, path: Path, network: bytes, class_names: Any = (), title: st
     (path / "runtime-licences.txt").write_bytes(licences)
 
 
-def described(gan: Any, network: bytes, class_names: Any, title: str) -> dict[str, Any]:
-    """Returns what the page's script has to know of a model, ready for JSON."""
-    names = [str(each) for each in class_names][: gan.classes]
-    names += [str(number) for number in range(len(names), gan.classes)]
-    title = title or type(gan).__name__
+def _of_samples(gan, class_names) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns what the script of a page of samples has to know, ready for JSON, and its HTML."""
+    classes = [str(each) for each in class_names][: gan.classes]
+    classes += [str(number) for number in range(len(classes), gan.classes)]
     try:
         found = gan.directions(_DIRECTIONS)
     except InputError:
         # A generator without a first layer to read them from has no sliders.
         found = None
-    return {
-        "title": title,
-        "name": "".join(c if c.isalnum() else "-" for c in title).strip("-") or "sample",
+    facts = {
         "shape": [int(side) for side in gan.sample_shape],
         "range": [float(end) for end in _range(gan)],
-        "classes": names,
+        "classes": classes,
         "latents": _latents(gan.latents),
         "directions": found
         and {"names": list(found.names), "vectors": _text(found.vectors.astype("<f4").tobytes())},
-        "network": _text(gzip.compress(network, 9, mtime=0)),
     }
+    shape = " x ".join(map(str, gan.sample_shape))
+    return facts, {
+        "about": f"{_trained(gan)}, samples of {shape}.",
+        "truncation": (0.3, 3.0) if type(gan.latents) is Normal else (0.1, 1.0),
+        "classes": classes,
+        "directions": found and found.names,
+    }
+
+
+def _of_pictures(gan, served: Served) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns the same of a page that changes pictures."""
+    scale = getattr(gan, "scale", None)
+    does = f"makes pictures {scale} times larger" if scale else "translates pictures"
+    if served.name in ("a2b", "b2a"):
+        does += " from A to B" if served.name == "a2b" else " from B to A"
+    usual = _USUAL_SIDE if scale else max(gan.image_shape[:2])
+    facts = {
+        "channels": int(served.inputs[0].shape[-1]),
+        "range": [float(end) for end in gan.data_range],
+    }
+    return facts, {
+        "about": f"{_trained(gan)}; it {does}.",
+        "sides": sorted({*_SIDES, usual}),
+        "usual_side": usual,
+    }
+
+
+def _trained(gan) -> str:
+    return f"{type(gan).__name__}, trained for {int(gan.steps_taken):,} steps"
 
 
 @functools.lru_cache(1)

@@ -1,18 +1,7 @@
-(async () => {
-"use strict";
-
-const model = window.kganModel, shape = model.shape, size = shape.reduce((a, b) => a * b, 1);
+start(async ({ run, tensor }) => {
+const shape = model.shape, size = shape.reduce((a, b) => a * b, 1);
 const COUNT = 16, POINTS = 256;
-const byId = (id) => document.getElementById(id);
 const setting = { seed: 0, picked: 0, other: 1 };
-
-// Bytes of base64, unpacked if they are gzip.
-async function bytes(text, packed) {
-  const raw = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  if (!packed) return raw;
-  const stream = new Blob([raw]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
 
 function floats(raw) { return new Float32Array(raw.buffer, raw.byteOffset, raw.byteLength / 4); }
 
@@ -95,43 +84,14 @@ function drawnClass(seed) {
   return Math.floor(uniform(1, pair)[0] * model.classes.length);
 }
 
-const code = new Blob([await bytes(window.kganRuntime.script)], { type: "text/javascript" });
-const address = URL.createObjectURL(code);
-const ort = await import(address);
-URL.revokeObjectURL(address);
-// Several threads take headers that a file has not.
-ort.env.wasm.numThreads = 1;
-ort.env.wasm.wasmBinary = (await bytes(window.kganRuntime.wasm, true)).buffer;
-ort.env.logLevel = "error";
-const session = await ort.InferenceSession.create(await bytes(model.network, true));
 const vectors = model.directions ? floats(await bytes(model.directions.vectors)) : null;
 
 // Samples `(n, ...shape)` of latents `(n, size)`, and of classes where there are any.
-let last = Promise.resolve();
-function generate(given, labels) {
-  // The runtime computes one at a time.
-  const made = last.catch(() => {}).then(async () => {
-    const count = given.length / model.latents.size;
-    const feeds = { latents: new ort.Tensor("float32", Float32Array.from(given), [count, model.latents.size]) };
-    if (model.classes.length) feeds.labels = new ort.Tensor("int32", Int32Array.from(labels), [count]);
-    return (await session.run(feeds)).samples.data;
-  });
-  last = made;
-  return made;
-}
-
-function paintImage(canvas, sample) {
-  const [height, width, channels] = shape, [low, high] = model.range;
-  canvas.width = width;
-  canvas.height = height;
-  canvas.classList.toggle("pixels", width < 200);
-  const context = canvas.getContext("2d"), image = context.createImageData(width, height);
-  for (let i = 0; i < width * height; i++) {
-    const at = (channel) => Math.round(255 * (sample[i * channels + channel] - low) / (high - low));
-    const grey = channels === 1;
-    image.data.set([at(0), at(grey ? 0 : 1), at(grey ? 0 : 2), channels === 4 ? at(3) : 255], 4 * i);
-  }
-  context.putImageData(image, 0, 0);
+async function generate(given, labels) {
+  const count = given.length / model.latents.size;
+  const feeds = { latents: tensor("float32", Float32Array.from(given), [count, model.latents.size]) };
+  if (model.classes.length) feeds.labels = tensor("int32", Int32Array.from(labels), [count]);
+  return (await run(feeds)).data;
 }
 
 function paintPoints(canvas, samples, marked) {
@@ -196,7 +156,7 @@ async function drawSheet() {
     byId("other").options[i].text = seed;
     const button = byId("samples").children[i], canvas = button.firstChild;
     const sample = made.slice(i * size, (i + 1) * size);
-    if (isPoints) paintPoints(canvas, sample, 0); else paintImage(canvas, sample);
+    if (isPoints) paintPoints(canvas, sample, 0); else paintImage(canvas, sample, shape);
     canvas.setAttribute("aria-label", named(seed, labels[i]));
     button.setAttribute("aria-pressed", String(i === setting.picked));
   });
@@ -216,7 +176,7 @@ async function drawPicked() {
   });
   byId("blend").nextElementSibling.value = `${Math.round(100 * share)} %`;
   const made = await generate(point, [label]), canvas = byId("moved");
-  if (isPoints) paintPoints(canvas, Float32Array.from([...made, ...cloud]), 0); else paintImage(canvas, made);
+  if (isPoints) paintPoints(canvas, Float32Array.from([...made, ...cloud]), 0); else paintImage(canvas, made, shape);
   const parts = [named(seeds[0], label)];
   if (share) parts.push(`${Math.round(100 * share)} % of sample ${seeds[1]}`);
   const moved = sliders.filter((slider) => +slider.value).length;
@@ -281,14 +241,7 @@ byId("reset")?.addEventListener("click", () => {
   soon(drawPicked);
 });
 byId("save").addEventListener("click", () => {
-  const link = document.createElement("a");
-  link.download = `${model.name}-${setting.seed + setting.picked}.png`;
-  link.href = byId("moved").toDataURL("image/png");
-  link.click();
-});
-byId("notices").addEventListener("click", async () => {
-  byId("noticed").textContent = new TextDecoder().decode(await bytes(window.kganRuntime.notices, true));
-  byId("noticed").hidden = false;
+  saveAs(`${model.name}-${setting.seed + setting.picked}`, byId("moved"));
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { if (isPoints) soon(drawSheet); });
 
@@ -296,12 +249,4 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { if
 window.kgan = { generate, latents, drawnClass, setting };
 byId("controls").hidden = false;
 await soon(drawSheet);
-byId("state").hidden = true;
-document.documentElement.dataset.ready = "yes";
-})().catch((error) => {
-  const state = document.getElementById("state");
-  state.textContent = `The generator cannot run in this browser: ${error.message ?? error}`;
-  state.setAttribute("role", "alert");
-  document.documentElement.dataset.ready = "failed";
-  throw error;
 });
