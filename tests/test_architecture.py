@@ -385,6 +385,7 @@ class _Shadowing(keras.layers.Layer):
         self._tracker = None
 
 
+@pytest.mark.slow
 def test_no_class_takes_a_private_name_of_the_keras_class_that_it_derives_from():
     assert taken_from_keras(_Shadowing) == {"_lock", "_tracker"}
     kinds = {

@@ -321,6 +321,7 @@ def test_p_follows_r_every_fourth_update():
     assert float(ada.p) == 0.0
 
 
+@pytest.mark.slow
 def test_p_moves_as_fast_as_the_training_is_long(tmp_path):
     gan = kgan.GAN(*image_networks())
     gan.training_steps = 800

@@ -85,6 +85,7 @@ def test_an_interrupted_run_goes_on_with_the_work_that_is_missing(peers, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_drawing_and_measuring_in_turns_with_other_libraries(peers):
     in_keras, works = peers
     layers = ("dense", 64), ("reshape", 8, 8, 1), ("sigmoid",)

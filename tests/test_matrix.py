@@ -175,7 +175,7 @@ def test_each_pair_trains_or_is_refused(name, option, made):
         assert np.isfinite(history[term.name]).all(), term.name
 
 
-@pytest.mark.parametrize("classes", [0, 2])
+@pytest.mark.parametrize("classes", [pytest.param(0, marks=pytest.mark.slow), 2])
 @pytest.mark.parametrize("name", [p for p in SOME if p.values[0] not in FROM_IMAGES])
 def test_it_is_watched_for_trouble(name, classes, made):
     if classes and name not in CONDITIONAL:
@@ -196,7 +196,9 @@ def test_classes(name, made):
     assert gan.generate(2, labels=1, seed=0).shape == (2, SIDE, SIDE, 1)
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "policy", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("name", SOME)
 def test_half_precision(name, policy, made):
     keras.config.set_dtype_policy(policy)

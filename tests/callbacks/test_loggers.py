@@ -52,6 +52,7 @@ def fit(gan, data, callbacks, epochs):
     return gan.fit(data, batch_size=10, epochs=epochs, verbose=0, callbacks=callbacks)
 
 
+@pytest.mark.slow
 def test_what_is_logged_and_how_a_run_goes_on(tmp_path):
     gan, data = gan_and_data()
     first = Kept(folder=tmp_path / "log", settings={"a": 1}, every_steps=3, pictures_every=2)

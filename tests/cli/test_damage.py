@@ -22,6 +22,7 @@ def flip(path):
     path.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_a_damaged_finished_model_is_passed_over_and_written_anew(finished, run, tmp_path):
     assert "trained for 20 steps already" in refused("train", "--resume", "--out", run)
     flip(run / "gan.keras")

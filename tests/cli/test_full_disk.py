@@ -58,6 +58,7 @@ def test_from_the_start(tmp_path):
     assert lines[0].startswith("Error: Cannot write") and "the disk is full" in lines[0]
 
 
+@pytest.mark.slow
 def test_at_a_later_checkpoint(finished, run, monkeypatch):
     with monkeypatch.context() as during:
         fills_up(during, callbacks.Checkpoint, "after_train_batch_end")

@@ -51,6 +51,7 @@ def test_models_that_start_from_images_get_a_sentence(capsys):
     assert capsys.readouterr().out.startswith("No verdict: this model starts from images")
 
 
+@pytest.mark.slow
 def test_a_run_that_dies_at_its_verdict_gives_it_when_resumed(tmp_path, monkeypatch):
     def dies(*ignored, **also):
         raise KeyboardInterrupt

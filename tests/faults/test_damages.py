@@ -18,6 +18,7 @@ def wrong(found) -> list[str]:
     return [str(case) for case in found if not case.right]
 
 
+@pytest.mark.slow
 def test_no_damage_is_loaded_silently_wrong_or_ends_raw():
     assert wrong(damage.cases(20)) == []
 

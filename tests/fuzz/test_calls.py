@@ -14,6 +14,7 @@ def made():
     return calls.targets()
 
 
+@pytest.mark.slow
 def test_some_calls(made):
     light = {k: v for k, v in made.items() if k.split(".")[0] not in ("models", "functions")}
     assert calls.run(range(150), light) == {}

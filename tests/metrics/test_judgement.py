@@ -169,7 +169,7 @@ def test_the_last_third_tells_whether_to_train_longer(course, word):
     assert judgement._longer(distances[:2], {}).startswith("cannot be told")
 
 
-@pytest.mark.parametrize("precision", ["float32", "float16"])
+@pytest.mark.parametrize("precision", [pytest.param("float32", marks=pytest.mark.slow), "float16"])
 def test_samples_that_a_falling_rate_holds_still_say_nothing_of_longer(precision):
     gan = kgan.models.VanillaGAN((8, 8, 1), variant="relu", precision=precision, seed=0)
     falling = keras.optimizers.schedules.PolynomialDecay(1e-3, 100, end_learning_rate=1e-4)

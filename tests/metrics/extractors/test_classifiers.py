@@ -55,6 +55,7 @@ def test_it_recognises_the_digits_of_mnist():
     assert strangeness == pytest.approx(0.84, abs=0.05)
 
 
+@pytest.mark.slow
 @needs("cifar10")
 def test_it_recognises_the_photographs_of_cifar10():
     extractor = Cifar10()

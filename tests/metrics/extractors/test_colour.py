@@ -69,7 +69,11 @@ def blackened(images, deviation):
 
 @pytest.mark.parametrize(
     ("change", "severities"),
-    [(blurred, (0.7, 1.4, 2.8)), (noisy, (8, 20, 50)), (blackened, (8, 16, 32))],
+    [
+        (blurred, (0.7, 1.4, 2.8)),
+        pytest.param(noisy, (8, 20, 50), marks=pytest.mark.slow),
+        pytest.param(blackened, (8, 16, 32), marks=pytest.mark.slow),
+    ],
 )
 def test_the_distance_grows_with_a_corruption(crops, real, change, severities):
     other = crops[1::2]

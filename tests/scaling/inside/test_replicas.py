@@ -86,6 +86,7 @@ def test_keras_own_layers_and_adam(pair, points):
     assert_close(one, several)
 
 
+@pytest.mark.slow
 def test_batches_that_cannot_be_divided_are_whole_on_each(pair, points):
     """Of 65 points in batches of 16 the last one has a single point."""
     one, several = pair(by(sgd), batch_norm=True)
@@ -332,6 +333,7 @@ def test_data_that_the_user_has_divided(two, networks, points):
     assert gan.steps_taken == 12
 
 
+@pytest.mark.slow
 def test_packs_and_their_penalty_are_those_of_one_device(two):
     data = np.random.default_rng(0).uniform(-1, 1, (32, 8, 8, 1)).astype("float32")
     made = []
