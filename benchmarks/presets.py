@@ -11,20 +11,16 @@ was before and is now. A training that was interrupted goes on from its last che
 """
 
 import argparse
-import io
 import json
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
-import zipfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import h5py
-import numpy as np
-
+from kgan.inference.formats import keras_file
 from kgan.runs import RunFolder, configuration
 
 HOME = pathlib.Path(__file__).parent.parent / "kgan" / "pretrained"
@@ -82,29 +78,6 @@ def evaluated(folder: pathlib.Path) -> dict:
     return json.loads(run("evaluate", str(folder), "--floor", "--json", out=subprocess.PIPE))
 
 
-def half(content: bytes) -> bytes:
-    """Returns a weights file with its float32 arrays in float16, compressed."""
-    written = io.BytesIO()
-    with h5py.File(io.BytesIO(content), "r") as source, h5py.File(written, "w") as target:
-
-        def copy(name, item):
-            if isinstance(item, h5py.Dataset):
-                value = item[()]
-                if getattr(value, "dtype", None) == np.float32:
-                    value = value.astype("float16")
-                packed = {"compression": "gzip"} if np.size(value) > 64 else {}
-                made = target.create_dataset(name, data=value, **packed)
-            else:
-                made = target.require_group(name)
-            for key, attribute in item.attrs.items():
-                made.attrs[key] = attribute
-
-        source.visititems(copy)
-        for key, attribute in source.attrs.items():
-            target.attrs[key] = attribute
-    return written.getvalue()
-
-
 def networks_alone(source: pathlib.Path, target: pathlib.Path) -> str:
     """Writes a model's networks to `target`; where there is an average, it is the generator.
 
@@ -121,16 +94,8 @@ def networks_alone(source: pathlib.Path, target: pathlib.Path) -> str:
         for weight, value in zip(alone.networks[role].weights, network.weights, strict=True):
             weight.assign(value)
     alone.iterations.assign(gan.iterations)
-    whole = target.with_name("whole.keras")
-    alone.save(whole)
-    with (
-        zipfile.ZipFile(whole) as given,
-        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive,
-    ):
-        for name in given.namelist():
-            content = given.read(name)
-            archive.writestr(name, half(content) if name == "model.weights.h5" else content)
-    whole.unlink()
+    alone.save(target)
+    keras_file.halve(target)
     return type(gan).__name__
 
 

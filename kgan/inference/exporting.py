@@ -1,10 +1,11 @@
 """Export of networks for serving; the networks of the model are not changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
+import tensorflow as tf
 
 from kgan import arguments
 from kgan.disk import marks, writing
@@ -23,14 +24,20 @@ def networks_of(endpoints: dict[str, Endpoint]) -> list[keras.Model]:
     return list(dict.fromkeys(network for *_, own in endpoints.values() for network in own))
 
 
-def write_saved_model(filepath, endpoints, networks, average, verbose=False, **kwargs) -> None:
+def weights_of(networks: Iterable[keras.Model], average: Any) -> list[tf.Variable]:
+    """Returns what functions read that call networks, with averaged weights if there are any."""
+    means = {} if average is None else {id(w): mean for w, mean in average.pairs()}
+    variables = {id(each): each for network in networks for each in network.variables}
+    return [means.get(key, each).value for key, each in variables.items()]
+
+
+def write_saved_model(filepath, endpoints, weights, verbose=False, **kwargs) -> None:
     """Writes a SavedModel that loads where kgan is not installed.
 
     Args:
         filepath: the folder to write.
         endpoints: (function, list of the `tf.TensorSpec` of its arguments) by name.
-        networks: the networks that the functions call.
-        average: the `WeightAverage` whose weights the functions use; None for the networks' own.
+        weights: the `tf.Variable` that the functions read; see `weights_of`.
         verbose, **kwargs: as in `keras.export.ExportArchive.write_out`.
 
     Raises:
@@ -40,9 +47,10 @@ def write_saved_model(filepath, endpoints, networks, average, verbose=False, **k
     if path.is_dir() and any(path.iterdir()):
         marks.check_saved_model(path)
     archive = keras.export.ExportArchive()
-    # With an average the functions do not use the networks' own weights.
-    for part in networks if average is None else [average]:
-        archive.track(part)
+    # Of a layer that is tracked Keras saves each weight twice.
+    holder = tf.Module()
+    holder.weights = list(weights)
+    archive.track(holder)
     for name, (function, signature) in endpoints.items():
         archive.add_endpoint(name, function, signature)
 

@@ -108,8 +108,7 @@ class Sampling:
             exporting.write_saved_model(
                 filepath,
                 {name: (call, inputs) for name, (call, inputs, _) in endpoints.items()},
-                exporting.networks_of(endpoints),
-                self.average,
+                exporting.weights_of(exporting.networks_of(endpoints), self.average),
                 verbose=shown,
                 **kwargs,
             )

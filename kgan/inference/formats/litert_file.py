@@ -34,8 +34,7 @@ def write(served: Served, path: Path, precision: str, trials: dict[str, np.ndarr
         exporting.write_saved_model(
             f"{folder}/m",
             {"serve": (served.call, list(served.inputs))},
-            served.networks,
-            served.gan.average,
+            exporting.weights_of(served.networks, served.gan.average),
         )
         converter = tf.lite.TFLiteConverter.from_saved_model(f"{folder}/m", ["serve"])
         if precision != "float32":

@@ -15,15 +15,14 @@ PRECISIONS = ("float32", "float16", "int8")
 
 # What each format may store its weights as.
 POSSIBLE = {
-    SAVED_MODEL: ("float32", "float16"),
-    KERAS: ("float32",),
+    SAVED_MODEL: PRECISIONS,
+    KERAS: ("float32", "float16"),
     ONNX: PRECISIONS,
     LITERT: PRECISIONS,
     WEB: ("float16", "float32"),
 }
 _WHY_NOT = {
-    SAVED_MODEL: "TensorFlow calculates with no 8-bit weights.",
-    KERAS: "A .keras file is read to train on, in the precision that its layers calculate in.",
+    KERAS: "Keras reads numbers alone, without the scale that 8 bits need.",
     WEB: "The runtime in a browser gains no speed by it.",
 }
 _ALSO = {

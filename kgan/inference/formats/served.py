@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -131,30 +132,53 @@ def value_range(gan: Any, samples: np.ndarray) -> float:
     return max(float(high) - float(low), float(np.finfo(np.float32).tiny))
 
 
-class Halves:
-    """The weights of networks in float16, as which a SavedModel stores them.
+class Rounded:
+    """The weights of networks in fewer bits, as which a SavedModel stores them.
 
     Args:
         networks: the networks.
         average: the `WeightAverage` to take their weights from; None takes their own.
+        precision: "float16", or "int8": kernels are whole numbers from -127 to 127 times a float32
+            number for each index of their last axis, and vectors stay as they are.
 
     Attributes:
-        stored: a `tf.Module` that holds them, to be tracked by whoever saves a function of them.
+        stored: the `tf.Variable` that hold them, for whoever saves a function of them.
     """
 
-    def __init__(self, networks: Sequence[keras.Model], average: Any):
+    def __init__(self, networks: Sequence[keras.Model], average: Any, precision: str):
         means = {} if average is None else {id(w): mean.value for w, mean in average.pairs()}
         weights = {id(weight): weight for network in networks for weight in network.weights}
-        self._pairs = []
-        for name, weight in weights.items():
-            value = means.get(name, weight.value)
-            # Integers count, and are no weights to round.
-            rounded = weight.dtype == "float32"
-            stored = tf.Variable(tf.cast(value, tf.float16) if rounded else value)
-            self._pairs.append((weight, stored))
-        self.stored = tf.Module()
-        self.stored.variables_of_networks = [stored for _, stored in self._pairs]
+        self.stored: list[tf.Variable] = []
+        self._parts = []
+        for key, weight in weights.items():
+            parts = _rounded(tf.convert_to_tensor(means.get(key, weight.value)), precision)
+            self._parts.append((weight, [tf.Variable(part) for part in parts]))
+            self.stored += self._parts[-1][1]
 
     def scope(self) -> contextlib.AbstractContextManager:
         """Returns a context in which the networks calculate in float32 with these weights."""
-        return keras.StatelessScope([(w, tf.cast(half, w.dtype)) for w, half in self._pairs])
+        return keras.StatelessScope(
+            [
+                (weight, functools.reduce(tf.multiply, [tf.cast(p, weight.dtype) for p in parts]))
+                for weight, parts in self._parts
+            ]
+        )
+
+
+def halvable(values: Any) -> bool:
+    """Returns whether float16 has numbers as large as these."""
+    return bool(np.abs(np.asarray(values)).max(initial=0.0) <= np.finfo(np.float16).max)
+
+
+def _rounded(value: tf.Tensor, precision: str) -> list[tf.Tensor]:
+    """Returns the factors of a weight; what is not float32 counts, and is no weight to round."""
+    if value.dtype != tf.float32:
+        return [value]
+    if precision == "float16":
+        return [tf.cast(value, tf.float16) if halvable(value) else value]
+    if value.shape.rank < 2:
+        return [value]
+    largest = tf.reduce_max(tf.abs(value), axis=list(range(value.shape.rank - 1)))
+    # Zeros alone have no largest to divide by.
+    scale = tf.where(largest > 0, largest, 1.0) / 127.0
+    return [tf.cast(tf.round(value / scale), tf.int8), scale]

@@ -69,7 +69,9 @@ def write(
         endpoint = next(iter(gan.endpoints()))
     elsewhere = format in (names.ONNX, names.LITERT, names.WEB)
     serves = served.of(served.in_float32(gan) if elsewhere else gan, endpoint)
-    if precision == "int8" and serves.from_images and representative is None:
+    # A SavedModel calculates in float32, and has no ranges to measure.
+    measured = precision == "int8" and format != names.SAVED_MODEL
+    if measured and serves.from_images and representative is None:
         if gan.examples is None:
             raise InputError(
                 "int8 measures the ranges of activations on images: give representative=images, "
@@ -77,7 +79,7 @@ def write(
             )
         representative = gan.examples[1 if serves.name == "b2a" else 0]
     trials: dict[str, np.ndarray] = {}
-    if precision == "int8" or format == names.WEB:
+    if measured or format == names.WEB:
         count = ROUNDED_WITH if serves.from_images and format == names.WEB else CALIBRATED_WITH
         trials = serves.trials(count, served.CALIBRATION, representative)
 
@@ -108,7 +110,7 @@ def _written(
         _write_saved_model(gan, part, precision)
         return saved_model_runner(part, serves)
     if format == names.KERAS:
-        keras_file.write(serves, part)
+        keras_file.write(serves, part, precision)
         return keras_file.runner(part, serves)
     if format == names.LITERT:
         litert_file.write(serves, part, precision, trials)
@@ -130,12 +132,12 @@ def _write_saved_model(gan, part, precision):
     if precision == "float32":
         gan.export(part, verbose=False)
         return
-    halves = served.Halves(exporting.networks_of(gan.endpoints()), gan.average)
+    rounded = served.Rounded(exporting.networks_of(gan.endpoints()), gan.average, precision)
     endpoints = {
         name: (call, list(inputs))
-        for name, (call, inputs, _) in gan.endpoints(halves.scope, drawn=True).items()
+        for name, (call, inputs, _) in gan.endpoints(rounded.scope, drawn=True).items()
     }
-    exporting.write_saved_model(part, endpoints, [halves.stored], None)
+    exporting.write_saved_model(part, endpoints, rounded.stored)
 
 
 def saved_model_runner(path: Path, serves: served.Served) -> Callable[..., np.ndarray]:

@@ -3,6 +3,7 @@
 import json
 import math
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,6 +14,7 @@ from test_matrix import FAMILIES
 import kgan
 from kgan.cli.commands import cli
 from kgan.errors import InputError
+from kgan.inference import exporting
 from kgan.inference.formats import checking, names, served
 from kgan.inference.seeds import seed_pair
 from kgan.runs import RunFolder, trained
@@ -65,8 +67,6 @@ def test_float32_equals_the_saved_model(conditional, tmp_path):
     for run, name in ((by_onnx, "x.onnx"), (by_litert, "x.tflite")):
         made = run(tmp_path / name, latents=latents, labels=labels)
         np.testing.assert_allclose(made, expected, rtol=0, atol=1e-4)
-    import keras
-
     alone = keras.saving.load_model(tmp_path / "x.keras")
     np.testing.assert_allclose(alone([latents, labels]), expected, rtol=0, atol=1e-4)
 
@@ -95,16 +95,68 @@ def test_the_price_of_int8_is_true(digits, tmp_path, suffix):
 def test_float16_halves_the_file_and_keeps_the_samples(digits, tmp_path):
     sizes = {}
     for precision in ("float32", "float16"):
-        for name in ("x.onnx", "x.tflite", "saved"):
+        for name in ("x.onnx", "x.tflite", "x.keras", "saved"):
             price = digits.export(tmp_path / name, format=names.by_suffix(name) or "savedmodel",
                                   precision=precision)  # fmt: skip
             sizes[name, precision] = price.bytes
             assert price.psnr > 60
-    for name in ("x.onnx", "x.tflite"):
+    for name in ("x.onnx", "x.tflite", "x.keras", "saved"):
         assert sizes[name, "float16"] < 0.55 * sizes[name, "float32"]
+    alone = keras.saving.load_model(tmp_path / "x.keras")
+    assert {weight.dtype for weight in alone.weights} == {"float32"}
     sample = tf.saved_model.load(str(tmp_path / "saved")).signatures["sample"]
     made = next(iter(sample(count=tf.constant(4), seed=tf.constant(3, tf.int64)).values()))
     np.testing.assert_allclose(made, digits.generate(4, seed=3), atol=2e-3)
+
+
+def test_an_int8_saved_model_stores_whole_numbers_and_calculates_in_float32(conditional, tmp_path):
+    price = conditional.export(tmp_path / "saved", format="savedmodel", precision="int8")
+    stored = tf.train.load_checkpoint(str(tmp_path / "saved" / "variables" / "variables"))
+    kinds = stored.get_variable_to_dtype_map()
+    whole = [name for name, kind in kinds.items() if kind == tf.int8]
+    kernels = [w for w in conditional.generator.weights if len(w.shape) > 1]
+    assert sorted(np.prod(stored.get_tensor(name).shape) for name in whole) == sorted(
+        np.prod(kernel.shape) for kernel in kernels
+    )
+    # The same by hand, on the averaged weights: the largest of a channel is 127.
+    copy = exporting.averaged_copy(conditional.generator, conditional.average)
+    for weight in copy.weights:
+        values = weight.numpy()
+        if values.ndim > 1:
+            step = np.abs(values).max(tuple(range(values.ndim - 1))) / 127
+            weight.assign(np.rint(values / np.where(step > 0, step, 1)) * step)
+    latents, labels = conditional.latents_of(range(6)), np.arange(6, dtype="int32") % 3
+    serve = tf.saved_model.load(str(tmp_path / "saved")).signatures["serve"]
+    made = next(iter(serve(latents=latents, labels=labels).values())).numpy()
+    np.testing.assert_allclose(made, copy([latents, labels]), atol=1e-5)
+    truth = conditional.generate(latents=latents, labels=labels)
+    assert 0 < np.abs(made - truth).max() < 0.3 and 30 < price.psnr < 60
+
+
+def test_a_saved_model_holds_each_weight_once(tmp_path):
+    class Noise(keras.layers.Layer):
+        """Noise at each call, of training or not, with a state of its own."""
+
+        def __init__(self):
+            super().__init__()
+            self.seeds = keras.random.SeedGenerator(3)
+
+        def call(self, inputs):
+            return inputs + keras.random.normal(keras.ops.shape(inputs), seed=self.seeds)
+
+    generator = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(500), Noise(), keras.layers.Dense(300)]
+    )
+    gan = kgan.GAN(generator, keras.Sequential([keras.Input((300,)), keras.layers.Dense(1)]))
+    gan.compile(loss="hinge")
+    for ema in (None, 0.5):
+        gan.compile(loss="hinge", ema=ema)
+        gan.export(tmp_path / "saved", verbose=False)
+        serve = tf.saved_model.load(str(tmp_path / "saved")).signatures["serve"]
+        assert next(iter(serve(latents=tf.ones((2, 4))).values())).shape == (2, 300)
+        weights = sum(w.numpy().nbytes for w in generator.weights)
+        (values,) = (tmp_path / "saved" / "variables").glob("*.data*")
+        assert weights <= values.stat().st_size < 1.1 * weights
 
 
 def test_a_file_that_ruins_the_samples_is_not_kept(tmp_path):
@@ -214,7 +266,7 @@ def test_names_are_those_that_users_guess():
     assert names.precision_of("half", "onnx") == "float16"
     with pytest.raises(InputError, match=r"'onxx'.*onnx"):
         names.format_of("onxx")
-    with pytest.raises(InputError, match=r"keras is written in float32.*For int8 take onnx or"):
+    with pytest.raises(InputError, match=r"keras is written in float32.*int8 take savedmodel or"):
         names.precision_of("int8", "keras")
 
 
