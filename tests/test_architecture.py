@@ -78,7 +78,10 @@ SIDEWAYS = {
 }
 
 # Families whose papers build on another's: {"kgan.models.one": {"kgan.models.other"}}.
-BUILDS_ON: dict[str, set[str]] = {}
+BUILDS_ON: dict[str, set[str]] = {
+    # The same critic, with a penalty in place of clipping.
+    "kgan.models.wgangp": {"kgan.models.wgan"},
+}
 
 MOST_LINES = 400
 

@@ -8,8 +8,14 @@ from kgan.cli import planning
 from kgan.cli import settings as given_settings
 
 
-def made(settings: dict) -> tuple[Any, Any, dict]:
-    """Returns (the model, its dataset, the settings with a split)."""
+def made(settings: dict, config: dict | None = None) -> tuple[Any, Any, dict]:
+    """Returns (the model, its dataset, the settings with a split).
+
+    Args:
+        settings: of the run.
+        config: of the model of a run that is resumed: its networks may be those of an earlier
+            kgan, which had other defaults.
+    """
     import keras
 
     from kgan import models
@@ -30,7 +36,10 @@ def made(settings: dict) -> tuple[Any, Any, dict]:
         return reading.load(model_class, settings, settings["split"], batch_size)
 
     dataset = load(batch_size)
-    gan = model_class.for_data(dataset.info, seed=settings["seed"], **options)
+    if config is None:
+        gan = model_class.for_data(dataset.info, seed=settings["seed"], **options)
+    else:
+        gan = model_class.from_config(config)
     if gan.batch_size != batch_size and not settings["batch_size"]:
         # Some families have another batch size for points than for images.
         dataset = load(gan.batch_size)

@@ -194,18 +194,11 @@ class BEGAN(presets.WithPresets, GAN):
     def defaults(self) -> dict[str, Any]:
         """Returns the settings of the preset: Adam (section 4.1) and `Equilibrium`."""
         settings = self.settings
-
-        def adam(rate):
-            if settings.cosine is not None:
-                rate = keras.optimizers.schedules.CosineDecay(
-                    rate, self.training_steps, alpha=settings.cosine
-                )
-            return keras.optimizers.Adam(rate, beta_1=settings.beta_1)
-
         d_rate, g_rate = settings.rates
+        common = settings.beta_1, self.training_steps, settings.cosine
         return super().defaults() | {
-            "d_optimizer": adam(d_rate),
-            "g_optimizer": adam(g_rate),
+            "d_optimizer": presets.adam(d_rate, *common),
+            "g_optimizer": presets.adam(g_rate, *common),
             "loss": Equilibrium(settings.gamma, settings.lambda_k),
         }
 

@@ -1,17 +1,18 @@
-"""WGAN (Arjovsky et al. 2017) and WGAN-GP (Gulrajani et al. 2017)."""
+"""WGAN (Arjovsky et al. 2017), and what WGAN-GP shares with it."""
 
 from typing import Any
 
 import keras
 from keras import layers, ops
 
-from kgan import arguments, packs, penalties
+from kgan import arguments, packs
+from kgan.errors import InputError
 from kgan.gan import GAN
 from kgan.latents import Normal
-from kgan.models.blocks import strided
+from kgan.models.blocks import sizes, strided
 from kgan.terms import Turn
 from kgan.training.players import Player
-from kgan.typing import Config, Tensor
+from kgan.typing import Config, Self, Tensor
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -65,24 +66,36 @@ class WassersteinGAN(GAN):
         name: str | None = None,
         pack: int = 1,
         precision: str | None = None,
+        halvings: int | None = None,
     ):
         arguments.seed_and_name(seed, name)
         arguments.precision(precision)
         pack = arguments.integer("pack", pack)
         image_shape = arguments.image_shape(image_shape, points=True)
         points = len(image_shape) == 1
+        if not points:
+            halvings = sizes.halvings(image_shape, halvings)
+        elif halvings is not None:
+            raise InputError(f"Points are not halved; leave halvings out, got {halvings!r}.")
         latent_size = (2 if points else self.image_latents) if latent_size is None else latent_size
         width = (512 if points else 64) if width is None else width
-        sizes = arguments.integer("latent_size", latent_size), arguments.integer("width", width)
+        latent_size = arguments.integer("latent_size", latent_size)
+        width = arguments.integer("width", width)
         if points:
-            generator, critic = _for_points(image_shape, pack, *sizes)
+            generator, critic = _for_points(image_shape, pack, latent_size, width)
         else:
-            generator, critic = _for_images(image_shape, pack, *sizes, self.normalization)
+            generator, critic = _for_images(
+                image_shape, pack, latent_size, width, halvings, self.normalization
+            )
         super().__init__(
             generator, critic, latents=Normal(latent_size), seed=seed, name=name, pack=pack
         )
         self.image_shape = image_shape
-        self.latent_size, self.width = sizes
+        self.latent_size, self.width, self.halvings = latent_size, width, halvings
+
+    @classmethod
+    def from_config(cls, config: Config) -> Self:
+        return super().from_config(strided.with_halvings(config))
 
     def defaults(self) -> dict[str, Any]:
         return super().defaults() | {"loss": "wasserstein", "discriminator_steps": 5}
@@ -97,6 +110,7 @@ class WassersteinGAN(GAN):
             "image_shape": self.image_shape,
             "latent_size": self.latent_size,
             "width": self.width,
+            "halvings": self.halvings,
             "seed": self.seed,
             "name": self.name,
         } | self._shared_config()
@@ -131,6 +145,7 @@ class WGAN(WassersteinGAN):
         clip: c, the bound of the critic's weights.
         seed, name, pack: as in `kgan.GAN`.
         precision: of the networks: float32, bfloat16, float16 (both mixed). None: Keras's policy.
+        halvings: as in `kgan.models.DCGAN`.
 
     Raises:
         InputError: for a size that cannot be made by doubling a base of 4 to 7 pixels, another
@@ -151,9 +166,10 @@ class WGAN(WassersteinGAN):
         name: str | None = None,
         pack: int = 1,
         precision: str | None = None,
+        halvings: int | None = None,
     ):
         constraint = ClipWeights(clip)
-        super().__init__(image_shape, latent_size, width, seed, name, pack, precision)
+        super().__init__(image_shape, latent_size, width, seed, name, pack, precision, halvings)
         self.clip = constraint.clip
         # Any Keras optimizer applies it: `apply` ends with the variables' constraints.
         for weight in self.discriminator.trainable_variables:
@@ -170,58 +186,13 @@ class WGAN(WassersteinGAN):
         return super().get_config() | {"clip": self.clip}
 
 
-@keras.saving.register_keras_serializable("kgan")
-class WGANGP(WassersteinGAN):
-    """Gulrajani et al. 2017, Improved training of Wasserstein GANs.
-
-    Algorithm 1 with its defaults: the gradient penalty with λ = 10 in place of clipping, five
-    updates of the critic for one of the generator, Adam with 1e-4, beta_1 0 and beta_2 0.9, and
-    batches of 64. The networks are those of DCGAN with layer normalization in the critic, since
-    with batch normalization the penalised gradient of a sample would depend on the other samples
-    (section 4), and with 128 standard normal latents, as in the authors' code.
-
-    The log `distance` is E D(x) - E D(x̂) over the critic's batches, without the penalty. It
-    estimates K times the Wasserstein-1 distance W between data and samples, where the slope K of
-    the best critic is a little above 1: K = 1 + W/2λ.
-
-    For points both networks are perceptrons of three hidden layers of 512 ReLUs, with 2 latents
-    and λ = 0.1, as in the authors' code for 2-D mixtures: with λ = 10 the players cycle at first.
-    K is then far above 1.
-
-    Args:
-        image_shape: (height, width, channels) as in `kgan.models.DCGAN`, or `(dimensions,)` of
-            points.
-        latent_size: length of a latent; 2 for points.
-        width: channels of the largest feature maps, 64 as in the authors' code; for points units
-            of a hidden layer, 512.
-        seed, name, pack: as in `kgan.GAN`.
-        precision: of the networks: float32, bfloat16, float16 (both mixed). None: Keras's policy.
-
-    Raises:
-        InputError: for a size that cannot be made by doubling a base of 4 to 7 pixels, another
-            shape, or an option out of its range.
-    """
-
-    # Ours, for digits; the authors' code trains for 200,000.
-    training_steps = 10_000
-    normalization = staticmethod(strided.layer_normalization)
-    image_latents = 128
-
-    def defaults(self) -> dict[str, Any]:
-        adam = {"learning_rate": 1e-4, "beta_1": 0.0, "beta_2": 0.9}
-        weight = 0.1 if len(self.image_shape) == 1 else 10.0
-        return super().defaults() | {
-            "d_optimizer": keras.optimizers.Adam(**adam),
-            "g_optimizer": keras.optimizers.Adam(**adam),
-            "penalties": [penalties.GradientPenalty(weight)],
-        }
-
-
-def _for_images(image_shape, pack, latent_size, width, normalization):
+def _for_images(image_shape, pack, latent_size, width, halvings, normalization):
     latents = keras.Input((latent_size,), name="latents")
     images = keras.Input(packs.folded_shape(image_shape, pack), name="images")
-    fake = strided.generated(latents, image_shape, width, strided.batch_normalization)
-    score = strided.score(strided.features(images, width, normalization))
+    fake = strided.generated(
+        latents, image_shape, width, strided.batch_normalization, halvings=halvings
+    )
+    score = strided.score(strided.features(images, width, normalization, halvings=halvings))
     return keras.Model(latents, fake, name="generator"), keras.Model(images, score, name="critic")
 
 

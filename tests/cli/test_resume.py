@@ -301,3 +301,23 @@ def test_a_run_of_before_presets_goes_on(run, prepared):
     job = prepared("train", "--resume", "--out", run, "--steps", 60, "--preset", "relu")
     assert (job.gan.preset, job.total) == ("relu", 60)
     assert trained(RunFolder(run)).preset == "relu"
+
+
+@pytest.mark.parametrize("family", ["dcgan", "wgangp"])
+def test_a_run_of_before_networks_were_deeper_goes_on_with_its_own(tmp_path, family):
+    run = tmp_path / "run"
+    images = np.random.default_rng(0).integers(0, 255, (64, 12, 12, 1), "uint8")
+    np.savez(tmp_path / "data.npz", images)
+    words = ("train", family, "-O", "width=4", "--batch-size", 8, "--no-report", "--quiet")
+    done(*words, "-O", "halvings=1", "--data", tmp_path / "data.npz", "--steps", 2, "--out", run)
+    said = config(run)
+    said["settings"]["options"].remove("halvings=1")
+    assert said["model"].pop("halvings") == 1
+    (run / "config.json").write_text(json.dumps(said))
+    (run / "gan.keras").unlink()
+    done("train", "--resume", "--out", run, "--steps", 3)
+    gan = trained(RunFolder(run))
+    assert (gan.halvings, gan.steps_taken) == (1, 3)
+    # A new one has what this kgan makes of the size.
+    done(*words, "--data", tmp_path / "data.npz", "--steps", 1, "--out", tmp_path / "new")
+    assert config(tmp_path / "new")["model"]["halvings"] == 2

@@ -9,6 +9,8 @@ import kgan
 from kgan import latents, losses
 from kgan.errors import InputError
 from kgan.models.dcgan import DCGAN
+from kgan.models.wgan import WGAN
+from kgan.models.wgangp import WGANGP
 
 
 def test_settings_are_the_papers():
@@ -47,6 +49,70 @@ def test_the_architecture_keeps_the_papers_rules():
     # Eight times the width at 4x4: 1,024 for the authors' 128.
     assert gan.generator.layers[2].output.shape == (None, 4, 4, 64)
     assert gan.generator.layers[-1].activation.__name__ == "tanh"
+
+
+def sides(network, kind):
+    """The sides of the feature maps of the layers of a kind."""
+    found = [layer for layer in network.layers if type(layer).__name__ == kind]
+    return [layer.output.shape[1:3] for layer in found]
+
+
+def receptive_field(layers):
+    """How many pixels of a side an output sees: Araujo et al. 2019, equation 2."""
+    field, step = 1, 1
+    for layer in layers:
+        field += (layer.kernel_size[0] - 1) * step
+        step *= layer.strides[0]
+    return field
+
+
+@pytest.mark.parametrize("family", [DCGAN, WGAN, WGANGP])
+def test_an_output_of_the_discriminator_sees_the_most_of_a_digit(family):
+    gan = family((28, 28, 1), width=4)
+    # Gulrajani et al. 2017, gan_mnist.py: 4, 8 cut to 7, 14, 28.
+    assert sides(gan.discriminator, "Conv2D") == [(14, 14), (7, 7), (4, 4)]
+    assert sides(gan.generator, "Conv2DTranspose") == [(8, 8), (14, 14), (28, 28)]
+    assert sides(gan.generator, "Cropping2D") == [(7, 7)]
+    convolutions = [x for x in gan.discriminator.layers if hasattr(x, "kernel_size")]
+    assert receptive_field(convolutions) == 22
+    # Such as a user measures it: what changes an output at the middle.
+    images = tf.Variable(np.random.default_rng(0).normal(size=(1, 28, 28, 1)), dtype="float32")
+    until = keras.Model(gan.discriminator.inputs, convolutions[-1].output)
+    with tf.GradientTape() as tape:
+        value = until(images, training=False)[0, 1, 1, 0]
+    seen = np.flatnonzero(np.abs(tape.gradient(value, images)[0, :, :, 0]).max(1))
+    if family is not WGANGP:  # whose normalization looks at the whole sample
+        assert np.ptp(seen) + 1 == 22
+
+    shallow = family((28, 28, 1), width=4, halvings=2)
+    assert sides(shallow.discriminator, "Conv2D") == [(14, 14), (7, 7)]
+    assert not sides(shallow.generator, "Cropping2D")
+    # Models of before there was a choice have as many, and are read as they were.
+    config = shallow.get_config()
+    assert config.pop("halvings") == 2
+    again = family.from_config(config)
+    assert again.halvings == 2
+    for own, other in zip(again.networks.values(), shallow.networks.values(), strict=True):
+        assert [w.shape for w in own.weights] == [w.shape for w in other.weights]
+    assert family.from_config(gan.get_config()).halvings == 3
+    with pytest.raises(InputError, match="can be halved 4 times"):
+        family((28, 28, 1), halvings=5)
+
+
+def test_the_narrow_preset_has_two_time_scales_and_an_average():
+    gan = DCGAN(preset="narrow")
+    gan.training_steps = 100
+    gan.compile()
+    assert (gan.width, gan.average.decay, DCGAN.recipe(preset="narrow").batch_size) == (
+        32,
+        0.999,
+        128,
+    )
+    for optimizer, first in ((gan.d_optimizer, 2e-4), (gan.g_optimizer, 1e-3)):
+        schedule = keras.optimizers.schedules.deserialize(optimizer.get_config()["learning_rate"])
+        assert [float(schedule(step)) for step in (0, 100)] == pytest.approx([first, first / 10])
+        assert optimizer.beta_1 == 0.5
+    assert DCGAN.from_config(gan.get_config()).preset == "narrow"
 
 
 @pytest.mark.slow

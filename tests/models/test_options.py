@@ -31,6 +31,7 @@ OPTIONS = {
     "discriminator_steps": (INTEGER, (0,), False),
     "dropout": (NUMBER, (1,), False),
     "gamma": (NUMBER, (0, 1.5), True),
+    "halvings": (INTEGER, (0, 9), True),
     "identity": (NUMBER, (), False),
     "image_shape": (SHAPE, (), False),
     "input_channels": (INTEGER, (0,), True),

@@ -64,8 +64,8 @@ def test_the_settings_of_training_by_hand():
     def of(name):
         return outline(kgan.models.entry(name)).settings
 
-    assert of("dcgan")[""]["g_optimizer"] == "Adam 0.0002, beta_1 0.5, beta_2 0.999"
-    assert of("wgangp")[""]["penalties"] == "GradientPenalty(weight 10)"
+    assert of("dcgan")["paper"]["g_optimizer"] == "Adam 0.0002, beta_1 0.5, beta_2 0.999"
+    assert of("wgangp")["paper"]["penalties"] == "GradientPenalty(weight 10)"
     assert of("r3gan")["narrow"]["penalties"] == "R1(gamma 1 to 0.3), R2(gamma 1 to 0.3)"
     assert of("vanilla")["joint_batch"]["loss"].startswith("NonSaturating(")
 

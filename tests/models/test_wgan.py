@@ -8,7 +8,8 @@ import tensorflow as tf
 import kgan
 from kgan import latents, losses, penalties
 from kgan.errors import InputError
-from kgan.models.wgan import WGAN, WGANGP, ClipWeights
+from kgan.models.wgan import WGAN, ClipWeights
+from kgan.models.wgangp import WGANGP
 
 
 def optimizers(gan):
@@ -39,6 +40,22 @@ def test_settings_are_those_of_algorithm_1(family, latent_size):
     assert (gan.discriminator_steps, gan.average, gan.batch_size) == (5, None, 64)
     assert (type(gan.latents), gan.latents.shape) == (latents.Normal, (latent_size,))
     assert (gan.data_range, family().width) == ((-1.0, 1.0), 64)
+
+
+def test_the_narrow_preset_is_for_minutes():
+    gan = WGANGP(preset="narrow")
+    gan.training_steps = 100
+    gan.compile()
+    assert (gan.width, gan.discriminator_steps, gan.average.decay) == (32, 2, 0.999)
+    for optimizer in (gan.d_optimizer, gan.g_optimizer):
+        schedule = keras.optimizers.schedules.deserialize(optimizer.get_config()["learning_rate"])
+        assert [float(schedule(step)) for step in (0, 100)] == pytest.approx([1e-3, 1e-4])
+        assert (optimizer.beta_1, optimizer.beta_2) == (0.0, 0.9)
+    assert [type(term) for term in gan.terms] == [penalties.GradientPenalty]
+    again = WGANGP.from_config(gan.get_config())
+    assert (again.preset, again.width) == ("narrow", 32)
+    # Points keep the perceptrons of the paper.
+    assert WGANGP((2,), preset="narrow").width == 512
 
 
 def kinds(network):

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import keras
+
 from kgan import arguments
 from kgan.errors import InputError
 from kgan.game import Recipe
@@ -28,6 +30,22 @@ class Preset:
     def steps(self) -> int:
         """Steps of the whole training."""
         return self.recipe.training_steps
+
+
+def adam(
+    rate: float, beta_1: float, steps: int, cosine: float | None, beta_2: float = 0.999
+) -> keras.optimizers.Adam:
+    """Returns Adam at a constant rate, or at one that falls along a cosine.
+
+    Args:
+        rate: the first learning rate.
+        beta_1, beta_2: of Adam.
+        steps: after how many the rate has fallen.
+        cosine: to which part of the first rate; None keeps it constant.
+    """
+    falling = keras.optimizers.schedules.CosineDecay
+    given = rate if cosine is None else falling(rate, steps, alpha=cosine)
+    return keras.optimizers.Adam(given, beta_1, beta_2)
 
 
 class WithPresets:

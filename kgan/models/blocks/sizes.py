@@ -21,6 +21,11 @@ class Plan:
     doublings: int
     channels: int
 
+    @property
+    def halvings(self) -> int:
+        """How often the image is halved until its shorter side has 3 or 4 pixels: 7 halve to 4."""
+        return self.doublings + (min(self.base) > 4)
+
 
 def plan(image_shape) -> Plan:
     """Returns the plan of a network for an image shape: 32 = 4·2³, 28 = 7·2², 28x56 = (7x14)·2².
@@ -42,6 +47,33 @@ def plan(image_shape) -> Plan:
             f"size={height if height == width else (height, width)}."
         )
     return Plan((height, width), doublings, channels)
+
+
+def halvings(image_shape, given: int | None) -> int:
+    """Returns how often a network halves an image: `given`, or until 3 or 4 pixels are left.
+
+    Raises:
+        InputError: as `plan`; or if fewer than 2 pixels of the shorter side would be left.
+    """
+    sizes = plan(image_shape)
+    if given is None:
+        return sizes.halvings
+    given = arguments.integer("halvings", given)
+    most = sizes.doublings + (2 if min(sizes.base) > 4 else 1)
+    if given > most:
+        raise InputError(
+            f"Images of {image_shape[0]}x{image_shape[1]} can be halved {most} times, which "
+            f"leaves 2 pixels of the shorter side; got halvings={given}."
+        )
+    return given
+
+
+def halved(height: int, width: int, times: int) -> list[tuple[int, int]]:
+    """Returns the sizes of an image's feature maps, its own first; odd sides are rounded up."""
+    found = [(height, width)]
+    for _ in range(times):
+        found.append(tuple(-(-side // 2) for side in found[-1]))
+    return found
 
 
 def nearest_size(height, width):

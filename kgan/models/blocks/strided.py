@@ -5,7 +5,8 @@ from collections.abc import Callable
 import keras
 from keras import layers
 
-from kgan.models.blocks.sizes import plan
+from kgan.models.blocks.sizes import halved, plan
+from kgan.typing import Config
 
 
 def generated(
@@ -15,11 +16,14 @@ def generated(
     normalization: Callable[[], keras.layers.Layer] | None,
     output: str = "tanh",
     initializer: Callable[[], keras.initializers.Initializer] | None = None,
+    halvings: int | None = None,
 ):
     """Maps a tensor `(batch, n)` to images: a dense layer to the base, transposed convolutions.
 
     Radford et al. 2016, section 3: 4x4 kernels of stride 2 in place of pooling, ReLU, no hidden
     dense layer. The base has `width` · 2^(doublings - 1) channels, which halve at each doubling.
+    Where a map of 4 pixels would grow to 8 and the image needs 7, the last row and column go, as
+    in the code of Gulrajani et al. 2017 for MNIST.
 
     Args:
         latents: a symbolic tensor `(batch, n)`.
@@ -28,20 +32,23 @@ def generated(
         normalization: returns the layer after each convolution but the last; None leaves it out.
         output: activation of the last layer, which sets the range of the images.
         initializer: returns a kernel initializer; by default N(0, 0.02), as in section 4.
+        halvings: how much smaller the base is than the image; None takes `plan`'s doublings.
 
     Returns:
         A symbolic tensor `(batch, height, width, channels)`.
     """
     sizes = plan(image_shape)
     initializer = initializer or weights
-    channels = width * 2 ** (sizes.doublings - 1)
+    steps = halved(*image_shape[:2], sizes.doublings if halvings is None else halvings)
+    channels = width * 2 ** (len(steps) - 2)
+    base = steps[-1]
     x = layers.Dense(
-        sizes.base[0] * sizes.base[1] * channels,
+        base[0] * base[1] * channels,
         use_bias=normalization is None,
         kernel_initializer=initializer(),
     )(latents)
-    x = layers.Reshape((*sizes.base, channels))(x)
-    for _ in range(sizes.doublings - 1):
+    x = layers.Reshape((*base, channels))(x)
+    for size in reversed(steps[1:-1]):
         x = _active(x, normalization, layers.ReLU())
         channels //= 2
         x = layers.Conv2DTranspose(
@@ -52,6 +59,9 @@ def generated(
             use_bias=normalization is None,
             kernel_initializer=initializer(),
         )(x)
+        over = [made - wanted for made, wanted in zip(x.shape[1:3], size, strict=True)]
+        if any(over):
+            x = layers.Cropping2D([(0, side) for side in over])(x)
     x = _active(x, normalization, layers.ReLU())
     return layers.Conv2DTranspose(
         sizes.channels,
@@ -70,6 +80,7 @@ def features(
     normalization: Callable[[], keras.layers.Layer] | None,
     initializer: Callable[[], keras.initializers.Initializer] | None = None,
     dropout: float = 0.0,
+    halvings: int | None = None,
 ):
     """Maps images to feature maps of the base's size, by 4x4 convolutions of stride 2.
 
@@ -80,13 +91,15 @@ def features(
         width: channels after the first convolution; they double at each further one.
         normalization, initializer: as in `generated`.
         dropout: rate of the dropout after each activation; 0 leaves it out.
+        halvings: number of convolutions; None takes `plan`'s doublings.
 
     Returns:
         A symbolic tensor `(batch, *base, channels)`.
     """
     initializer = initializer or weights
     x = images
-    for level in range(plan(images.shape[1:]).doublings):
+    levels = plan(images.shape[1:]).doublings if halvings is None else halvings
+    for level in range(levels):
         norm = normalization if level else None
         x = layers.Conv2D(
             width * 2**level,
@@ -100,6 +113,13 @@ def features(
         if dropout:
             x = layers.Dropout(dropout)(x)
     return x
+
+
+def with_halvings(config: Config) -> Config:
+    """Returns a model's config with the number of halvings that kgan 0.1 had and did not write."""
+    if "halvings" in config or len(config["image_shape"]) == 1:
+        return config
+    return config | {"halvings": plan(config["image_shape"]).doublings}
 
 
 def score(features):
