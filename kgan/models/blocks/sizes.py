@@ -68,12 +68,10 @@ def halvings(image_shape, given: int | None) -> int:
     return given
 
 
-def halved(height: int, width: int, times: int) -> list[tuple[int, int]]:
-    """Returns the sizes of an image's feature maps, its own first; odd sides are rounded up."""
-    found = [(height, width)]
-    for _ in range(times):
-        found.append(tuple(-(-side // 2) for side in found[-1]))
-    return found
+def halved(image_shape, times: int) -> list[tuple[int, int]]:
+    """Returns (height, width) of an image and of its maps; odd sides are rounded up."""
+    height, width = image_shape[:2]
+    return [(-(-height // 2**k), -(-width // 2**k)) for k in range(times + 1)]
 
 
 def nearest_size(height, width):

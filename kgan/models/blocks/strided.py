@@ -39,7 +39,7 @@ def generated(
     """
     sizes = plan(image_shape)
     initializer = initializer or weights
-    steps = halved(*image_shape[:2], sizes.doublings if halvings is None else halvings)
+    steps = halved(image_shape, sizes.doublings if halvings is None else halvings)
     channels = width * 2 ** (len(steps) - 2)
     base = steps[-1]
     x = layers.Dense(
