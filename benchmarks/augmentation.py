@@ -3,7 +3,7 @@
     TFDS_DATA_DIR=... python benchmarks/augmentation.py                  # 500 digits of MNIST
     TFDS_DATA_DIR=... python benchmarks/augmentation.py --data cifar10 --split "train[:10%]" \\
         --model sngan --option width=32 --option discriminator_steps=1 --learning-rate 4e-4 \\
-        --steps 10000 --every 2000
+        --steps 12000 --every 2000
 
     python benchmarks/augmentation.py --data drawings/ --split "train[:90%]" \\
         --held-out "train[90%:]" --size 32 --model r3gan
