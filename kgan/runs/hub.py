@@ -315,6 +315,8 @@ def _said(name: str) -> Iterator[None]:
     except Exception as error:
         # Of the program below the hub's client, which is another one from version to version.
         beneath = type(error).__module__.startswith(("httpx", "httpcore", "requests", "urllib3"))
+        # After a failed connection some versions try once more by a client that they have closed.
+        beneath = beneath or "client has been closed" in str(error)
         if beneath or isinstance(error, (errors.OfflineModeIsEnabled, ConnectionError)):
             raise InputError(
                 f"The hub cannot be reached for {name!r}: check the network (and HF_HUB_OFFLINE, "
