@@ -123,6 +123,15 @@ BOARD = [
         for data in ("ring", "grid")
     ),
     Entry("r3gan-ring", "r3gan", {"preset": "points"}, "ring", steps=12_000, minutes=5),
+    # A wider spread within the modes, for fewer samples of high quality.
+    Entry(
+        "r3gan-ring-latents4",
+        "r3gan",
+        {"preset": "points", "latent_size": 4},
+        "ring",
+        steps=12_000,
+        minutes=5,
+    ),
     Entry("r3gan-grid", "r3gan", {"preset": "points"}, "grid", steps=12_000, minutes=5),
     Entry("minimax-stacked", "vanilla", {"variant": "minimax"}, "stacked_mnist", 60_000, 5),
     Entry(
