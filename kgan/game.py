@@ -15,7 +15,7 @@ from kgan.terms import Term, Turn
 from kgan.training import step
 from kgan.training.model import AdversarialModel
 from kgan.training.players import Player
-from kgan.typing import Self, Tensor, Tensors
+from kgan.typing import Config, Self, Tensor, Tensors
 
 
 class Recipe(NamedTuple):
@@ -63,6 +63,11 @@ class Game(AdversarialModel):
     def recipe(cls, **options: Any) -> Recipe:
         """Returns the paper's batch size and training steps for a model with these options."""
         return Recipe(cls.batch_size, cls.training_steps)
+
+    @classmethod
+    def former_options(cls, config: Config) -> dict[str, Any]:
+        """Returns options of a model whose defaults were others when its config was written."""
+        return {}
 
     @classmethod
     def for_data(cls, info: DataInfo, **options: Any) -> Self:

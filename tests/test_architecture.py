@@ -78,10 +78,7 @@ SIDEWAYS = {
 }
 
 # Families whose papers build on another's: {"kgan.models.one": {"kgan.models.other"}}.
-BUILDS_ON: dict[str, set[str]] = {
-    # The same critic, with a penalty in place of clipping.
-    "kgan.models.wgangp": {"kgan.models.wgan"},
-}
+BUILDS_ON: dict[str, set[str]] = {}
 
 MOST_LINES = 400
 

@@ -13,8 +13,8 @@ def made(settings: dict, config: dict | None = None) -> tuple[Any, Any, dict]:
 
     Args:
         settings: of the run.
-        config: of the model of a run that is resumed: its networks may be those of an earlier
-            kgan, which had other defaults.
+        config: of the model of a run that is resumed, which may be of an earlier kgan with other
+            defaults.
     """
     import keras
 
@@ -23,6 +23,8 @@ def made(settings: dict, config: dict | None = None) -> tuple[Any, Any, dict]:
 
     model_class = models.find(settings["model"])
     options = given_settings.model_options(settings, model_class)
+    if config is not None:
+        options = model_class.former_options(config) | options
     # Checked before the data, which may take long to load.
     given_settings.compile_arguments(settings)
     batch_size, _ = model_class.recipe(**options)
@@ -36,10 +38,7 @@ def made(settings: dict, config: dict | None = None) -> tuple[Any, Any, dict]:
         return reading.load(model_class, settings, settings["split"], batch_size)
 
     dataset = load(batch_size)
-    if config is None:
-        gan = model_class.for_data(dataset.info, seed=settings["seed"], **options)
-    else:
-        gan = model_class.from_config(config)
+    gan = model_class.for_data(dataset.info, seed=settings["seed"], **options)
     if gan.batch_size != batch_size and not settings["batch_size"]:
         # Some families have another batch size for points than for images.
         dataset = load(gan.batch_size)

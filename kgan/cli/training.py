@@ -181,7 +181,7 @@ def prepare(run: RunFolder, settings: dict, resume: bool, overwrite: bool = Fals
     warm = settings["warm_start"] and not (resume and callbacks.latest(run.checkpoints))
     if warm:
         transfer.find(settings["warm_start"])
-    gan, dataset, settings = making.made(settings, run.config()["model"] if resume else None)
+    gan, dataset, settings = making.made(settings, run.config().get("model") if resume else None)
     info = dataset.info
     report = making.warm_started(gan, settings, warm)
     critics = settings["discriminator_steps"] or gan.defaults()["discriminator_steps"]

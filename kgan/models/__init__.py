@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kgan.models.vaegan import VAEGAN as VAEGAN
     from kgan.models.vanilla import VanillaGAN as VanillaGAN
     from kgan.models.wgan import WGAN as WGAN
-    from kgan.models.wgangp import WGANGP as WGANGP
+    from kgan.models.wgan import WGANGP as WGANGP
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ _OWN = (
     Family(
         "wgangp",
         "WGANGP",
-        "kgan.models.wgangp",
+        "kgan.models.wgan",
         "Gulrajani et al. 2017, Improved training of Wasserstein GANs",
         f"{_SIZES}; points",
         sides=_PLAN,

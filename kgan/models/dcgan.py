@@ -153,8 +153,12 @@ class DCGAN(presets.WithPresets, GAN):
         }
 
     @classmethod
+    def former_options(cls, config: Config) -> dict[str, Any]:
+        return strided.former_halvings(cls, config)
+
+    @classmethod
     def from_config(cls, config: Config) -> Self:
-        return super().from_config(strided.with_halvings(config))
+        return super().from_config(cls.former_options(config) | config)
 
     def get_config(self) -> Config:
         return {

@@ -129,7 +129,8 @@ def outline(family: Family) -> Outline | None:
     for _, node in reversed(lineage):
         attributes |= _attributes(node)
     tree = _tree(family.module)
-    presets = _presets(tree)
+    # A module may hold the presets of another family.
+    presets = _presets(tree) if "usual" in attributes else {}
     usual = ast.literal_eval(attributes["usual"]) if presets else ""
     about, meanings = _described(ast.get_docstring(lineage[0][1]) or "")
     reads = attributes.get("reads")

@@ -52,7 +52,7 @@ PRESETS = {
     "narrow": Preset(
         Recipe(64, 10_000), (96, 48), 1, 1, None, 2, 64, (1.0, 0.3), (2e-3, 2e-4), "tanh"
     ),
-    "points": Preset(Recipe(256, 12_000), (128,), 3, 1, None, 1, 4, (0.05, 0.005), (1e-3, 0.0)),
+    "points": Preset(Recipe(256, 12_000), (128,), 3, 1, None, 1, 2, (0.05, 0.005), (1e-3, 0.0)),
 }
 
 
@@ -80,8 +80,7 @@ class R3GAN(presets.WithPresets, GAN):
     ours. `narrow` has plain convolutions in place of grouped ones, which are slow on CPUs. It
     processes 2x2 squares of pixels as channels, because at full size so narrow a network would
     spend most of its time on a few channels. It ends in a tanh: if pixels lie at the ends of their
-    range, as in drawings, the discriminator recognizes a linear output by its noise there. `points`
-    has 4 latents: with 2, a map without folds leaves little room within each mode.
+    range, as in drawings, the discriminator recognizes a linear output by its noise there.
 
     Args:
         image_shape: (height, width, channels), or `(dimensions,)` of points.

@@ -9,8 +9,7 @@ import kgan
 from kgan import latents, losses
 from kgan.errors import InputError
 from kgan.models.dcgan import DCGAN
-from kgan.models.wgan import WGAN
-from kgan.models.wgangp import WGANGP
+from kgan.models.wgan import WGAN, WGANGP
 
 
 def test_settings_are_the_papers():
@@ -97,6 +96,21 @@ def test_an_output_of_the_discriminator_sees_the_most_of_a_digit(family):
     assert family.from_config(gan.get_config()).halvings == 3
     with pytest.raises(InputError, match="can be halved 4 times"):
         family((28, 28, 1), halvings=5)
+
+
+def test_a_family_of_ones_own_on_dcgan_comes_back():
+    class Small(DCGAN):
+        """Takes less than DCGAN, as a user's class of before `halvings` may."""
+
+        def __init__(self, image_shape=(8, 8, 1), width=4, seed=None, name=None):
+            super().__init__(image_shape, width=width, seed=seed, name=name)
+
+        def get_config(self):
+            return {"image_shape": self.image_shape, "width": self.width}
+
+    again = Small.from_config(Small(width=6).get_config())
+    assert (type(again), again.width, again.halvings) == (Small, 6, 1)
+    assert DCGAN.from_config({"width": 4}).halvings == 3
 
 
 def test_the_narrow_preset_has_two_time_scales_and_an_average():

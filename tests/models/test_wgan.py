@@ -8,8 +8,7 @@ import tensorflow as tf
 import kgan
 from kgan import latents, losses, penalties
 from kgan.errors import InputError
-from kgan.models.wgan import WGAN, ClipWeights
-from kgan.models.wgangp import WGANGP
+from kgan.models.wgan import WGAN, WGANGP, ClipWeights
 
 
 def optimizers(gan):

@@ -74,8 +74,8 @@ def export(
 
     A SavedModel has a model card beside it. What is written in another format or precision is run
     in its own runtime and compared with the model, and its price is said; a file that ruins the
-    samples is not kept. A web page (--format web, -o page.html) draws samples in a browser, without
-    a server.
+    samples is not kept. A web page (--format web, -o page.html) draws samples in a browser, or
+    changes a visitor's pictures, without a server.
     """
     from kgan.cli.exporting import chosen, export_file, target_of
 

@@ -175,7 +175,7 @@ class ImageToImage(Sampling, Game):
 
     def _export_by_keras(self, filepath, format, **kwargs):
         raise InputError(
-            f"export of {type(self).__name__} writes savedmodel, keras, onnx or litert; got "
+            f"export of {type(self).__name__} writes savedmodel, keras, onnx, litert or web; got "
             f"format={format!r}."
         )
 

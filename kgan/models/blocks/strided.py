@@ -1,5 +1,6 @@
 """Strided convolutional networks like those of DCGAN, on which several papers build."""
 
+import inspect
 from collections.abc import Callable
 
 import keras
@@ -21,7 +22,7 @@ def generated(
     """Maps a tensor `(batch, n)` to images: a dense layer to the base, transposed convolutions.
 
     Radford et al. 2016, section 3: 4x4 kernels of stride 2 in place of pooling, ReLU, no hidden
-    dense layer. The base has `width` · 2^(doublings - 1) channels, which halve at each doubling.
+    dense layer. The base has `width` · 2^(halvings - 1) channels, which halve at each doubling.
     Where a map of 4 pixels would grow to 8 and the image needs 7, the last row and column go, as
     in the code of Gulrajani et al. 2017 for MNIST.
 
@@ -82,7 +83,7 @@ def features(
     dropout: float = 0.0,
     halvings: int | None = None,
 ):
-    """Maps images to feature maps of the base's size, by 4x4 convolutions of stride 2.
+    """Maps images to small feature maps, by 4x4 convolutions of stride 2.
 
     Radford et al. 2016, section 3: leaky ReLU of slope 0.2; no normalization on the first layer.
 
@@ -115,11 +116,18 @@ def features(
     return x
 
 
-def with_halvings(config: Config) -> Config:
-    """Returns a model's config with the number of halvings that kgan 0.1 had and did not write."""
-    if "halvings" in config or len(config["image_shape"]) == 1:
-        return config
-    return config | {"halvings": plan(config["image_shape"]).doublings}
+def former_halvings(family: type, config: Config) -> dict[str, int]:
+    """Returns the number of halvings that a model's config stands for, as an option.
+
+    Before there was a choice there were as many as `plan`'s doublings, and no word of it. A family
+    whose own constructor takes no such option gets none.
+    """
+    takes = inspect.signature(family.__init__).parameters.values()
+    known = any(each.name == "halvings" or each.kind is each.VAR_KEYWORD for each in takes)
+    shape = config.get("image_shape", ())
+    if not known or len(shape) == 1 or not {"halvings", "image_shape"} & config.keys():
+        return {}
+    return {"halvings": config["halvings"] if "halvings" in config else plan(shape).doublings}
 
 
 def score(features):

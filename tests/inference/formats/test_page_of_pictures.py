@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import time
 
 import browsing
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 import kgan
+from kgan.errors import InputError
 
 pytest.importorskip("tf2onnx", reason="the extra onnx is not installed")
 
@@ -132,6 +134,21 @@ def test_a_visitors_picture_is_translated(browser, tmp_path, width, scheme, sing
     assert "notes.png is no picture" in told.text and told.get_attribute("role") == "alert"
     np.testing.assert_array_equal(pixels(browser, "after"), kept)
 
+    # Of two that come at once the later one stays, and its name with it.
+    browser.execute_script(
+        "document.documentElement.dataset.drawn = 'no';"
+        "const at = (side, name) => new Promise((go) => {"
+        "const c = document.createElement('canvas'); c.width = c.height = side;"
+        "c.toBlob((b) => go(new File([b], name))); });"
+        "Promise.all([at(4000, 'large.png'), at(16, 'small.png')]).then((files) => {"
+        "for (const file of files) { const data = new DataTransfer(); data.items.add(file);"
+        "document.dispatchEvent(new DragEvent('drop', { dataTransfer: data })); } })"
+    )
+    drawn(browser)
+    time.sleep(1)
+    assert browser.find_element("id", "told").text.startswith("small.png: 16 x 16")
+    assert "small.png" in browser.find_element("id", "before").get_attribute("aria-label")
+
     own = {each.as_uri() for each in ([target] if single else target.iterdir())}
     asked = {url for url in browsing.requests(browser) if not url.startswith(("data:", "blob:"))}
     assert asked <= own
@@ -168,7 +185,15 @@ def test_no_picture_of_the_training_goes_along(tmp_path):
     # They are the user's, and the page may go to anybody.
     gan.examples = (np.full((2, 8, 8, 3), 0.25, "float32"), np.zeros((2, 32, 32, 3), "float32"))
     gan.export(tmp_path / "page", format="web")
-    files = {each.name: each for each in (tmp_path / "page").iterdir()}
-    assert {"index.html", "generator.js", "page.js"} < files.keys()
-    text = files["index.html"].read_text("utf-8") + files["generator.js"].read_text("utf-8")
-    assert "data:image" not in text and "<img" not in text
+    script = (tmp_path / "page" / "generator.js").read_text("utf-8")
+    facts = json.loads(script.removeprefix("window.kganModel = ").removesuffix(";"))
+    assert facts.keys() == {"title", "name", "network", "channels", "range"}
+    assert facts["title"] == "SRGAN" and facts["channels"] == 3
+    assert "data:image" not in (tmp_path / "page" / "index.html").read_text("utf-8")
+
+
+def test_pictures_of_other_channels_are_refused(tmp_path):
+    gan = kgan.models.Pix2Pix((16, 16, 3), input_channels=5, width=4)
+    with pytest.raises(InputError, match="1, 3 or 4 channels.*3 and 5"):
+        gan.export(tmp_path / "x.html")
+    assert not list(tmp_path.iterdir())

@@ -24,7 +24,7 @@ _DIRECTIONS = 6
 _POINTS, _ROOM = 2000, 0.08
 # Of the longer side of a picture that is brought, in pixels. A model that was trained on pictures
 # of one size first takes that size.
-_SIDES, _USUAL_SIDE = (64, 128, 256, 512, 1024), 256
+_SIDES, _USUAL_SIDE = (64, 128, 256, 512), 256
 
 
 def check(gan: Any) -> None:
@@ -34,6 +34,16 @@ def check(gan: Any) -> None:
         InputError: if its samples or latents are of another kind than a page shows.
     """
     if gan.latents is None:
+        networks = gan.networks_of("generator")
+        channels = {
+            int(side[-1]) for each in networks for side in (each.input_shape, each.output_shape)
+        }
+        if channels - {1, 3, 4} or gan.data_range is None:
+            raise InputError(
+                "A web page takes and shows pictures of 1, 3 or 4 channels in a known range; this "
+                f"model's have {' and '.join(map(str, sorted(channels)))}. Take --format onnx for "
+                "a page of your own."
+            )
         return
     shape = tuple(gan.sample_shape)
     image = len(shape) == 3 and shape[2] in (1, 3, 4) and gan.data_range is not None

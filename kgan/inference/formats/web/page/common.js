@@ -65,7 +65,7 @@ async function start(page) {
     state.hidden = true;
     document.documentElement.dataset.ready = "yes";
   } catch (error) {
-    state.textContent = `The generator cannot run in this browser: ${error.message ?? error}`;
+    state.textContent = `The model cannot run in this browser: ${error.message ?? error}`;
     state.setAttribute("role", "alert");
     document.documentElement.dataset.ready = "failed";
     throw error;

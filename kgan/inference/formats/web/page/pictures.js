@@ -1,6 +1,5 @@
 start(async ({ run, tensor }) => {
 const channels = model.channels;
-let given = null;
 
 // Pillow's "L": ITU-R 601-2 luma in whole numbers.
 const luma = (r, g, b) => (19595 * r + 38470 * g + 7471 * b + 0x8000) >> 16;
@@ -37,22 +36,29 @@ function drawn(picture) {
 // The browser paints what it is told before the network holds it up.
 const painted = () => new Promise((go) => requestAnimationFrame(() => setTimeout(go, 0)));
 
-async function show() {
-  const told = byId("told"), page = document.documentElement.dataset;
+// Whether what was asked for is still what the visitor wants: the last picture, the last size.
+let wanted = 0, given = null;
+
+async function show(asked) {
+  const { picture, name } = given, page = document.documentElement.dataset;
   page.drawn = "no";
-  told.setAttribute("role", "status");
-  told.textContent = "Working ...";
+  byId("told").setAttribute("role", "status");
+  byId("told").textContent = "Working ...";
   byId("both").hidden = false;
-  const { data, width, height } = drawn(given.picture);
+  byId("save").disabled = true;
+  const { data, width, height } = drawn(picture);
   byId("after").width = 0;
   await painted();
+  if (asked !== wanted) return;
   const begun = performance.now(), found = await convert(data, height, width);
   const seconds = (performance.now() - begun) / 1000;
+  if (asked !== wanted) return;
   paintImage(byId("after"), found.data, found.shape);
+  byId("save").disabled = false;
   const before = `${width} x ${height}`, after = `${found.shape[1]} x ${found.shape[0]}`;
-  told.textContent = `${given.name}: ${before} pixels. The result has ${after}, made in ${seconds.toFixed(1)} s.`;
-  byId("before").setAttribute("aria-label", `${given.name}, ${before} pixels`);
-  byId("after").setAttribute("aria-label", `${given.name} after the model, ${after} pixels`);
+  byId("told").textContent = `${name}: ${before} pixels. The result has ${after}, made in ${seconds.toFixed(1)} s.`;
+  byId("before").setAttribute("aria-label", `${name}, ${before} pixels`);
+  byId("after").setAttribute("aria-label", `${name} after the model, ${after} pixels`);
   page.drawn = "yes";
 }
 
@@ -62,26 +68,39 @@ function failed(text) {
   document.documentElement.dataset.drawn = "failed";
 }
 
-// Pictures follow one another: the network takes one at a time.
+// The network takes one picture at a time; of those that wait, the last alone is drawn.
 let last = Promise.resolve();
-const soon = () => {
-  last = last.then(show).catch((error) => failed(`The model failed: ${error.message ?? error}. A smaller picture may do.`));
-};
+function soon() {
+  const asked = ++wanted;
+  last = last.then(() => asked === wanted ? show(asked) : null).catch((error) => {
+    if (asked === wanted) failed(`The model failed: ${error.message ?? error}. A smaller picture may do.`);
+  });
+}
 
 async function take(file) {
   if (!file) return;
+  const asked = ++wanted;
   let picture;
   try {
     picture = await createImageBitmap(file);
   } catch {
-    failed(`${file.name} is no picture that this browser can read. PNG, JPEG and WebP are.`);
+    if (asked === wanted) failed(`${file.name} is no picture that this browser can read. PNG, JPEG and WebP are.`);
     return;
   }
+  if (asked !== wanted) {
+    picture.close();
+    return;
+  }
+  given?.picture.close();
   given = { picture, name: file.name || "the picture" };
   soon();
 }
 
-byId("file").addEventListener("change", () => take(byId("file").files[0]));
+byId("file").addEventListener("change", () => {
+  take(byId("file").files[0]);
+  // The same file may be chosen again after another was dropped.
+  byId("file").value = "";
+});
 byId("most").addEventListener("change", () => { if (given) soon(); });
 document.addEventListener("dragover", (event) => event.preventDefault());
 document.addEventListener("drop", (event) => {
