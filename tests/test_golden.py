@@ -69,10 +69,10 @@ def error(key, found, expected) -> float:
     return float(np.nanmax(np.abs(found - expected) / allowed, initial=0.0))
 
 
-# They take as long as the other families together.
+# They take longest.
 SLOW = pytest.mark.slow
 EACH = [
-    pytest.param(name, marks=SLOW if name in ("cyclegan", "began") else [])
+    pytest.param(name, marks=SLOW if name in ("cyclegan", "began", "conditional") else [])
     for name in make.FAMILIES
 ]
 

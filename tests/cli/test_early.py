@@ -137,5 +137,11 @@ def test_the_list_of_a_model_fits_the_terminal(monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     said = done("models", "dcgan")
     assert max(map(len, said.splitlines())) <= min(columns, 100)
-    for words in ("Radford et al. 2016", "width  int, default 64", "Adam 0.0002", "11,700", "64,"):
+    for words in (
+        "Radford et al. 2016",
+        "latent_size  int, default 100",
+        "Adam 0.0002",
+        "11700",
+        "64,",
+    ):
         assert words in " ".join(said.split()) or words in said

@@ -305,6 +305,7 @@ def test_saving_exporting_and_loading(pair, points, tmp_path):
     np.testing.assert_allclose(served.sample(4, 2), samples, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_what_is_said(two, networks, points):
     outside = kgan.GAN(*networks())
     with two.scope(), pytest.raises(kgan.InputError, match="outside the scope"):
