@@ -184,7 +184,7 @@ class GAN(LatentSampling, Game):
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
-        config = dict(config)
+        config = cls.former_options(config) | config
         for name in ("generator", "discriminator", "latents"):
             if isinstance(config.get(name), dict):
                 config[name] = keras.saving.deserialize_keras_object(config[name])

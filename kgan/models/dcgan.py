@@ -10,7 +10,7 @@ from kgan.game import Recipe
 from kgan.gan import GAN
 from kgan.latents import Uniform
 from kgan.models.blocks import presets, sizes, strided
-from kgan.typing import Config, Self
+from kgan.typing import Config
 
 
 @dataclass(frozen=True)
@@ -149,10 +149,6 @@ class DCGAN(presets.WithPresets, GAN):
     @classmethod
     def former_options(cls, config: Config) -> dict[str, Any]:
         return strided.former_halvings(cls, config)
-
-    @classmethod
-    def from_config(cls, config: Config) -> Self:
-        return super().from_config(cls.former_options(config) | config)
 
     def get_config(self) -> Config:
         return {

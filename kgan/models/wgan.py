@@ -14,7 +14,7 @@ from kgan.latents import Normal
 from kgan.models.blocks import presets, sizes, strided
 from kgan.terms import Turn
 from kgan.training.players import Player
-from kgan.typing import Config, Self, Tensor
+from kgan.typing import Config, Tensor
 
 
 @keras.saving.register_keras_serializable("kgan")
@@ -98,10 +98,6 @@ class WassersteinGAN(GAN):
     @classmethod
     def former_options(cls, config: Config) -> dict[str, Any]:
         return strided.former_halvings(cls, config)
-
-    @classmethod
-    def from_config(cls, config: Config) -> Self:
-        return super().from_config(cls.former_options(config) | config)
 
     def defaults(self) -> dict[str, Any]:
         return super().defaults() | {"loss": "wasserstein", "discriminator_steps": 5}
