@@ -8,6 +8,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
+import browsing
 import keras
 import numpy as np
 import pytest
@@ -45,6 +46,15 @@ def _working_folder(tmp_path, monkeypatch):
 @pytest.fixture(autouse=True)
 def _seeded():
     keras.utils.set_random_seed(7)
+
+
+@pytest.fixture
+def browser():
+    """A headless Chromium; where there is none, the test is skipped with the reason."""
+    if why := browsing.absent():
+        pytest.skip(why)
+    with browsing.browser() as driver:
+        yield driver
 
 
 @pytest.fixture

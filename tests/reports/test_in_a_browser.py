@@ -22,14 +22,6 @@ return texts.join(" ");
 """
 
 
-@pytest.fixture
-def browser():
-    if why := browsing.absent():
-        pytest.skip(why)
-    with browsing.browser() as driver:
-        yield driver
-
-
 def opened(browser, path, width, scheme):
     """Opens a page, and waits until its curves are drawn."""
     from selenium.webdriver.support.ui import WebDriverWait

@@ -36,14 +36,6 @@ def srgan():
     return moved(kgan.models.SRGAN(width=4, blocks=1, content="pixels", seed=0))
 
 
-@pytest.fixture
-def browser():
-    if why := browsing.absent():
-        pytest.skip(why)
-    with browsing.browser() as driver:
-        yield driver
-
-
 def drawn(driver, wanted="yes"):
     """Waits until a picture has been shown."""
     end = time.monotonic() + 60

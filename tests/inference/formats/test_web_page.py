@@ -97,14 +97,6 @@ def _dense(inputs, outputs):
     return keras.Sequential([keras.Input((inputs,)), keras.layers.Dense(outputs)])
 
 
-@pytest.fixture
-def browser():
-    if why := browsing.absent():
-        pytest.skip(why)
-    with browsing.browser() as driver:
-        yield driver
-
-
 def opened(driver, path, width, scheme="light"):
     browsing.shown_as(driver, width, scheme)
     driver.get(path.as_uri())
