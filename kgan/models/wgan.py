@@ -233,6 +233,10 @@ class WGANGP(presets.WithPresets, WassersteinGAN):
     and λ = 0.1, as in the authors' code for 2-D mixtures: with λ = 10 the players cycle at first.
     K is then far above 1.
 
+    The preset "narrow" is ours, for trainings of minutes on a CPU: half the width for images, two
+    updates of the critic, Adam with 1e-3, which falls to a tenth along a cosine, and an average of
+    the generator's weights.
+
     Args:
         image_shape: (height, width, channels) as in `kgan.models.DCGAN`, or `(dimensions,)` of
             points.
