@@ -116,7 +116,7 @@ def features(
     return x
 
 
-def former_halvings(family: type, config: Config) -> dict[str, int]:
+def former_halvings(family: type[keras.Model], config: Config) -> dict[str, int]:
     """Returns the number of halvings that a model's config stands for, as an option.
 
     Before there was a choice there were as many as `plan`'s doublings, and no word of it. A family
