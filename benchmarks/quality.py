@@ -98,7 +98,8 @@ BOARD = [
     Entry("sngan", "sngan", {"width": 32, "discriminator_steps": 1}, steps=5000, xla=False),
     Entry("sagan", "sagan", {"width": 16}, steps=5000),
     Entry("r3gan", "r3gan"),
-    Entry("lapgan", "lapgan", {"width": 32, "units": 600}, steps=6000, xla=False),
+    Entry("lapgan", "lapgan", {"preset": "narrow"}, steps=15_000, xla=False),
+    Entry("lapgan-paper", "lapgan", {"width": 32, "units": 600}, steps=6000, xla=False),
     Entry("conditional", "conditional", steps=6000, minutes=10),
     Entry("acgan", "acgan", {"width": 32}, steps=8000, minutes=10, xla=False),
     Entry(
@@ -150,7 +151,7 @@ BOARD = [
         60_000,
         5,
     ),
-    Entry("r3gan-stacked", "r3gan", {}, "stacked_mnist", steps=5000),
+    Entry("r3gan-stacked", "r3gan", {}, "stacked_mnist", steps=15_000, minutes=60),
     Entry("dcgan-cifar10", "dcgan", {"width": 32}, "cifar10", steps=6000),
     # The paper's five discriminator updates: with one, the samples are all alike on this data.
     Entry("sngan-cifar10", "sngan", {"width": 32}, "cifar10", steps=1500, xla=False),

@@ -123,8 +123,8 @@ WRITTEN_ANEW = re.compile(
     r".*\.observe took|kgan\.models\.\w+\.recipe took|kgan\.models\.(Vanilla|Conditional)GAN took"
     r"|kgan\.models\.CATALOGUE was dict|kgan\.models\.VanillaGAN\.settings is gone"
     r"|kgan train: variant was"
-    # The width that is not given is the preset's.
-    r"|kgan\.models\.DCGAN took .*width=64"
+    # What is not given is the preset's.
+    r"|kgan\.models\.(DCGAN|LAPGAN) took .*width=64"
     # A shorter name beside it.
     r"|kgan train: learning_rate was .*'--learning-rate', '--lr'"
 )

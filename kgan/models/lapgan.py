@@ -1,17 +1,20 @@
 """LAPGAN (Denton et al. 2015): a GAN for each level of a Laplacian pyramid."""
 
 import itertools
+from dataclasses import dataclass
 from typing import Any
 
 import keras
-from keras import layers, ops
+from keras import ops
 
-from kgan import arguments, checks
+from kgan import arguments, checks, penalties
 from kgan.errors import InputError
-from kgan.game import Game
+from kgan.game import Game, Recipe
 from kgan.inference.sampling import LatentSampling
 from kgan.latents import Uniform
 from kgan.layers import Downsample, Upsample
+from kgan.models.blocks import levels as networks_of
+from kgan.models.blocks import presets
 from kgan.models.blocks.image_networks import halvings
 from kgan.models.blocks.sizes import checked_image_shape
 from kgan.typing import Config, Tensor, Tensors
@@ -48,8 +51,38 @@ def reconstructed(bands: list):
     return images
 
 
+@dataclass(frozen=True)
+class Preset(presets.Preset):
+    """The networks and the training of one preset.
+
+    Attributes:
+        width: channels of the finest level's convolutions.
+        units: of a dense layer of the coarsest generator.
+        blocks: residual blocks of the generators; 0: the paper's three convolutions.
+        rates: learning rates of the discriminators' and the generators' Adam.
+        cosine: final learning rate of a cosine decay over the training, as a fraction of the
+            first; None keeps the rates constant.
+        gamma: of the penalty R1; 0 leaves it out.
+        ema: decay of the generators' average; None has none.
+    """
+
+    width: int
+    units: int
+    blocks: int
+    rates: tuple[float, float]
+    cosine: float | None
+    gamma: float
+    ema: float | None
+
+
+PRESETS = {
+    "paper": Preset(Recipe(128, 20_000), 64, 1200, 0, (2e-4, 2e-4), None, 0.0, None),
+    "narrow": Preset(Recipe(64, 15_000), 16, 600, 3, (2e-4, 4e-4), 0.1, 1.0, 0.999),
+}
+
+
 @keras.saving.register_keras_serializable("kgan")
-class LAPGAN(LatentSampling, Game):
+class LAPGAN(presets.WithPresets, LatentSampling, Game):
     """Denton et al. 2015, Deep generative image models using a Laplacian pyramid of adversarial
     networks.
 
@@ -67,16 +100,26 @@ class LAPGAN(LatentSampling, Game):
     data's range, since a discriminator would otherwise recognize it by the noise around black and
     white; kernels are 5x5.
 
+    The preset "narrow" is ours, for trainings of minutes on a CPU. Of a digit the finest band is
+    easy to draw and takes nearly all of the time; how its strokes run is decided at 14x14, where
+    three convolutions do not suffice. So the generators have 3 residual blocks of two 3x3
+    convolutions with batch normalization, and the discriminators 4 convolutions; the finest level
+    has `width` channels, and every coarser one twice as many. The penalty R1 holds the
+    discriminators back, the rates fall to a tenth along a cosine, and the generators are averaged.
+
     Args:
         image_shape: (height, width, channels); 4 divides the sides.
         classes: number of classes that all networks are conditioned on, or 0; see `kgan.GAN`.
         latent_size: length of the coarsest level's noise.
-        width: channels of the convolutions; less is faster.
-        units: of a dense layer of the coarsest generator; its discriminator has half as many.
+        width: channels of the convolutions, in "narrow" of the finest level's; less is faster. None
+            takes the preset's, 64 or 16.
+        units: of a dense layer of the coarsest generator; its discriminator has half as many. None
+            takes the preset's, 1,200 or 600.
         seed, name: as in `kgan.GAN`.
         precision: of the networks: float32, bfloat16, float16 (both mixed). None: Keras's policy.
         levels: number of levels beside the coarsest, each twice as large as the one below; 0
             leaves a GAN of dense layers. None means as many as make the coarsest 4 to 8 pixels.
+        preset: "paper" or "narrow".
 
     Raises:
         InputError: for sizes that 4 does not divide, `levels` that cannot be halved, or an option
@@ -85,28 +128,31 @@ class LAPGAN(LatentSampling, Game):
 
     # A level's condition is an image of another range than its band.
     can_augment = False
-    batch_size = 128
-    training_steps = 20_000
+    presets, usual = PRESETS, "paper"
+    batch_size, training_steps = PRESETS[usual].recipe
 
     def __init__(
         self,
         image_shape: tuple[int, ...] = (28, 28, 1),
         classes: int = 0,
         latent_size: int = 100,
-        width: int = 64,
-        units: int = 1200,
+        width: int | None = None,
+        units: int | None = None,
         seed: int | None = None,
         name: str | None = None,
         precision: str | None = None,
         levels: int | None = None,
+        preset: str = "paper",
     ):
+        preset = self.named(preset)
+        settings = PRESETS[preset]
         arguments.precision(precision)
         super().__init__(seed=seed, name=name)
         self.image_shape = self.sample_shape = checked_image_shape(image_shape)
         self.classes = arguments.classes(classes)
         self.latent_size = arguments.integer("latent_size", latent_size)
-        self.width = arguments.integer("width", width)
-        self.units = arguments.integer("units", units)
+        self.width = arguments.integer("width", settings.width if width is None else width)
+        self.units = arguments.integer("units", settings.units if units is None else units)
         self.data_range = (-1.0, 1.0)
         height, image_width, channels = self.image_shape
         self.levels = _levels(levels, height, image_width)
@@ -115,16 +161,31 @@ class LAPGAN(LatentSampling, Game):
         self.noise = [*(h * w for h, w in sizes[:-1]), self.latent_size]
         self.latents = Uniform(sum(self.noise))
         for level, size in enumerate(sizes):
-            last = level == self.levels
-            pair = (_dense_pair if last else _convolutional_pair)(
-                (*size, channels),
-                self.classes,
-                self.latent_size,
-                self.units if last else self.width,
-            )
+            shape = (*size, channels)
+            if level == self.levels:
+                pair = networks_of.dense(shape, self.classes, self.latent_size, self.units)
+            elif settings.blocks:
+                # As much arithmetic in each level: the finest would take nearly all of it.
+                broad = self.width << level
+                pair = networks_of.residual(shape, self.classes, broad, settings.blocks)
+            else:
+                pair = networks_of.convolutional(shape, self.classes, self.width)
             setattr(self, f"generator_{level}", pair[0])
             setattr(self, f"discriminator_{level}", pair[1])
+        self.preset = preset
+        self.train_as(settings)
         self.built = True
+
+    def defaults(self) -> dict[str, Any]:
+        """Returns the settings of the preset."""
+        settings = self.settings
+        d_rate, g_rate = settings.rates
+        return super().defaults() | {
+            "d_optimizer": presets.adam(d_rate, 0.5, self.training_steps, settings.cosine),
+            "g_optimizer": presets.adam(g_rate, 0.5, self.training_steps, settings.cosine),
+            "penalties": [penalties.R1(settings.gamma)] if settings.gamma else [],
+            "ema": settings.ema,
+        }
 
     @property
     def networks(self) -> dict[str, keras.Model]:
@@ -207,6 +268,7 @@ class LAPGAN(LatentSampling, Game):
             "width": self.width,
             "units": self.units,
             "levels": self.levels,
+            "preset": self.preset,
             "seed": self.seed,
             "name": self.name,
         } | self._shared_config()
@@ -227,62 +289,3 @@ def _levels(given, height, width):
             f"{min(most, min(height, width).bit_length() - 2)} times, to 2 pixels a side at least."
         )
     return levels
-
-
-def _label_plane(classes, shape, inputs):
-    """Returns [the label as a plane of an image's size], or [] if there are no classes.
-
-    The label's input is appended to `inputs`.
-    """
-    if not classes:
-        return []
-    label = keras.Input((), dtype="int32")
-    inputs.append(label)
-    plane = layers.Dense(shape[0] * shape[1])(ops.one_hot(label, classes))
-    return [layers.Reshape((*shape[:2], 1))(plane)]
-
-
-def _clipped(x):
-    return ops.clip(ops.cast(x, "float32"), -1.0, 1.0)
-
-
-def _convolution(x, filters, strides=1):
-    return layers.Conv2D(filters, 5, strides, "same")(x)
-
-
-def _convolutional_pair(shape, classes, _, width):
-    inputs = [keras.Input(shape), keras.Input((*shape[:2], 1))]
-    x = layers.Concatenate()([*inputs, *_label_plane(classes, shape, inputs)])
-    for _ in range(2):
-        x = layers.ReLU()(_convolution(x, width))
-    band = _convolution(x, shape[2])
-    generator = keras.Model(inputs, _clipped(inputs[0] + band))
-    inputs = [keras.Input(shape)]
-    planes = _label_plane(classes, shape, inputs)
-    x = layers.Concatenate()([*inputs[:1], *planes]) if planes else inputs[0]
-    for _ in range(2):
-        x = layers.LeakyReLU(negative_slope=0.2)(_convolution(x, width, 2))
-    x = layers.Dropout(0.5)(layers.Flatten()(x))
-    return generator, keras.Model(inputs, layers.Dense(1, dtype="float32")(x))
-
-
-def _dense_pair(shape, classes, latent_size, units):
-    noise = keras.Input((latent_size,))
-    inputs = [noise]
-    if classes:
-        inputs.append(keras.Input((), dtype="int32"))
-    one_hot = [ops.one_hot(label, classes) for label in inputs[1:]]
-    x = layers.Concatenate()([noise, *one_hot]) if one_hot else noise
-    for _ in range(2):
-        x = layers.Dense(units, "relu")(x)
-    x = layers.Dense(shape[0] * shape[1] * shape[2], "tanh", dtype="float32")(x)
-    generator = keras.Model(inputs, layers.Reshape(shape)(x))
-    images = keras.Input(shape)
-    inputs = [images, *(keras.Input((), dtype="int32") for _ in one_hot)]
-    x = layers.Flatten()(images)
-    if one_hot:
-        x = layers.Concatenate()([x, ops.one_hot(inputs[1], classes)])
-    for _ in range(2):
-        x = layers.Dense(max(1, units // 2))(x)
-        x = layers.Dropout(0.5)(layers.LeakyReLU(negative_slope=0.2)(x))
-    return generator, keras.Model(inputs, layers.Dense(1, dtype="float32")(x))

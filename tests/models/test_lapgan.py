@@ -62,15 +62,17 @@ def test_levels_train_apart():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("classes", [0, 10])
-def test_it_learns_digits_and_comes_back(classes, tmp_path):
-    gan = small(classes=classes, width=8, units=128)
+@pytest.mark.parametrize(("classes", "preset"), [(0, "paper"), (10, "paper"), (10, "narrow")])
+def test_it_learns_digits_and_comes_back(classes, preset, tmp_path):
+    options = {"classes": classes, "width": 8, "units": 128, "preset": preset}
+    gan = small(**options)
+    gan.training_steps = 25 * 23
     gan.compile(jit_compile=False)
     data = digits(classes)
     gan.fit(data, epochs=25, verbose=0)
     real = np.concatenate([b[0] if classes else b for b in data])
     samples = gan.generate(200, seed=1)
-    fresh = small(classes=classes, width=8, units=128).generate(200, seed=1)
+    fresh = small(**options).generate(200, seed=1)
     to_the_mean = [np.abs(part.mean(0) - real.mean(0)).mean() for part in (samples, fresh)]
     assert to_the_mean[0] < 0.5 * to_the_mean[1]
     assert -1 <= samples.min() <= samples.max() <= 1
@@ -114,6 +116,27 @@ def test_the_number_of_levels_is_a_choice():
         assert LAPGAN.from_config(gan.get_config()).levels == levels
     with pytest.raises(InputError, match="levels is 3, .* 2 times"):
         LAPGAN((8, 8, 1), levels=3)
+
+
+def test_the_narrow_preset_spends_its_arithmetic_on_the_coarser_levels():
+    gan = LAPGAN((32, 32, 1), classes=3, width=4, units=8, levels=2, preset="narrow")
+    for level, channels in ((0, 4), (1, 8)):
+        network = getattr(gan, f"generator_{level}")
+        convolutions = [x for x in network.layers if type(x).__name__ == "Conv2D"]
+        # The first, three blocks of two, and the band.
+        assert [x.filters for x in convolutions] == [channels] * 7 + [1]
+    gan.training_steps = 100
+    gan.compile()
+    assert [(type(x), x.weight) for x in gan.terms] == [(kgan.penalties.R1, 1.0)]
+    rates = [float(opt.learning_rate) for opt in (gan.d_optimizer, gan.g_optimizer)]
+    np.testing.assert_allclose(rates, [2e-4, 4e-4], rtol=1e-6)
+    again = LAPGAN.from_config(gan.get_config())
+    assert (again.preset, again.width, again.units) == ("narrow", 4, 8)
+    # What was saved before there were presets has the paper's networks.
+    old = small().get_config()
+    assert old.pop("preset") == "paper"
+    assert LAPGAN.from_config(old).preset == "paper"
+    assert (LAPGAN().width, LAPGAN().units) == (64, 1200)
 
 
 def test_bad_input_gets_a_message():
