@@ -57,8 +57,8 @@ class Preset(presets.Preset):
 
     Attributes:
         width: channels of the finest level's convolutions.
-        units: of a dense layer of the coarsest generator.
-        blocks: residual blocks of the generators; 0: the paper's three convolutions.
+        units: of a dense layer of the coarsest generator; None: convolutions.
+        blocks: residual blocks of the finer generators; 0: the paper's three convolutions.
         rates: learning rates of the discriminators' and the generators' Adam.
         cosine: final learning rate of a cosine decay over the training, as a fraction of the
             first; None keeps the rates constant.
@@ -67,7 +67,7 @@ class Preset(presets.Preset):
     """
 
     width: int
-    units: int
+    units: int | None
     blocks: int
     rates: tuple[float, float]
     cosine: float | None
@@ -77,7 +77,7 @@ class Preset(presets.Preset):
 
 PRESETS = {
     "paper": Preset(Recipe(128, 20_000), 64, 1200, 0, (2e-4, 2e-4), None, 0.0, None),
-    "narrow": Preset(Recipe(64, 15_000), 16, 600, 3, (2e-4, 4e-4), 0.1, 1.0, 0.999),
+    "narrow": Preset(Recipe(64, 15_000), 16, None, 3, (1e-3, 1e-3), 0.1, 0.1, 0.999),
 }
 
 
@@ -100,12 +100,15 @@ class LAPGAN(presets.WithPresets, LatentSampling, Game):
     data's range, since a discriminator would otherwise recognize it by the noise around black and
     white; kernels are 5x5.
 
-    The preset "narrow" is ours, for trainings of minutes on a CPU. Of a digit the finest band is
-    easy to draw and takes nearly all of the time; how its strokes run is decided at 14x14, where
-    three convolutions do not suffice. So the generators have 3 residual blocks of two 3x3
-    convolutions with batch normalization, and the discriminators 4 convolutions; the finest level
-    has `width` channels, and every coarser one twice as many. The penalty R1 holds the
-    discriminators back, the rates fall to a tenth along a cosine, and the generators are averaged.
+    The preset "narrow" is ours, for trainings of minutes on a CPU. With the paper's networks three
+    things hold digits back: the finest band, which is easy to draw, takes nearly all of the time;
+    how the strokes run is decided at 14x14, where three convolutions do not suffice; and the
+    dropout of the coarsest discriminator hides from it what varies. So the finer generators have 3
+    residual blocks of two 3x3 convolutions, their discriminators 4 convolutions, and the coarsest
+    networks 3 convolutions in place of dense layers; the finest level has `width` channels, and
+    coarser ones twice as many as the one above. There is batch normalization in all generators,
+    and no dropout: the penalty R1 holds the discriminators back in its place. The rates fall to a
+    tenth along a cosine, and the generators are averaged.
 
     Args:
         image_shape: (height, width, channels); 4 divides the sides.
@@ -114,7 +117,7 @@ class LAPGAN(presets.WithPresets, LatentSampling, Game):
         width: channels of the convolutions, in "narrow" of the finest level's; less is faster. None
             takes the preset's, 64 or 16.
         units: of a dense layer of the coarsest generator; its discriminator has half as many. None
-            takes the preset's, 1,200 or 600.
+            means 1,200; "narrow" has none.
         seed, name: as in `kgan.GAN`.
         precision: of the networks: float32, bfloat16, float16 (both mixed). None: Keras's policy.
         levels: number of levels beside the coarsest, each twice as large as the one below; 0
@@ -122,8 +125,8 @@ class LAPGAN(presets.WithPresets, LatentSampling, Game):
         preset: "paper" or "narrow".
 
     Raises:
-        InputError: for sizes that 4 does not divide, `levels` that cannot be halved, or an option
-            out of its range.
+        InputError: for sizes that 4 does not divide, `levels` that cannot be halved, `units` of
+            "narrow", or an option out of its range.
     """
 
     # A level's condition is an image of another range than its band.
@@ -152,7 +155,12 @@ class LAPGAN(presets.WithPresets, LatentSampling, Game):
         self.classes = arguments.classes(classes)
         self.latent_size = arguments.integer("latent_size", latent_size)
         self.width = arguments.integer("width", settings.width if width is None else width)
-        self.units = arguments.integer("units", settings.units if units is None else units)
+        self.units = settings.units if units is None else arguments.integer("units", units)
+        if units is not None and settings.units is None:
+            raise InputError(
+                f"units is {units}, and the preset {preset!r} has convolutions in place of the "
+                "dense layers of that many units. Leave units out; width sets the channels."
+            )
         self.data_range = (-1.0, 1.0)
         height, image_width, channels = self.image_shape
         self.levels = _levels(levels, height, image_width)
@@ -161,20 +169,24 @@ class LAPGAN(presets.WithPresets, LatentSampling, Game):
         self.noise = [*(h * w for h, w in sizes[:-1]), self.latent_size]
         self.latents = Uniform(sum(self.noise))
         for level, size in enumerate(sizes):
-            shape = (*size, channels)
-            if level == self.levels:
-                pair = networks_of.dense(shape, self.classes, self.latent_size, self.units)
-            elif settings.blocks:
-                # As much arithmetic in each level: the finest would take nearly all of it.
-                broad = self.width << level
-                pair = networks_of.residual(shape, self.classes, broad, settings.blocks)
-            else:
-                pair = networks_of.convolutional(shape, self.classes, self.width)
+            pair = self._pair(level, (*size, channels), settings)
             setattr(self, f"generator_{level}", pair[0])
             setattr(self, f"discriminator_{level}", pair[1])
         self.preset = preset
         self.train_as(settings)
         self.built = True
+
+    def _pair(self, level, shape, settings):
+        """Returns the generator and the discriminator of a level."""
+        if settings.blocks:
+            # As much arithmetic in each level: the finest would take nearly all of it.
+            width = self.width << min(level, max(0, self.levels - 1))
+            if level < self.levels:
+                return networks_of.residual(shape, self.classes, width, settings.blocks)
+            return networks_of.coarsest(shape, self.classes, self.latent_size, width)
+        if level < self.levels:
+            return networks_of.convolutional(shape, self.classes, self.width)
+        return networks_of.dense(shape, self.classes, self.latent_size, self.units)
 
     def defaults(self) -> dict[str, Any]:
         """Returns the settings of the preset."""

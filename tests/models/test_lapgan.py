@@ -64,7 +64,8 @@ def test_levels_train_apart():
 @pytest.mark.slow
 @pytest.mark.parametrize(("classes", "preset"), [(0, "paper"), (10, "paper"), (10, "narrow")])
 def test_it_learns_digits_and_comes_back(classes, preset, tmp_path):
-    options = {"classes": classes, "width": 8, "units": 128, "preset": preset}
+    options = {"classes": classes, "width": 8, "preset": preset}
+    options["units"] = None if preset == "narrow" else 128
     gan = small(**options)
     gan.training_steps = 25 * 23
     gan.compile(jit_compile=False)
@@ -119,24 +120,28 @@ def test_the_number_of_levels_is_a_choice():
 
 
 def test_the_narrow_preset_spends_its_arithmetic_on_the_coarser_levels():
-    gan = LAPGAN((32, 32, 1), classes=3, width=4, units=8, levels=2, preset="narrow")
-    for level, channels in ((0, 4), (1, 8)):
+    gan = LAPGAN((32, 32, 1), classes=3, width=4, levels=2, preset="narrow")
+    # The first, three blocks of two, and the band; at the coarsest level three.
+    expected = {0: [4] * 7 + [1], 1: [8] * 7 + [1], 2: [16, 8, 1]}
+    for level, channels in expected.items():
         network = getattr(gan, f"generator_{level}")
-        convolutions = [x for x in network.layers if type(x).__name__ == "Conv2D"]
-        # The first, three blocks of two, and the band.
-        assert [x.filters for x in convolutions] == [channels] * 7 + [1]
+        assert [x.filters for x in network.layers if type(x).__name__ == "Conv2D"] == channels
     gan.training_steps = 100
     gan.compile()
-    assert [(type(x), x.weight) for x in gan.terms] == [(kgan.penalties.R1, 1.0)]
+    assert [(type(x), x.weight) for x in gan.terms] == [(kgan.penalties.R1, 0.1)]
     rates = [float(opt.learning_rate) for opt in (gan.d_optimizer, gan.g_optimizer)]
-    np.testing.assert_allclose(rates, [2e-4, 4e-4], rtol=1e-6)
+    np.testing.assert_allclose(rates, [1e-3, 1e-3], rtol=1e-6)
     again = LAPGAN.from_config(gan.get_config())
-    assert (again.preset, again.width, again.units) == ("narrow", 4, 8)
+    assert (again.preset, again.width, again.units) == ("narrow", 4, None)
     # What was saved before there were presets has the paper's networks.
     old = small().get_config()
     assert old.pop("preset") == "paper"
     assert LAPGAN.from_config(old).preset == "paper"
     assert (LAPGAN().width, LAPGAN().units) == (64, 1200)
+    with pytest.raises(InputError, match="units is 8, and the preset 'narrow'"):
+        LAPGAN(preset="narrow", units=8)
+    # Without finer levels there is a level of `width` channels.
+    assert LAPGAN((8, 8, 1), width=4, preset="narrow", levels=0).generate(2).shape == (2, 8, 8, 1)
 
 
 def test_bad_input_gets_a_message():

@@ -12,7 +12,7 @@ from kgan.models.blocks.strided import batch_normalization
 
 
 def dense(shape, classes, latent_size, units) -> tuple[keras.Model, keras.Model]:
-    """Builds the pair of the coarsest level, of dense layers (Denton et al. 2015, section 4.1).
+    """Builds the pair of a coarsest level of dense layers (Denton et al. 2015, section 4.1).
 
     Args:
         shape: (height, width, channels) of the level.
@@ -56,6 +56,33 @@ def convolutional(shape, classes, width) -> tuple[keras.Model, keras.Model]:
     for _ in range(2):
         x = layers.LeakyReLU(negative_slope=0.2)(_convolution(x, width, 5, 2))
     x = layers.Dropout(0.5)(layers.Flatten()(x))
+    return generator, keras.Model(inputs, layers.Dense(1, dtype="float32")(x))
+
+
+def coarsest(shape, classes, latent_size, width) -> tuple[keras.Model, keras.Model]:
+    """Builds the pair of a coarsest level of convolutions, with a normalized generator.
+
+    Args:
+        shape, classes, latent_size: as in `dense`.
+        width: channels of the last feature maps of the generator, and the first of the
+            discriminator; others have twice as many.
+    """
+    inputs = [keras.Input((latent_size,))]
+    x = inputs[0]
+    if classes:
+        inputs.append(keras.Input((), dtype="int32"))
+        x = layers.Concatenate()([x, ops.one_hot(inputs[1], classes)])
+    x = layers.Dense(shape[0] * shape[1] * 2 * width, use_bias=False)(x)
+    x = layers.ReLU()(batch_normalization()(x))
+    x = layers.Reshape((*shape[:2], 2 * width))(x)
+    for channels in (2 * width, width):
+        x = layers.ReLU()(batch_normalization()(_convolution(x, channels, 3, use_bias=False)))
+    x = layers.Conv2D(shape[2], 3, padding="same", activation="tanh", dtype="float32")(x)
+    generator = keras.Model(inputs, x)
+    inputs, x = _scored(shape, classes)
+    for channels, strides in ((width, 1), (2 * width, 2), (2 * width, 1)):
+        x = layers.LeakyReLU(negative_slope=0.2)(_convolution(x, channels, 3, strides))
+    x = layers.Flatten()(x)
     return generator, keras.Model(inputs, layers.Dense(1, dtype="float32")(x))
 
 
