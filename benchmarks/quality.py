@@ -98,7 +98,7 @@ BOARD = [
     Entry("sngan", "sngan", {"width": 32, "discriminator_steps": 1}, steps=5000, xla=False),
     Entry("sagan", "sagan", {"width": 16}, steps=5000),
     Entry("r3gan", "r3gan"),
-    Entry("lapgan", "lapgan", {"preset": "narrow"}, steps=15_000, xla=False),
+    Entry("lapgan", "lapgan", {"preset": "narrow"}, xla=False),
     Entry("lapgan-paper", "lapgan", {"width": 32, "units": 600}, steps=6000, xla=False),
     Entry("conditional", "conditional", steps=6000, minutes=10),
     Entry("acgan", "acgan", {"width": 32}, steps=8000, minutes=10, xla=False),
@@ -519,10 +519,9 @@ def main():
             write(results, arguments.out)
         # Drops runs of more seeds than asked for, which would mix with these.
         results["models"][entry.name] = dict(sorted(list(runs.items())[: arguments.seeds]))
-        shutil.copy(
-            arguments.work / f"{entry.name}-{seconds:.0f}s-0" / "samples.png",
-            arguments.out / f"{entry.name}.png",
-        )
+        sheet = arguments.work / f"{entry.name}-{seconds:.0f}s-0" / "samples.png"
+        if sheet.is_file():  # elsewhere, if the first seed was trained in another place
+            shutil.copy(sheet, arguments.out / f"{entry.name}.png")
     write(results, arguments.out)
     side_by_side(results, arguments.out)
     print(table(results))

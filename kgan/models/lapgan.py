@@ -77,7 +77,7 @@ class Preset(presets.Preset):
 
 PRESETS = {
     "paper": Preset(Recipe(128, 20_000), 64, 1200, 0, (2e-4, 2e-4), None, 0.0, None),
-    "narrow": Preset(Recipe(64, 15_000), 16, None, 3, (1e-3, 1e-3), 0.1, 0.1, 0.999),
+    "narrow": Preset(Recipe(64, 10_000), 16, None, 3, (1e-3, 1e-3), 0.1, 0.1, 0.999),
 }
 
 

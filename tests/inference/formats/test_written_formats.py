@@ -202,9 +202,10 @@ def test_a_translator_takes_images_of_any_size(tmp_path, suffix, run):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_pyramid_of_generators_is_one_file(tmp_path, precision):
-    gan = kgan.models.LAPGAN((16, 16, 1), classes=3, width=4, units=32, precision=precision)
+@pytest.mark.parametrize(("precision", "preset"), [("float32", "narrow"), ("bfloat16", "paper")])
+def test_a_pyramid_of_generators_is_one_file(tmp_path, precision, preset):
+    options = {"preset": preset, "units": 32 if preset == "paper" else None}
+    gan = kgan.models.LAPGAN((16, 16, 1), classes=3, width=4, precision=precision, **options)
     gan.compile(ema=0.5)
     seen = np.random.default_rng(0).uniform(-1, 1, (8, 16, 16, 1)).astype("float32")
     gan.fit(seen, np.arange(8) % 3, batch_size=4, epochs=2, verbose=0)
