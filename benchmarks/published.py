@@ -115,7 +115,7 @@ def page() -> str:
         ("kgan, `vanilla`, preset `minimax`", "minimax-stacked"),
     ):
         runs, how = ours(models, name)
-        kl = f"{mean(runs, 'mode_kl'):.2f}"
+        kl = f"{mean(runs, 'mode_kl'):.3f}"
         stacked.append((f"**{title}**", f"{mean(runs, 'modes'):g}", kl, how))
     photographs = [(name, five, fourteen, "") for name, five, fourteen in ENLARGED]
     minutes = f"{enlarged['seconds'] / 60:.0f} minutes on a core, trained on BSD100"
