@@ -306,7 +306,10 @@ def train(entry, seed, seconds, work):
         gan.load_weights(saved.weights)
     else:
         saving = callbacks.Checkpoint(
-            work / "checkpoints", every_steps=5000, resume=clock.before > 0, overwrite=True
+            work / "checkpoints",
+            every_steps=5000,
+            resume=clock.before > 0,
+            overwrite=clock.before == 0,
         )
         gan.fit(data, epochs=10**6, verbose=0, callbacks=[saving, clock])
     return gan, clock

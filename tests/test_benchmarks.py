@@ -1,4 +1,4 @@
-"""The speed benchmark: the operations that it counts, what it keeps, what it finds lacking."""
+"""The benchmarks of speed and quality: what they count, keep and find lacking."""
 
 import argparse
 import math
@@ -115,3 +115,26 @@ def test_drawing_and_measuring_in_turns_with_other_libraries(peers):
         assert theirs.generate(50).shape == (50, 8, 8, 1)
         # PyTorch pads the other side of a stride, so that the features differ a little.
         assert theirs.frechet(60) == pytest.approx(distance, abs=0.02)
+
+
+@pytest.mark.slow
+def test_a_training_of_the_quality_board_is_resumed(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import quality
+
+    try:
+        options = {"variant": "minimax"}
+        short, long = (
+            quality.Entry("minimax", "vanilla", options, "digits", steps, minutes=1)
+            for steps in (20, 40)
+        )
+        first, _ = quality.train(short, 0, 60, tmp_path)
+        again, clock = quality.train(long, 0, 60, tmp_path)
+        assert [int(gan.iterations) for gan in (first, again)] == [20, 40]
+        assert clock.before > 0
+        # A finished one is loaded as it is.
+        finished, _ = quality.train(long, 0, 60, tmp_path)
+        for own, kept in zip(finished.generator.weights, again.generator.weights, strict=True):
+            np.testing.assert_array_equal(own, kept)
+    finally:
+        sys.modules.pop("quality", None)
