@@ -47,7 +47,8 @@ TAIL = """
 - A discriminator that has won under a loss whose slope vanishes (`minimax`) needs another loss as
   well; a critic without a least loss (`wasserstein`) needs `gradient_penalty` in place of `r1`. The
   message says which.
-- Overfitting is seen with held-out pictures only. Copies are looked for among up to 2,000 training
+- Overfitting is seen with held-out pictures only, and said when the samples have not come nearer to
+  them in the last third of the training. Copies are looked for among up to 2,000 training
   pictures, patterns in images of 12 pixels a side or more, in the first `warmup` steps neither
   patterns nor clipped colours.
 - Samples that go round in circles are not told from samples that move on.

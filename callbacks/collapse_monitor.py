@@ -12,7 +12,6 @@ from kgan.errors import unknown
 from kgan.inference.seeds import seed_pair
 from kgan.metrics.diversity import diversity as compare
 from kgan.metrics.reading import read_features
-from kgan.metrics.signs import energy
 from kgan.typing import ExtractorLike, Logs
 
 from .every import Every
@@ -64,7 +63,8 @@ class CollapseMonitor(keras.callbacks.Callback):
     - `memorised`: the samples lie much nearer to a training picture than new pictures do, and
       much nearer to it than to other training pictures; among up to 2,000 training pictures.
     - `overfitting`: with `held_out`, the discriminator scores held-out pictures like generated
-      ones: r_v above 0.5 (Karras et al. 2020, section 3, equation 1).
+      ones (r_v above 0.5; Karras et al. 2020, section 3, equation 1), and the samples do not get
+      nearer to them in the last third of the training, of six checks or more.
     - `checkerboard`: after `warmup` steps, a peak in the spectrum of the samples at a period of
       two or four pixels that is ten times as high as that of real images.
     - `clipping`: after `warmup` steps, a quarter more of the values at the ends of the range.
@@ -213,7 +213,10 @@ class CollapseMonitor(keras.callbacks.Callback):
 
     @property
     def distances(self) -> list[tuple[int, float]]:
-        """(step, energy distance to the real samples) of the checks so far, 1,000 at most."""
+        """(step, energy distance to real samples) of the checks so far, 1,000 at most.
+
+        The real samples are those held out, or training samples if fewer than 20 are.
+        """
         past = self._past.distances if self._watched is not None else []
         return [(int(step), float(distance)) for step, distance in past]
 
@@ -227,7 +230,7 @@ class CollapseMonitor(keras.callbacks.Callback):
             "figures": [float(figure) for figure in self._figures],
             "past_losses": self._past.losses,
             "sketches": self._past.sketches,
-            "distances": self._past.distances,
+            "away": self._past.distances,
             "begun": self._begun,
             "before": self._before,
         }
@@ -239,12 +242,13 @@ class CollapseMonitor(keras.callbacks.Callback):
         for kind, trouble in state["troubles"].items():
             self._troubles[kind].set_state(trouble)
         self._figures = tuple(state["figures"])
-        # Checkpoints of earlier releases do not have the last two.
+        # Checkpoints of earlier releases do not have the last two; their `distances` were always
+        # those to training samples.
         self._past = Past(
             state["was_diverse"],
             state["past_losses"],
             state.get("sketches", []),
-            state.get("distances", []),
+            state.get("away", []),
         )
         self._begun, self._before = state["begun"], tuple(state["before"])
 
@@ -272,8 +276,7 @@ class CollapseMonitor(keras.callbacks.Callback):
             seen.samples, seen.labels = samples, self._labels
             seen.features = read_features(samples, self._reference.network)[0]
             self._figures = seen.figures = compare(self._real, seen.features)
-            away = energy(self._real, seen.features, self._reference.within)
-            self._past.distances.append([seen.step, away])
+            self._past.distances.append([seen.step, self._reference.distance(seen.features)])
             del self._past.distances[:-MOST_PAST]
         return seen
 
@@ -295,7 +298,7 @@ class CollapseMonitor(keras.callbacks.Callback):
             # It looks back over `least_steps` itself.
             ("standstill", standstill(seen, self._past, self.least_steps), (self.patience, 0)),
             ("memorised", memorised(seen), lasting),
-            ("overfitting", overfitting(seen), lasting),
+            ("overfitting", overfitting(seen, self._past), lasting),
             ("checkerboard", checkerboard(seen, self.warmup), lasting),
             ("clipping", clipping(seen, self.warmup), lasting),
         ):

@@ -16,6 +16,8 @@ from kgan.typing import ExtractorLike, Range, Shape
 MOST_TRAINING = 2000
 # The widths of the sketches of samples whose movement is watched, and their number.
 SKETCH, SKETCHED = 32, 64
+# With fewer held-out samples the distance of generated ones is that to the training samples.
+LEAST_HELD_OUT = 20
 
 
 class Reference:
@@ -29,8 +31,9 @@ class Reference:
 
     Attributes:
         features: `(count, width)`, of training samples.
+        new: features of held-out samples, or of training samples where fewer than 20 are held out.
         network: the extractor, prepared.
-        within: mean distance between two of them.
+        within: mean distance between two training samples.
         training, held_out: (samples, labels or None) for scores and pictures.
         images: whether the samples are images.
 
@@ -66,6 +69,11 @@ class Reference:
                     f"held_out has samples of shape {kept.shape[1:]}; expected {tuple(shape)}."
                 )
             self.held_out = kept, kept_labels
+        self.new, self._within_new = self.features, self.within
+        if self.held_out is not None and len(self.held_out[0]) >= LEAST_HELD_OUT:
+            kept = self.held_out[0]
+            self.new = reading.read_features(kept, self.network, self.value_range)[0]
+            self._within_new = signs.inner_distance(self.new)
         self._scoring: Any = None
         self.neighbours = None
         if self.images and len(samples) >= 6:
@@ -96,6 +104,10 @@ class Reference:
             traced = tf.function(score, autograph=False, reduce_retracing=True)
             self._scoring = score if model.run_eagerly else bridge.without_retracing_warning(traced)
         return self._scoring
+
+    def distance(self, features: np.ndarray) -> float:
+        """Returns the energy distance of generated samples to `new`; see `signs.energy`."""
+        return signs.energy(self.new, features, self._within_new)
 
     def sketch(self, features: np.ndarray) -> np.ndarray:
         """Returns random projections `(samples, width)`, whose distances are about the same."""

@@ -133,7 +133,7 @@ REMEDIES = {
             "overfitting",
             "the discriminator overfits",
             "The discriminator scores pictures that are held out from training like generated "
-            "ones. The samples get worse from then on.",
+            "ones, and the samples no longer get better.",
             "It knows the training pictures by heart, so that its scores no longer say what is "
             "real.",
             {"augment": _AUGMENT, "shorter": _SHORTER},

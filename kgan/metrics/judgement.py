@@ -9,10 +9,10 @@ import numpy as np
 
 from kgan import arguments
 from kgan.errors import InputError
+from kgan.metrics import signs
 from kgan.metrics.frechet import frechet_distance
 from kgan.metrics.neighbours import manifold
 from kgan.metrics.reading import batches, read_features
-from kgan.metrics.signs import Neighbours
 from kgan.typing import Range, Shape
 
 # Fewer samples of a side say nothing about their distribution.
@@ -48,9 +48,6 @@ COPIED = (
     (0.3, "in part"),
     (math.inf, "mostly"),
 )
-# A change of the distance over the last third of a training that counts, and of how many standard
-# errors.
-CHANGE, CERTAIN = 0.05, 2.0
 # Samples that stand still under a learning rate below this share of its first say nothing of a
 # longer training, whose rate is high for longer.
 SLOWED = 0.5
@@ -239,7 +236,7 @@ def _memorised(samples, training, held_out, figures) -> str:
         return "cannot be told: nothing was held out from training."
     if len(training) < 6 or len(held_out) < LEAST:
         return f"cannot be told from {len(training)} training and {len(held_out)} held-out samples."
-    near = Neighbours(training, held_out)
+    near = signs.Neighbours(training, held_out)
     figures["copied"] = share = near.copied(samples)
     word = next(word for most, word in COPIED if share <= most)
     return (
@@ -262,45 +259,31 @@ def _rate_left(gan) -> float:
 
 def _longer(distances, figures, rate_left: float = 1.0) -> str:
     """Returns the last line, from the trend over the last third of the training."""
-    rows = np.array([(step, value) for step, value in distances if math.isfinite(value)])
-    if len(rows):
-        rows = rows[rows[:, 0] >= rows[-1, 0] * 2 / 3]
-    if len(rows) < 6:
+    found = signs.trend(distances)
+    if found is None:
         return (
             "cannot be told: the distance to real samples was measured fewer than six times in "
             "the last third of the training."
         )
-    steps, values = rows.T
-    equal = int((values == 0).sum())
-    if 2 * equal > len(values):
-        figures["distance_change"] = 0.0
+    figures["distance_change"] = found.change
+    if found.arrived:
         return (
             "hardly helps: in the last third of the training the distance of the samples to real "
-            f"ones was 0 in {equal} of {len(values)} measurements (energy distance), the least "
-            "that so few samples can show."
+            f"ones was 0 in {found.zeros} of {found.measurements} measurements (energy distance), "
+            "the least that so few samples can show."
         )
-    centred = steps - steps.mean()
-    slope = (centred @ values) / (centred @ centred)
-    rest = values - values.mean() - slope * centred
-    error = math.sqrt((rest @ rest) / (len(rows) - 2) / (centred @ centred))
-    half = len(rows) // 2
-    begin, end = float(values[:half].mean()), float(values[-half:].mean())
-    figures["distance_change"] = part = (end - begin) / max(begin, 1e-12)
-    sure = abs(slope) > CERTAIN * error and abs(part) > CHANGE
-    if sure and part < 0:
-        word, moved = "probably helps", f"fell by {_percent(-part)}"
-    elif sure:
-        word, moved = "does not help", f"rose by {_percent(part)}"
+    change = _percent(abs(found.change))
+    if found.falls:
+        word, moved = "probably helps", f"fell by {change}"
+    elif found.certain:
+        word, moved = "does not help", f"rose by {change}"
     else:
-        word, moved = (
-            "hardly helps",
-            f"changed by {_percent(abs(part))} only",
-        )
-    still = not sure and rate_left < SLOWED
+        word, moved = "hardly helps", f"changed by {change} only"
+    still = not found.certain and rate_left < SLOWED
     return (
         f"{'cannot be told' if still else word}: in the last third of the training the distance of "
-        f"the samples to real ones {moved}, from {begin:.3g} to {end:.3g} (energy distance, "
-        f"{len(rows)} measurements)"
+        f"the samples to real ones {moved}, from {found.begin:.3g} to {found.end:.3g} (energy "
+        f"distance, {found.measurements} measurements)"
         + (
             f", but the learning rate had fallen to {_percent(rate_left)} of its first. A training "
             "that is given more steps from the start keeps it high for longer."

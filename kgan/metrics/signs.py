@@ -1,6 +1,8 @@
 """Signs of trouble in samples and scores: figures that `CollapseMonitor` and `verdict` judge."""
 
 import math
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,6 +15,11 @@ from kgan.typing import Shape
 END = 1 / 510
 # The least power of a pattern that is seen, as a share of that of the real images.
 LEAST_POWER = 1e-4
+# A change of the distance over the last third of a training that counts, and of how many standard
+# errors.
+CHANGE, CERTAIN = 0.05, 2.0
+# Fewer measurements show no trend.
+LEAST_MEASUREMENTS = 6
 # Rows of a distance matrix in a block.
 _BLOCK = 512
 # Sides of images that have room for frequencies between those of the doublings.
@@ -50,6 +57,61 @@ def energy(real: np.ndarray, fake: np.ndarray, within_real: float | None = None)
         return 0.0
     own = inner_distance(real) if within_real is None else within_real
     return max((across - own - inner_distance(fake)) / across, 0.0)
+
+
+@dataclass(frozen=True)
+class Trend:
+    """How a distance to real samples went in the last third of a training.
+
+    Attributes:
+        begin, end: its means over the first and the second half of that third.
+        measurements: how often it was measured there.
+        zeros: how many of them were 0, the least that the samples can show.
+        certain: whether it moved by more than chance and by more than 5 %.
+    """
+
+    begin: float
+    end: float
+    measurements: int
+    zeros: int
+    certain: bool
+
+    @property
+    def change(self) -> float:
+        """The change from begin to end as a share of begin; 0 if most measurements were 0."""
+        return 0.0 if self.arrived else (self.end - self.begin) / max(self.begin, 1e-12)
+
+    @property
+    def arrived(self) -> bool:
+        """Whether most measurements were 0."""
+        return 2 * self.zeros > self.measurements
+
+    @property
+    def falls(self) -> bool:
+        """Whether the samples certainly got nearer to the real ones."""
+        return self.certain and self.change < 0
+
+
+def trend(distances: Iterable) -> Trend | None:
+    """Returns how distances went in the last third of a training; None for fewer than six there.
+
+    Args:
+        distances: pairs (step, distance), the oldest first; NaN is left out.
+    """
+    rows = np.array([(step, value) for step, value in distances if math.isfinite(value)])
+    if len(rows):
+        rows = rows[rows[:, 0] >= rows[-1, 0] * 2 / 3]
+    if len(rows) < LEAST_MEASUREMENTS:
+        return None
+    steps, values = rows.T
+    centred = steps - steps.mean()
+    slope = (centred @ values) / (centred @ centred)
+    rest = values - values.mean() - slope * centred
+    error = math.sqrt((rest @ rest) / (len(rows) - 2) / (centred @ centred))
+    half = len(rows) // 2
+    begin, end = float(values[:half].mean()), float(values[-half:].mean())
+    certain = abs(slope) > CERTAIN * error and abs(end - begin) > CHANGE * max(begin, 1e-12)
+    return Trend(begin, end, len(rows), int((values == 0).sum()), certain)
 
 
 def overfitting(train: np.ndarray, held_out: np.ndarray, fake: np.ndarray) -> float:

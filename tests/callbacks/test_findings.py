@@ -101,10 +101,20 @@ def test_standing_still_far_away_and_what_a_checkpoint_keeps_of_it():
     assert other.distances == found.distances and other.events == found.events
 
 
+def test_distances_are_those_to_held_out_samples_where_there_are_enough():
+    model, brighter = Drawn(IMAGES[:60]), np.clip(NEW + 0.4, -1, 1)
+    away = [
+        watched(model, checks=1, held_out=held_out).distances[0][1]
+        for held_out in (None, brighter[:19], brighter[:20])
+    ]
+    assert away[0] == away[1] == 0 and away[2] > 0.1
+
+
 def test_a_state_of_an_earlier_release_is_read():
     state = watched(Drawn(NEW)).get_state()
-    for name in ("sketches", "distances"):
-        del state[name]
+    del state["sketches"]
+    # Of training samples, whatever was held out.
+    state["distances"] = state.pop("away")
     state["troubles"] = {
         kind: state["troubles"][kind] for kind in ("collapse", "discriminator_won", "divergence")
     }
@@ -113,19 +123,55 @@ def test_a_state_of_an_earlier_release_is_read():
     assert found.distances == []
 
 
-@pytest.mark.parametrize(("of_new", "expected"), [(-1.0, ["overfitting"]), (1.0, [])])
-def test_an_overfitting_discriminator(of_new, expected):
-    fake = np.tanh(RNG.normal(0, 0.4, (60, 16, 16, 1))).astype("float32")
-    scores = [
+class Approaching(Drawn):
+    """Draws new samples at each check, `away(check)` brighter than real ones."""
+
+    def __init__(self, samples, scores, away):
+        super().__init__(samples, scores)
+        self.away, self.check = away, 0
+
+    def generate(self, count, seed=None, labels=None):
+        self.check += 1
+        rng = np.random.default_rng(self.check)
+        drawn = np.tanh(rng.normal(self.away(self.check), 0.4, self.samples.shape))
+        # By which the sample is scored.
+        drawn[:, 0, 0] = self.samples[:, 0, 0]
+        return drawn[:count].astype("float32")
+
+
+def scored(fake, of_new):
+    """The scores of training, held-out and generated samples, by their first value."""
+    return [
         (float(sample[0, 0, 0]), value + RNG.normal(0, 0.1))
         for samples, value in ((IMAGES, 1.0), (NEW, of_new), (fake, -1.0))
         for sample in samples
     ]
-    found = watched(Drawn(fake, scores), held_out=NEW)
+
+
+@pytest.mark.parametrize(
+    ("of_new", "away", "checks", "expected"),
+    [
+        (-1.0, lambda check: 0.1, 30, ["overfitting"]),
+        (-1.0, lambda check: 0.05 + 0.002 * check, 30, ["overfitting"]),
+        # Too few checks to tell.
+        (-1.0, lambda check: 0.1, 12, []),
+        # They still get better.
+        (-1.0, lambda check: 0.2 - 0.004 * check, 30, []),
+        # They could not be better.
+        (-1.0, lambda check: 0.0, 30, []),
+        (1.0, lambda check: 0.1, 30, []),
+    ],
+)
+def test_an_overfitting_discriminator(of_new, away, checks, expected):
+    fake = np.tanh(RNG.normal(0, 0.4, (60, 16, 16, 1))).astype("float32")
+    found = watched(Approaching(fake, scored(fake, of_new), away), checks, held_out=NEW)
     assert kinds(found) == expected
     if expected:
-        r_v = re.search(r"r_v is ([\d.]+) \(", found.events[0]["evidence"]).group(1)
+        evidence = found.events[0]["evidence"]
+        r_v = re.search(r"r_v is ([\d.]+) \(", evidence).group(1)
         assert float(r_v) == pytest.approx(1.0, abs=0.05)
+        begin, end = re.search(r"distance ([\d.]+), then ([\d.]+)\)", evidence).groups()
+        assert float(begin) == pytest.approx(float(end), rel=0.5) and float(begin) > 0
 
 
 @pytest.mark.parametrize(("spread", "expected"), [(1e-8, ["discriminator_dead"]), (1e-4, [])])

@@ -156,7 +156,7 @@ RUNS = (
     Run("divergence", 240, (3e-2, 3e-2), settings={"loss": "wasserstein"}),
     Run("standstill", 300, (1e-4, 1e-6)),
     Run("memorised", 2600, **_FEW),
-    Run("overfitting", 700, **_FEW),
+    Run("overfitting", 1200, **_FEW | {"monitor": {"every_steps": 25, "warmup": 5000}}),
     Run("checkerboard", 250, (1e-3, 1e-3), data=spots, networks=convolutional, beta_1=0.5),
     Run(
         "clipping",
