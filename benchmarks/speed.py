@@ -13,6 +13,8 @@ others wait. A ratio is the median over the rounds of kgan's speed divided by th
 round. Start-up and compilation are timed separately. Peers (`benchmarks/peers`):
 
 - kgan: `gan.fit` with its own choice of XLA; and with XLA always off or on
+- convolutions alone: those of kgan's step and their gradients on noise, one after the other; how
+  fast a step would be if nothing else took time
 - Keras example: a `train_step` in the style of the Keras examples
 - classic loop: a session and a `feed_dict` for each update, as in the tutorials of TensorFlow 1
 - PyTorch: eager, with channels last, and compiled by `torch.compile`; in half precision by autocast
@@ -43,7 +45,7 @@ from peers.worker import PEERS
 from peers.works import WORKS
 
 HERE = pathlib.Path(__file__).parent
-FORMS = ("kgan without XLA", "kgan with XLA")
+FORMS = ("kgan without XLA", "kgan with XLA", "convolutions alone")
 # Those that matter most come first: the last are left out where there is no time.
 ORDER = (
     *("kgan", "PyTorch", "PyTorch, channels last", "Keras example", "classic loop"),
@@ -60,8 +62,9 @@ def planned(arguments) -> list[tuple[str, str, list[str]]]:
             work = WORKS[name]
             names = [n for n in ORDER if suits(work, n) and n in arguments.peers]
             if precision != "float32":
-                # They are about how code was written before there were other precisions.
-                names = [n for n in names if n not in ("Keras example", "classic loop")]
+                # They are about float32.
+                left_out = ("Keras example", "classic loop", "convolutions alone")
+                names = [n for n in names if n not in left_out]
             found.append((name, precision, names))
     return found
 

@@ -1,6 +1,7 @@
 """The benchmarks of speed and quality: what they count, keep and find lacking."""
 
 import argparse
+import dataclasses
 import math
 import sys
 from pathlib import Path
@@ -52,6 +53,25 @@ def test_a_pass_is_counted_as_tensorflow_counts_it(peers, name):
         counted, _ = works.forward(layers, shape)
         tf_count = operations(graph, spec)
         assert tf_count == pytest.approx(2 * counted, rel=0.02)
+
+
+def test_the_convolutions_alone_are_those_of_a_step(peers):
+    in_keras, works = peers
+    work = dataclasses.replace(works.WORKS["dcgan-64"], batch=2)
+    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    data = np.zeros((2, *work.sample), "float32")
+    peer = in_keras.Convolutions(work, data, "", threads)
+    graph = peer.calls.get_concrete_function(*peer.noise).graph
+    total = 0
+    for op in graph.get_operations():
+        if op.type in in_keras.CONVOLUTIONS:
+            # The smaller feature map and the kernel, whichever of the three is computed.
+            small = op.outputs[0] if op.type == "Conv2D" else op.inputs[2]
+            kernel = op.outputs[0] if op.type.endswith("Filter") else op.inputs[1]
+            total += 2 * small.shape.num_elements() * math.prod(kernel.shape[:3])
+    # All but one percent of this step's arithmetic is convolutions.
+    assert total == pytest.approx(work.arithmetic(), rel=0.01)
+    peer.run(1)
 
 
 def test_an_interrupted_run_goes_on_with_the_work_that_is_missing(peers, tmp_path, monkeypatch):

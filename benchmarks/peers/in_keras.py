@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from kgan.training.execution import loops
 from peers.works import BETA_1, BETA_2, EPSILON, RATE, SLOPE
 
 
@@ -142,6 +143,69 @@ class Kgan(_Trainer):
         return kgan.data.from_arrays(
             data, batch_size=self.work.batch, value_range=None, drop_remainder=True
         )
+
+
+class Convolutions(Kgan):
+    """The convolutions of kgan's training step and their gradients alone, one after the other."""
+
+    def made(self, generator, discriminator, form):
+        gan = super().made(generator, discriminator, "plain")
+        batch = tf.zeros((self.work.batch, *self.work.sample))
+        graph = loops.train_step(gan, xla=False).get_concrete_function(batch).graph
+        needed, left = set(), [*(tensor.op for tensor in graph.outputs), *graph.control_outputs]
+        while left:
+            op = left.pop()
+            if op not in needed:
+                needed.add(op)
+                left += [*(tensor.op for tensor in op.inputs), *op.control_inputs]
+        # The rest is left out by TensorFlow too: gradients for the samples, which nothing uses.
+        nodes = [op for op in graph.get_operations() if op in needed and op.type in CONVOLUTIONS]
+        self.calls = tf.function(lambda *given: _in_turn(nodes, given), autograph=False)
+        shapes = [[tensor.shape for tensor in CONVOLUTIONS[op.type](op)] for op in nodes]
+        self.noise = [[tf.random.normal(shape) for shape in pair] for pair in shapes]
+        return gan
+
+    def run(self, steps):
+        for _ in range(steps):
+            done = self.calls(*self.noise)
+        done.numpy()
+
+
+# The inputs of each kind of convolution that are numbers, not sizes.
+CONVOLUTIONS = {
+    "Conv2D": lambda op: op.inputs,
+    "Conv2DBackpropInput": lambda op: op.inputs[1:],
+    "Conv2DBackpropFilter": lambda op: [op.inputs[0], op.inputs[2]],
+}
+
+
+def _in_turn(nodes, given):
+    """Returns a sum of one number of each convolution; each begins when the last one has ended."""
+    total = tf.zeros(())
+    for op, pair in zip(nodes, given, strict=True):
+        form = {
+            "strides": op.get_attr("strides"),
+            "padding": op.get_attr("padding").decode(),
+            "explicit_paddings": op.get_attr("explicit_paddings"),
+            "dilations": op.get_attr("dilations"),
+            "data_format": op.get_attr("data_format").decode(),
+        }
+        with tf.control_dependencies([total]):
+            if op.type == "Conv2D":
+                y = tf.raw_ops.Conv2D(input=pair[0], filter=pair[1], **form)
+            elif op.type == "Conv2DBackpropInput":
+                y = tf.raw_ops.Conv2DBackpropInput(
+                    input_sizes=op.outputs[0].shape, filter=pair[0], out_backprop=pair[1], **form
+                )
+            else:
+                y = tf.raw_ops.Conv2DBackpropFilter(
+                    input=pair[0],
+                    filter_sizes=op.outputs[0].shape,
+                    out_backprop=pair[1],
+                    **form,
+                )
+        total += tf.reshape(y, [-1])[0]
+    return total
 
 
 class KerasExample(_Trainer):

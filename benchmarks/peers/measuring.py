@@ -73,6 +73,9 @@ def suits(work, name) -> bool:
     """Returns whether a peer can do the work."""
     if work.task != "train" and name not in ("kgan", *(n for n in PEERS if n.startswith("PyT"))):
         return False
+    if name == "convolutions alone":
+        # Several updates of the discriminator are a loop, in which they are not counted.
+        return len(work.sample) == 3 and work.discriminator_steps == 1
     if name == "classic loop":
         return len(work.sample) == 1
     if name == "Keras example":

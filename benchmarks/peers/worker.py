@@ -15,6 +15,7 @@ PEERS = {
     "kgan": ("peers.in_keras", "Kgan", "auto"),
     "kgan without XLA": ("peers.in_keras", "Kgan", "plain"),
     "kgan with XLA": ("peers.in_keras", "Kgan", "xla"),
+    "convolutions alone": ("peers.in_keras", "Convolutions", ""),
     "Keras example": ("peers.in_keras", "KerasExample", ""),
     "classic loop": ("peers.classic", "Classic", ""),
     "PyTorch": ("peers.in_torch", "Trainer", "eager"),

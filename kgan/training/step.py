@@ -23,12 +23,15 @@ def train_step(game, data) -> None:
     batch = game.unpack(data)
     parts = [part_of(batch, place, slices) for place in range(slices)]
     generated = generate(game, *parts[-1]) if game.shared_forward else None
-    earlier = {}
+    earlier, updated = {}, []
     for player in game.players:
         for real, condition in parts[-player.updates :]:
-            result = gradients(game, player, real, condition, generated, earlier)
+            # Otherwise TensorFlow generates the samples of all turns at once, and keeps them.
+            with tf.control_dependencies(updated):
+                result = gradients(game, player, real, condition, generated, earlier)
             update(game, player, result)
             earlier[player.name] = result.turn
+            updated = [tf.convert_to_tensor(player.count.value)]
     game.iterations.assign_add(1)
 
 
