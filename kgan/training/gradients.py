@@ -77,14 +77,21 @@ def gradients(game, player, real, condition, generated=None, earlier=None) -> Tu
     return TurnResult(total, loss, turn, rest, undo, values)
 
 
-def part_of(batch, place: int, parts: int):
-    """Returns part `place` of `parts` equal parts of each tensor of a batch; None stays None."""
+def part_of(batch, place, parts: int):
+    """Returns part `place` of `parts` equal parts of each tensor of a batch; None stays None.
+
+    `place` is an integer or a scalar int32 tensor.
+    """
     if parts == 1:
         return batch
 
     def cut(tensor):
         size = tf.shape(tensor)[0] // parts if tensor.shape[0] is None else tensor.shape[0] // parts
-        return tensor[place * size : (place + 1) * size]
+        if not tf.is_tensor(place):
+            return tensor[place * size : (place + 1) * size]
+        # The form of which XLA and the layers know the size.
+        rest = [-1 if side is None else side for side in tensor.shape[1:]]
+        return tf.slice(tensor, [place * size, *(0 for _ in rest)], [size, *rest])
 
     return tf.nest.map_structure(lambda tensor: None if tensor is None else cut(tensor), batch)
 

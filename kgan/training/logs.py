@@ -1,6 +1,8 @@
 """The running means of losses, scores and terms that a training step reports."""
 
+import contextlib
 import threading
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -38,7 +40,29 @@ class Logs:
 
     def begin(self):
         """Discards the values of a step that was interrupted."""
-        self._now.gathered = []
+        self._now.gathered, self._now.added = [], []
+
+    @contextlib.contextmanager
+    def apart(self) -> Iterator[Callable]:
+        """Keeps the values that are tracked in this context out of the step's.
+
+        A loop of TensorFlow carries their sums instead: the context yields a function that returns
+        them, for `add` after the loop.
+        """
+        outer, self._now.gathered = self._now.gathered, []
+        inner = self._now.gathered
+        try:
+            yield lambda: self._sums_and_weights(inner)
+        finally:
+            self._now.gathered = outer
+
+    def no_sums(self) -> list:
+        """Returns what a loop begins with."""
+        return [tf.zeros(len(self.names)), tf.zeros(len(self.names))]
+
+    def add(self, sums: list) -> None:
+        """Adds the sums that a loop has carried to the step's values."""
+        self._now.added.append(sums)
 
     def track(self, name, value, when=None):
         """Adds a value to a mean.
@@ -67,11 +91,11 @@ class Logs:
 
     def results(self, names=None):
         """Returns the means so far, by name; NaN for those without values."""
-        gathered = getattr(self._now, "gathered", [])
+        gathered, added = getattr(self._now, "gathered", []), getattr(self._now, "added", [])
         self.begin()
         if gathered:
-            sums = [self._sums(gathered, part) for part in (1, 2)]
-            self.means.update_state(*replicas.mean(sums))
+            parts = zip(self._sums_and_weights(gathered), *added, strict=True)
+            self.means.update_state(*replicas.mean([sum(each) for each in parts]))
         means = self.means.result()
         return {name: means[self.names.index(name)] for name in names or self.names}
 
@@ -85,6 +109,9 @@ class Logs:
         held = [state.get(name, (0.0, 0.0)) for name in self.names]
         for place, part in enumerate((self.means.sums, self.means.counts)):
             part.assign(np.asarray([entry[place] for entry in held], "float32"))
+
+    def _sums_and_weights(self, gathered):
+        return [self._sums(gathered, part) for part in (1, 2)]
 
     def _sums(self, gathered, part):
         """Returns, for each name, the sum of the gathered values (part 1) or weights (part 2)."""

@@ -5,6 +5,8 @@ player's turn has two parts: `gradients` computes and changes nothing; `update` 
 or, if a number is not finite, none. docs/the_step.md explains it.
 """
 
+import functools
+
 import tensorflow as tf
 from keras import ops
 
@@ -14,24 +16,28 @@ from kgan.training import state
 from kgan.training.gradients import gradients, part_of
 from kgan.training.judging import judge_both
 from kgan.training.players import Generated
-from kgan.training.update import update
+from kgan.training.repeating import repeat
+from kgan.training.update import after_updates, update
 
 
 def train_step(game, data) -> None:
     """Trains every player on one element of the dataset, and counts the step."""
     slices = max(player.updates for player in game.players)
     batch = game.unpack(data)
-    parts = [part_of(batch, place, slices) for place in range(slices)]
-    generated = generate(game, *parts[-1]) if game.shared_forward else None
-    earlier, updated = {}, []
+    generated = generate(game, *part_of(batch, slices - 1, slices)) if game.shared_forward else None
+    earlier = {}
+
+    def play(player, place):
+        real, condition = part_of(batch, place, slices)
+        with after_updates(game):
+            result = gradients(game, player, real, condition, generated, earlier)
+        update(game, player, result)
+        return result.turn
+
     for player in game.players:
-        for real, condition in parts[-player.updates :]:
-            # Otherwise TensorFlow generates the samples of all turns at once, and keeps them.
-            with tf.control_dependencies(updated):
-                result = gradients(game, player, real, condition, generated, earlier)
-            update(game, player, result)
-            earlier[player.name] = result.turn
-            updated = [tf.convert_to_tensor(player.count.value)]
+        last = slices - 1
+        repeat(game, functools.partial(play, player), slices - player.updates, last)
+        earlier[player.name] = play(player, last)
     game.iterations.assign_add(1)
 
 

@@ -16,6 +16,14 @@ from kgan.training.execution import adam
 from kgan.training.gradients import TurnResult
 
 
+def after_updates(game):
+    """Returns a context whose operations wait for the updates so far.
+
+    Otherwise TensorFlow generates the samples of several turns at once, and keeps them all.
+    """
+    return tf.control_dependencies([tf.convert_to_tensor(p.count.value) for p in game.players])
+
+
 def update(game, player, result: TurnResult) -> None:
     """Applies the gradients and the held-back changes of a player's turn."""
     result.changes = _kept_changes(game, player, result.changes)
