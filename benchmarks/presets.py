@@ -20,6 +20,8 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import numpy as np
+
 from kgan.inference.formats import keras_file
 from kgan.runs import RunFolder, configuration
 
@@ -27,6 +29,7 @@ HOME = pathlib.Path(__file__).parent.parent / "kgan" / "pretrained"
 
 MNIST = "MNIST, by Yann LeCun and Corinna Cortes: CC BY-SA 3.0"
 DIGITS = "the UCI handwritten digits that come with scikit-learn: CC BY 4.0"
+INKED = "MNIST, half of it in blue on yellow, by Yann LeCun and Corinna Cortes: CC BY-SA 3.0"
 DRAWN = "points that kgan draws itself: no licence"
 
 # Name: the words of `kgan train`, what it is, and the data with its licence.
@@ -51,6 +54,11 @@ ROWS = {
         "handwritten digits of 28x28, with codes that it found by itself",
         MNIST,
     ),
+    "mnist-ink": (
+        "cyclegan --data ink -O width=16 -O blocks=3 -O identity=0 --batch-size 8 --steps 6000",
+        "handwritten digits of 28x28, white on black, in blue ink on yellow paper; and back",
+        INKED,
+    ),
     "ring": (
         "r3gan --data ring -O preset=points --steps 12000",
         "points in the plane, in eight groups on a circle",
@@ -62,20 +70,42 @@ ROWS = {
         DRAWN,
     ),
 }
+# What a card keeps of an evaluation. Models that start from images have no floor.
+_KEPT = ("step", "split", "figures", "floor", "versions")
 # What a run's settings say of the machine or of this program, and not of the model.
 _NOT_KEPT = ("out", "workers", "devices")
 
 
-def run(*words: str, out: int | None = None) -> str:
-    """Runs `kgan` with the given words; returns what it printed to a pipe `out`."""
+def run(*words: str, at: pathlib.Path, out: int | None = None) -> str:
+    """Runs `kgan` in the folder `at`; returns what it printed to a pipe `out`."""
     print("$ kgan", *words, flush=True)
-    done = subprocess.run([sys.executable, "-m", "kgan", *words], check=True, text=True, stdout=out)
-    return done.stdout
+    command = [sys.executable, "-m", "kgan", *words]
+    return subprocess.run(command, check=True, text=True, stdout=out, cwd=at).stdout
 
 
-def evaluated(folder: pathlib.Path) -> dict:
+def evaluated(folder: pathlib.Path, at: pathlib.Path) -> dict:
     """Returns the record of `kgan evaluate`."""
-    return json.loads(run("evaluate", str(folder), "--floor", "--json", out=subprocess.PIPE))
+    words = ["evaluate", str(folder.absolute()), "--json"]
+    settings = json.loads((folder / "config.json").read_text())["settings"]
+    if settings["model"] != "cyclegan":
+        words.append("--floor")
+    return json.loads(run(*words, at=at, out=subprocess.PIPE))
+
+
+def ink(folder: pathlib.Path) -> None:
+    """Writes two domains of MNIST digits: as they are, and others in blue on yellow."""
+    from from_images import arrays, recoloured
+
+    import kgan
+
+    for split, count in (("train", 20_000), ("test", 2000)):
+        grey, _ = arrays("mnist", f"{split}[:{count}]")
+        halves = grey[: count // 2].repeat(3, -1), recoloured(grey[count // 2 :])
+        for domain, images in zip("AB", halves, strict=True):
+            place = folder / f"{split}{domain}"
+            place.mkdir(parents=True)
+            for number, image in enumerate(np.round(images * 255).astype("uint8")):
+                kgan.pictures.save_png(place / f"{number:05}.png", image)
 
 
 def networks_alone(source: pathlib.Path, target: pathlib.Path) -> str:
@@ -102,7 +132,7 @@ def networks_alone(source: pathlib.Path, target: pathlib.Path) -> str:
 def packed(name: str, trained: pathlib.Path, home: pathlib.Path) -> None:
     """Writes what the package carries of a run."""
     words, title, data = ROWS[name]
-    before = evaluated(trained)
+    before = evaluated(trained, trained.parent)
     made = home / f".{name}"
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir(parents=True)
@@ -111,6 +141,8 @@ def packed(name: str, trained: pathlib.Path, home: pathlib.Path) -> None:
     for key in _NOT_KEPT:
         config["settings"].pop(key, None)
     config["settings"]["data_dir"] = None
+    # A folder that this program has written, where `kgan evaluate` finds it again.
+    config["settings"]["data"] = pathlib.Path(config["settings"]["data"]).name
     config.pop("checksum", None)
     signed = json.dumps(configuration.signed(config), indent=2) + "\n"
     (made / "config.json").write_text(signed)
@@ -119,9 +151,11 @@ def packed(name: str, trained: pathlib.Path, home: pathlib.Path) -> None:
         "title": title,
         "data": data,
         "command": f"kgan train {words}",
-        "trained": {key: before[key] for key in ("step", "split", "figures", "floor", "versions")},
+        "trained": {key: before[key] for key in _KEPT if key in before},
     }
-    after = evaluated(made)
+    if config["settings"]["model"] == "cyclegan":
+        card["use"] = f"Translate: kgan translate {name} FILE|FOLDER, and back: --direction b2a"
+    after = evaluated(made, trained.parent)
     card["carried"] = after["figures"]
     (made / "card.json").write_text(json.dumps(card, indent=1) + "\n")
     # A folder within the package gets no record of its own.
@@ -146,10 +180,16 @@ def main() -> None:
         folder = given.work / name
         if given.again:
             shutil.rmtree(folder, ignore_errors=True)
+        given.work.mkdir(parents=True, exist_ok=True)
+        if name == "mnist-ink" and not (given.work / "ink").is_dir():
+            part = given.work / ".ink"
+            shutil.rmtree(part, ignore_errors=True)
+            ink(part)
+            part.rename(given.work / "ink")
         if not (folder / "gan.keras").is_file():
             begun = (folder / "checkpoints").is_dir()
             words = ["--resume"] if begun else [*ROWS[name][0].split(), "--seed", "0"]
-            run("train", *words, "--out", str(folder))
+            run("train", *words, "--out", str(folder.absolute()), at=given.work)
         packed(name, folder, given.home)
 
 

@@ -48,7 +48,9 @@ def chances(samples, value_range):
     return exponentials / exponentials.sum(1, keepdims=True)
 
 
-@pytest.mark.parametrize("name", [name for name in CARRIED if name not in ("ring", "grid")])
+@pytest.mark.parametrize(
+    "name", [name for name in CARRIED if name not in ("ring", "grid", "mnist-ink")]
+)
 def test_they_draw_every_digit_and_that_which_is_asked_for(name):
     gan = kgan.load(name)
     assert gan.average is None
@@ -59,6 +61,21 @@ def test_they_draw_every_digit_and_that_which_is_asked_for(name):
         assert set(found.argmax(1)) == set(range(10))
     else:
         assert (found.argmax(1) == labels).mean() > 0.9
+
+
+def test_digits_are_translated_to_ink_and_back():
+    grey = kgan.load("mnist").generate(100, seed=0).repeat(3, -1)
+    gan = kgan.models.CycleGAN.from_preset("mnist-ink")
+    inked = gan.translate(grey, "a2b")
+    # The colours that black and white become, in [-1, 1].
+    paper, ink = np.array([0.9, 0.7, 0.2]), np.array([-0.7, -0.6, 0.1])
+    for shade, colour in ((grey < -0.95, paper), (grey > 0.95, ink)):
+        found = [np.median(inked[..., each][shade[..., 0]]) for each in range(3)]
+        np.testing.assert_allclose(found, colour, atol=0.15)
+    back = gan.translate(inked, "b2a")
+    assert np.abs(back - grey).mean() < 0.1
+    before, after = (chances(each[..., :1], (-1, 1)).argmax(1) for each in (grey, back))
+    assert (before == after).mean() > 0.9
 
 
 @pytest.mark.parametrize("name", ["ring", "grid"])

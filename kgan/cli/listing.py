@@ -55,21 +55,26 @@ def every_model() -> str:
     return "\n".join([auto, *families, head, *trained])
 
 
+# What is shown of a model without a floor.
+MEASURED = ("frechet_distance", "precision", "recall")
+
+
 def trained_model(name: str) -> str:
     """Returns what a trained model draws, how it was made and how good it is, as text."""
     card = pretrained.card(name)
     carried, trained = card["carried"], card["trained"]
-    # What has a floor; the losses have none.
+    # What has a floor; the losses have none. Nothing of a model that starts from images has one.
+    floors = trained["floor"] or dict.fromkeys(MEASURED)
     figures = (
-        f"{figure:20} {carried[figure]:10.4g}   (real {floor:.4g})"
-        for figure, floor in trained["floor"].items()
-        if floor is not None and carried.get(figure) is not None
+        f"{figure:20} {carried[figure]:10.4g}" + ("" if floor is None else f"   (real {floor:.4g})")
+        for figure, floor in floors.items()
+        if carried.get(figure) is not None and (floor is not None or not trained["floor"])
     )
     return "\n".join(
         [
             *_wrapped(f"{name}: {card['title']} ({card['class']})"),
             *_wrapped(f"Trained on {card['data']}, {trained['step']} steps: {card['command']}"),
-            *_wrapped(f"Draw: kgan generate {name} -n 64"),
+            *_wrapped(card.get("use") or f"Draw: kgan generate {name} -n 64"),
             f"\nMeasured against its {trained['split']} split:",
             *figures,
         ]
