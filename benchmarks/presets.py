@@ -21,6 +21,7 @@ import sys
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+from PIL import Image
 
 from kgan.inference.formats import keras_file
 from kgan.runs import RunFolder, configuration
@@ -30,6 +31,11 @@ HOME = pathlib.Path(__file__).parent.parent / "kgan" / "pretrained"
 MNIST = "MNIST, by Yann LeCun and Corinna Cortes: CC BY-SA 3.0"
 DIGITS = "the UCI handwritten digits that come with scikit-learn: CC BY 4.0"
 INKED = "MNIST, half of it in blue on yellow, by Yann LeCun and Corinna Cortes: CC BY-SA 3.0"
+PHOTOGRAPHS = (
+    "photographs that come with scikit-image and scikit-learn: astronaut (NASA) and rocket "
+    "(SpaceX), public domain; coffee (Rachel Michetti), CC0; china and flower (danielbuechele "
+    "and vultilion), CC BY 2.0"
+)
 DRAWN = "points that kgan draws itself: no licence"
 
 # Name: the words of `kgan train`, what it is, and the data with its licence.
@@ -59,6 +65,11 @@ ROWS = {
         "handwritten digits of 28x28, white on black, in blue ink on yellow paper; and back",
         INKED,
     ),
+    "photographs-x4": (
+        "srgan --data photographs -O preset=narrow -O content=pixels --steps 800",
+        "photographs, enlarged four times",
+        PHOTOGRAPHS,
+    ),
     "ring": (
         "r3gan --data ring -O preset=points --steps 12000",
         "points in the plane, in eight groups on a circle",
@@ -69,6 +80,11 @@ ROWS = {
         "points in the plane, in twenty-five groups on a grid",
         DRAWN,
     ),
+}
+# How models that start from images are used.
+USES = {
+    "cyclegan": "Translate: kgan translate {name} FILE|FOLDER, and back: --direction b2a",
+    "srgan": "Enlarge: kgan upscale {name} FILE|FOLDER",
 }
 # What a card keeps of an evaluation. Models that start from images have no floor.
 _KEPT = ("step", "split", "figures", "floor", "versions")
@@ -87,7 +103,7 @@ def evaluated(folder: pathlib.Path, at: pathlib.Path) -> dict:
     """Returns the record of `kgan evaluate`."""
     words = ["evaluate", str(folder.absolute()), "--json"]
     settings = json.loads((folder / "config.json").read_text())["settings"]
-    if settings["model"] != "cyclegan":
+    if settings["model"] not in USES:
         words.append("--floor")
     return json.loads(run(*words, at=at, out=subprocess.PIPE))
 
@@ -106,6 +122,24 @@ def ink(folder: pathlib.Path) -> None:
             place.mkdir(parents=True)
             for number, image in enumerate(np.round(images * 255).astype("uint8")):
                 kgan.pictures.save_png(place / f"{number:05}.png", image)
+
+
+def photographs(folder: pathlib.Path) -> None:
+    """Writes five photographs to train on, and one to measure with."""
+    import skimage.data
+    import sklearn.datasets
+
+    found = {name: getattr(skimage.data, name)() for name in ("astronaut", "coffee", "rocket")}
+    for name in ("china", "flower"):
+        found[name] = sklearn.datasets.load_sample_image(f"{name}.jpg")
+    for part, images in {"train": found, "test": {"chelsea": skimage.data.chelsea()}}.items():
+        (folder / part).mkdir(parents=True)
+        for name, image in images.items():
+            Image.fromarray(image).save(folder / part / f"{name}.png")
+
+
+# What is written before a training, by the name of its folder.
+WRITTEN = {"ink": ink, "photographs": photographs}
 
 
 def networks_alone(source: pathlib.Path, target: pathlib.Path) -> str:
@@ -153,8 +187,8 @@ def packed(name: str, trained: pathlib.Path, home: pathlib.Path) -> None:
         "command": f"kgan train {words}",
         "trained": {key: before[key] for key in _KEPT if key in before},
     }
-    if config["settings"]["model"] == "cyclegan":
-        card["use"] = f"Translate: kgan translate {name} FILE|FOLDER, and back: --direction b2a"
+    if config["settings"]["model"] in USES:
+        card["use"] = USES[config["settings"]["model"]].format(name=name)
     after = evaluated(made, trained.parent)
     card["carried"] = after["figures"]
     (made / "card.json").write_text(json.dumps(card, indent=1) + "\n")
@@ -181,14 +215,16 @@ def main() -> None:
         if given.again:
             shutil.rmtree(folder, ignore_errors=True)
         given.work.mkdir(parents=True, exist_ok=True)
-        if name == "mnist-ink" and not (given.work / "ink").is_dir():
-            part = given.work / ".ink"
+        words = ROWS[name][0].split()
+        source = words[words.index("--data") + 1]
+        if source in WRITTEN and not (given.work / source).is_dir():
+            part = given.work / f".{source}"
             shutil.rmtree(part, ignore_errors=True)
-            ink(part)
-            part.rename(given.work / "ink")
+            WRITTEN[source](part)
+            part.rename(given.work / source)
         if not (folder / "gan.keras").is_file():
             begun = (folder / "checkpoints").is_dir()
-            words = ["--resume"] if begun else [*ROWS[name][0].split(), "--seed", "0"]
+            words = ["--resume"] if begun else [*words, "--seed", "0"]
             run("train", *words, "--out", str(folder.absolute()), at=given.work)
         packed(name, folder, given.home)
 
