@@ -84,7 +84,7 @@ def test_more_updates_make_no_larger_graph():
         len(graph_of(small(discriminator_steps=steps)).as_graph_def().SerializeToString())
         for steps in (3, 6)
     ]
-    assert sizes[1] == pytest.approx(sizes[0], rel=0.01)
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.05)
 
 
 def trained(settings, rows=48, **fit):
