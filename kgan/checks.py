@@ -328,6 +328,13 @@ def outside(lowest, highest, data_range, what="data") -> str:
         hint = "They look like images in [-1, 1]: scale them by `(images + 1) / 2`."
     else:
         hint = "Scale the data to it."
+    if what == "images":
+        # Those that a trained model is to translate or enlarge.
+        hint = "Clip or scale them to it." if hint.startswith("Scale") else hint
+        return (
+            f"The images have values in [{lowest:.4g}, {highest:.4g}], outside the generator's "
+            f"range [{low:g}, {high:g}]. {hint}"
+        )
     return (
         f"The {what} lies in [{lowest:.4g}, {highest:.4g}], outside the generator's range "
         f"[{low:g}, {high:g}]; the discriminator would win by that alone. {hint} If the "

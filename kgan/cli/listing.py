@@ -56,7 +56,7 @@ def every_model() -> str:
 
 
 # What is shown of a model without a floor.
-MEASURED = ("frechet_distance", "precision", "recall")
+MEASURED = ("psnr", "ssim", "frechet_distance", "precision", "recall")
 
 
 def trained_model(name: str) -> str:

@@ -122,6 +122,8 @@ def test_bad_input_gets_a_message(trained):
         gan.translate(np.zeros((2, 8, 8, 3), "float32"))
     with pytest.raises(InputError, match="outside the generator's range"):
         gan.translate(np.full((2, 8, 8, 1), 200.0, "float32"))
+    with pytest.raises(InputError, match=r"range \[-1, 1\]\. Clip or scale them to it\.$"):
+        gan.translate(np.full((2, 8, 8, 1), 1.02, "float32"))
     large = kgan.data.pairs(
         np.zeros((8, 16, 16, 1), "uint8") + 9, np.zeros((8, 16, 16, 1), "uint8") + 9
     )
