@@ -85,6 +85,19 @@ def test_a_run_stopped_at_the_end_of_an_epoch_ends_as_the_unbroken_one(unbroken,
         assert growth.n_frames == len(steps(run, "samples"))
 
 
+def held_at_its_first_checkpoint(run, request):
+    """Trains in a process of its own, which is stopped in its tracks after ten steps."""
+    words = [sys.executable, "-m", "kgan", *map(str, (*LONG, *EVERY)), "--out", str(run)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    request.addfinalizer(process.kill)  # a failure must not leave it held
+    deadline = time.monotonic() + 120
+    while not (run / "checkpoints" / "step-0000010").exists() and time.monotonic() < deadline:
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.005)
+    process.send_signal(signal.SIGSTOP)
+    return process
+
+
 @pytest.mark.parametrize(
     ("number", "status"),
     [
@@ -97,16 +110,14 @@ def test_a_run_stopped_at_the_end_of_an_epoch_ends_as_the_unbroken_one(unbroken,
 def test_a_process_stopped_wherever_it_was_ends_as_the_unbroken_one(
     unbroken, tmp_path, number, status, request
 ):
-    run = tmp_path / "a run"
-    words = [sys.executable, "-m", "kgan", *map(str, (*LONG, *EVERY)), "--out", str(run)]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    request.addfinalizer(process.kill)  # a failure must not leave it held
-    deadline = time.monotonic() + 120
-    while not (run / "checkpoints" / "step-0000010").exists() and time.monotonic() < deadline:
-        assert process.poll() is None, process.stderr.read()
-        time.sleep(0.005)
-    # Held while others try to train in its folder, which must not harm it.
-    process.send_signal(signal.SIGSTOP)
+    for attempt in range(3):
+        run = tmp_path / f"a run {attempt}"
+        process = held_at_its_first_checkpoint(run, request)
+        # On a busy machine the run may be over before it is held.
+        if steps(run, "checkpoints")[-1] < 40:
+            break
+        process.kill()
+    # Others try to train in its folder, which must not harm it.
     before = contents(run)
     for words in (("train", "--resume"), (*LONG, "--overwrite")):
         message = refused(*words, "--out", run)
@@ -122,7 +133,6 @@ def test_a_process_stopped_wherever_it_was_ends_as_the_unbroken_one(
     process.send_signal(getattr(signal, number))
     process.send_signal(signal.SIGCONT)
     out, err = process.communicate(timeout=120)
-    # On a fast machine the run may have ended meanwhile; else it says how to go on.
     assert process.returncode == status, err
     if number != "SIGKILL":
         assert f"--resume --out '{run}'" in out
