@@ -86,7 +86,7 @@ USES = {
     "cyclegan": "Translate: kgan translate {name} FILE|FOLDER, and back: --direction b2a",
     "srgan": "Enlarge: kgan upscale {name} FILE|FOLDER",
 }
-# What a card keeps of an evaluation. Models that start from images have no floor.
+# What a card keeps of an evaluation.
 _KEPT = ("step", "split", "figures", "floor", "versions")
 # What a run's settings say of the machine or of this program, and not of the model.
 _NOT_KEPT = ("out", "workers", "devices")
@@ -185,7 +185,7 @@ def packed(name: str, trained: pathlib.Path, home: pathlib.Path) -> None:
         "title": title,
         "data": data,
         "command": f"kgan train {words}",
-        "trained": {key: before[key] for key in _KEPT if key in before},
+        "trained": {key: before[key] for key in _KEPT},
     }
     if config["settings"]["model"] in USES:
         card["use"] = USES[config["settings"]["model"]].format(name=name)

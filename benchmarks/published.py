@@ -111,9 +111,6 @@ def aims(models: dict, floors: dict, enlarged: dict) -> list[str]:
     def now(name, figure="frechet_distance"):
         return f"{mean(ours(models, name)[0], figure):.3g}"
 
-    def seeds(name):
-        return len(models[name])
-
     plain, classes = (ours(models, name)[0] for name in ("r3gan", "r3gan-conditional"))
     floor = floors["mnist"]["frechet_distance"]
     least = mean(classes, "least_recall") / mean(plain, "recall")
@@ -185,7 +182,7 @@ def aims(models: dict, floors: dict, enlarged: dict) -> list[str]:
             "time: the three stop after 15 to 21 minutes, and an hour was not measured",
         ),
     ]
-    single = sorted(name for name in models if seeds(name) == 1)
+    single = sorted(name for name in models if len(models[name]) == 1)
     return [
         "## What kgan aims at",
         "",

@@ -64,11 +64,12 @@ def trained_model(name: str) -> str:
     card = pretrained.card(name)
     carried, trained = card["carried"], card["trained"]
     # What has a floor; the losses have none. Nothing of a model that starts from images has one.
-    floors = trained["floor"] or dict.fromkeys(MEASURED)
+    floors = {figure: floor for figure, floor in trained["floor"].items() if floor is not None}
+    floors = floors or dict.fromkeys(MEASURED)
     figures = (
         f"{figure:20} {carried[figure]:10.4g}" + ("" if floor is None else f"   (real {floor:.4g})")
         for figure, floor in floors.items()
-        if carried.get(figure) is not None and (floor is not None or not trained["floor"])
+        if carried.get(figure) is not None
     )
     return "\n".join(
         [
